@@ -1,0 +1,76 @@
+#include "base/number_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Lays out `digits` * 10^(exponent - len + 1) as Python's repr does: positional for -4 <= exponent < 16.
+static void add_layout(StrBuf *out, const char *digits, int exponent)
+{
+  int len = (int)strlen(digits);
+  if (exponent < -4 || exponent >= 16) {
+    strbuf_putc(out, digits[0]);
+    if (len > 1)
+      strbuf_printf(out, ".%s", digits + 1);
+    strbuf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+  } else if (exponent < 0) {
+    strbuf_puts(out, "0.");
+    strbuf_repeat(out, '0', (size_t)(-exponent - 1));
+    strbuf_puts(out, digits);
+  } else if (len <= exponent + 1) {
+    strbuf_puts(out, digits);
+    strbuf_repeat(out, '0', (size_t)(exponent + 1 - len));
+    strbuf_puts(out, ".0");
+  } else {
+    strbuf_add(out, digits, (size_t)exponent + 1);
+    strbuf_printf(out, ".%s", digits + exponent + 1);
+  }
+}
+
+static bool add_special(StrBuf *out, double value)
+{
+  if (isnan(value))
+    strbuf_puts(out, "nan");
+  else if (isinf(value))
+    strbuf_puts(out, value < 0 ? "-inf" : "inf");
+  else if (value == 0)
+    strbuf_puts(out, signbit(value) ? "-0.0" : "0.0");
+  else
+    return false;
+  return true;
+}
+
+static void add_shortest(StrBuf *out, double value, bool is_f32)
+{
+  if (add_special(out, value))
+    return;
+  char text[40];
+  int most = is_f32 ? 9 : 17;
+  for (int precision = 1; precision <= most; precision++) {
+    snprintf(text, sizeof text, "%.*e", precision - 1, value);
+    if (is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+      break;
+  }
+  char digits[24], *end = strchr(text, 'e');
+  int count = 0;
+  for (const char *at = text; at < end; at++)
+    if (*at >= '0' && *at <= '9')
+      digits[count++] = *at;
+  while (count > 1 && digits[count - 1] == '0')
+    count--;
+  digits[count] = '\0';
+  if (text[0] == '-')
+    strbuf_putc(out, '-');
+  add_layout(out, digits, atoi(end + 1));
+}
+
+void number_add_repr(StrBuf *out, double value)
+{
+  add_shortest(out, value, false);
+}
+
+void number_add_repr_f32(StrBuf *out, float value)
+{
+  add_shortest(out, (double)value, true);
+}

@@ -1,0 +1,140 @@
+#include "base/session.h"
+
+#include "base/bug.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+Session *session_new(void)
+{
+  Session *session = calloc(1, sizeof *session);
+  if (!session)
+    return NULL;
+  session->arena = (Arena)ARENA_INIT;
+  session->names.arena = &session->arena;
+  session->error_limit = 100;
+  return session;
+}
+
+void session_free(Session *session)
+{
+  if (!session)
+    return;
+  arena_free(&session->arena);
+  free(session);
+}
+
+uint32_t session_source_id(const Session *session, const Source *source)
+{
+  for (size_t i = session->sources.count; i-- > 0;)
+    if (session->sources.items[i] == source)
+      return (uint32_t)i + 1;
+  bug("a source of another session");
+}
+
+Source *session_source(const Session *session, uint32_t id)
+{
+  return id ? session->sources.items[id - 1] : NULL;
+}
+
+static Source *add_source(Session *session, const char *path, Str text)
+{
+  Source *source = arena_new(&session->arena, Source);
+  *source = (Source){.path = arena_strdup(&session->arena, path), .text = text, .first_line = 1};
+  vec_push(&session->arena, &session->sources, source);
+  return source;
+}
+
+Source *session_add_source(Session *session, const char *path, Str text)
+{
+  return add_source(session, path, (Str){arena_strndup(&session->arena, text.data, text.len), text.len});
+}
+
+Source *session_read_source(Session *session, const char *path)
+{
+  Str text;
+  if (!file_read(session, &session->arena, path, &text))
+    return NULL;
+  return add_source(session, path, text);
+}
+
+static bool read_stream(Arena *arena, FILE *stream, Str *out)
+{
+  size_t capacity = 1 << 16, len = 0;
+  char *data = arena_alloc(arena, capacity);
+  for (;;) {
+    if (len + 1 == capacity) {
+      data = arena_grow(arena, data, capacity, capacity * 2);
+      capacity *= 2;
+    }
+    size_t got = fread(data + len, 1, capacity - len - 1, stream);
+    if (got == 0)
+      break;
+    len += got;
+  }
+  data[len] = '\0';
+  *out = (Str){data, len};
+  return !ferror(stream);
+}
+
+bool file_read(Session *session, Arena *arena, const char *path, Str *out)
+{
+  bool is_stdin = strcmp(path, "-") == 0;
+  FILE *stream = is_stdin ? stdin : fopen(path, "rb");
+  bool ok = stream != NULL;
+  long size = -1;
+  if (ok && !is_stdin && fseek(stream, 0, SEEK_END) == 0) {  // one exact read when the size is known
+    size = ftell(stream);
+    rewind(stream);
+  }
+  int reason = errno;
+  if (ok && size > 0 && size < (long)UINT32_MAX) {
+    char *data = arena_alloc(arena, (size_t)size + 1);
+    size_t got = fread(data, 1, (size_t)size, stream);
+    data[got] = '\0';
+    *out = (Str){data, got};
+    ok = !ferror(stream);
+    reason = errno;
+  } else if (ok) {
+    ok = read_stream(arena, stream, out);
+    reason = errno;
+  }
+  if (stream && !is_stdin)
+    fclose(stream);
+  if (!ok) {
+    Diag *diag = diag_error(session, E_FILE_READ, "cannot read `%s`: %s", path, strerror(reason));
+    diag_help(diag, "check the spelling, the current folder and the permissions");
+  }
+  return ok;
+}
+
+bool file_write(Session *session, const char *path, Str bytes)
+{
+  if (strcmp(path, "-") == 0) {
+    bool ok = fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0;
+    if (!ok)
+      diag_error(session, E_FILE_WRITE, "cannot write to standard output: %s", strerror(errno));
+    return ok;
+  }
+  char *beside = arena_printf(&session->arena, "%s.%ld.tmp", path, (long)getpid());
+  FILE *stream = fopen(beside, "wb");
+  bool ok = stream && fwrite(bytes.data, 1, bytes.len, stream) == bytes.len;
+  int reason = errno;
+  if (stream && fclose(stream) != 0 && ok) {
+    ok = false;
+    reason = errno;
+  }
+  if (ok && rename(beside, path) != 0) {
+    ok = false;
+    reason = errno;
+  }
+  if (!ok) {
+    if (stream)
+      unlink(beside);
+    diag_error(session, E_FILE_WRITE, "cannot write `%s`: %s", path, strerror(reason));
+  }
+  return ok;
+}

@@ -1,0 +1,30 @@
+// session.h -- the state of one run: sources, names, diagnostics, settings. Passed in, never global.
+
+#pragma once
+#include "base/diag.h"
+
+typedef struct Session {
+  Arena arena;  // lives as long as the session: sources, names, diagnostics
+  NameTable names;
+  Vec(Source *) sources;  // Span.source is an index into it plus one
+  Vec(Diag *) diags;
+  size_t error_count, warning_count;
+  size_t error_limit;  // further errors are counted but not kept; 0: no limit
+  bool strict;         // what the vendor's compiler refuses is an error, not a warning
+  jmp_buf on_exhausted;
+} Session;
+
+Session *session_new(void);
+void session_free(Session *session);
+
+// The file's bytes as a source; NULL after reporting E_FILE_READ. Path "-" is standard input.
+Source *session_read_source(Session *session, const char *path);
+Source *session_add_source(Session *session, const char *path, Str text);  // text is copied
+uint32_t session_source_id(const Session *session, const Source *source);  // for Span.source
+Source *session_source(const Session *session, uint32_t id);               // NULL for 0
+
+// Whole file into `arena`, NUL-terminated; false after reporting. Path "-" is standard input.
+bool file_read(Session *session, Arena *arena, const char *path, Str *out);
+
+// Writes beside `path` and renames, so the file is whole or absent; "-" is standard output. False after reporting.
+bool file_write(Session *session, const char *path, Str bytes);

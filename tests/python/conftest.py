@@ -1,0 +1,24 @@
+"""Shared by all Python tests: where the program is and how to run it."""
+
+import os
+import subprocess
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+KLR = os.path.join(ROOT, os.environ.get("KLR", "build/klr"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: not run again under the sanitizers")
+
+
+def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=120, environment=None):
+    """Runs the program and returns the CompletedProcess with text output."""
+    return subprocess.run([KLR, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
+                          cwd=cwd, timeout=timeout, env=dict(os.environ, **(environment or {})))
+
+
+@pytest.fixture
+def klr():
+    return run_klr
