@@ -1,0 +1,38 @@
+// alu.h -- wire members of AluOp; their meaning follows.
+
+#pragma once
+
+typedef enum AluOp {
+  ALU_OP_ABS,
+  ALU_OP_ADD,
+  ALU_OP_ARITH_SHIFT_LEFT,
+  ALU_OP_ARITH_SHIFT_RIGHT,
+  ALU_OP_AVERAGE,
+  ALU_OP_BITWISE_AND,
+  ALU_OP_BITWISE_NOT,
+  ALU_OP_BITWISE_OR,
+  ALU_OP_BITWISE_XOR,
+  ALU_OP_BYPASS,
+  ALU_OP_DIVIDE,
+  ALU_OP_IS_EQUAL,
+  ALU_OP_IS_GE,
+  ALU_OP_IS_GT,
+  ALU_OP_IS_LE,
+  ALU_OP_IS_LT,
+  ALU_OP_LOGICAL_AND,
+  ALU_OP_LOGICAL_OR,
+  ALU_OP_LOGICAL_SHIFT_LEFT,
+  ALU_OP_LOGICAL_SHIFT_RIGHT,
+  ALU_OP_LOGICAL_XOR,
+  ALU_OP_MAX,
+  ALU_OP_MIN,
+  ALU_OP_MOD,
+  ALU_OP_MULT,
+  ALU_OP_NOT_EQUAL,
+  ALU_OP_POW,
+  ALU_OP_RSQRT,
+  ALU_OP_SUBTRACT,
+  ALU_OP_COUNT
+} AluOp;
+
+const char *alu_wire_name(AluOp op);
