@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/map.h"
+#include "base/npy.h"
 #include "base/number_text.h"
 #include "base/session.h"
 #include "test.h"
@@ -127,5 +128,27 @@ TEST(diagnostics_quote_the_source)
                                  "   |     ^^^^^^^^^^^^^^^^^ `x` is 128x512\n"
                                  "   |\n"
                                  "   = help: use `tensor_scalar`\n\n");
+  session_free(session);
+}
+
+TEST(npy_reads_what_it_writes_and_refuses_damage)
+{
+  Session *session = session_new();
+  uint64_t shape[] = {2, 3};
+  float data[6] = {1, 2, 3, 4, 5, 6};
+  StrBuf file = strbuf_new(&session->arena);
+  npy_format(&file, "<f4", shape, 2, data, sizeof data);
+  EXPECT_INT((file.len - sizeof data) % 64, ==, 0);
+  Npy npy;
+  EXPECT(npy_parse(session, "a.npy", strbuf_str(&file), &npy));
+  EXPECT_TEXT(npy.descr, "<f4");
+  EXPECT_INT(npy.rank, ==, 2);
+  EXPECT_INT(npy.shape[1], ==, 3);
+  EXPECT(memcmp(npy.data, data, sizeof data) == 0);
+  for (size_t len = 0; len < file.len; len++) {  // every truncation is refused
+    size_t before = session->error_count;
+    EXPECT(!npy_parse(session, "a.npy", (Str){file.data, len}, &npy));
+    EXPECT_INT(session->error_count, ==, before + 1);
+  }
   session_free(session);
 }
