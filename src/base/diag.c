@@ -278,7 +278,7 @@ static void print_lines(StrBuf *out, int gutter, const char *head, const char *t
   for (const char *at = text; *at; at++) {
     strbuf_putc(out, *at);
     if (*at == '\n')
-      strbuf_repeat(out, ' ', (size_t)gutter + 3);
+      strbuf_repeat(out, ' ', (size_t)gutter + strlen(head) + 5);
   }
   strbuf_putc(out, '\n');
 }
@@ -310,7 +310,7 @@ void diag_print_one(const Diag *diag, StrBuf *out, bool color)
     print_arrow(diag, span, out, gutter, ":::", p);
     print_block(diag, span.source, out, gutter, p);
   }
-  if (diag->notes.count || diag->helps.count || diag->calls.count)
+  if (main_source && (diag->notes.count || diag->helps.count || diag->calls.count))
     strbuf_printf(out, "%*s %s|%s\n", gutter, "", p->blue, p->reset);
   for (size_t i = 0; i < diag->notes.count; i++)
     print_lines(out, gutter, "note", diag->notes.items[i], p);

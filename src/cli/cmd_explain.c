@@ -1,0 +1,106 @@
+// cmd_explain.c -- `klr explain`: one row of a table in full.
+
+#include "cli/cli.h"
+#include "core/core.h"
+
+#include <string.h>
+
+static void field(Cli *cli, JsonWriter *json, const char *key, const char *value)
+{
+  if (cli->options.json) {
+    json_key(json, key);
+    json_text(json, str_from(value));
+  }
+}
+
+static void explain_code(Cli *cli, JsonWriter *json, DiagCode code)
+{
+  const DiagInfo *info = diag_info(code);
+  field(cli, json, "code", info->code);
+  field(cli, json, "title", info->title);
+  field(cli, json, "explanation", info->explanation);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s: %s\n\n%s\n", info->code, info->title, info->explanation);
+}
+
+static const char *role_name(Role role)
+{
+  switch (role) {
+  case ROLE_READ: return "read";
+  case ROLE_WRITE: return "written";
+  case ROLE_UPDATE: return "read and written";
+  case ROLE_PARAM: return "parameter";
+  }
+  return "";
+}
+
+static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
+{
+  const OpInfo *info = op_info(kind);
+  const char *engine = info->has_engine_field ? "its engine field" : core_ENGINE.of->member_name(info->engine);
+  uint32_t count;
+  const FieldInfo *fields = info->fields(&count);
+  field(cli, json, "operator", info->name);
+  field(cli, json, "wire", info->wire);
+  field(cli, json, "engine", engine);
+  field(cli, json, "doc", info->doc);
+  if (cli->options.json) {
+    json_key(json, "fields");
+    json_begin_array(json);
+  } else {
+    strbuf_printf(&cli->out, "%s: %s\n\nengine %s; in files `%s`, constructor %u, payload tag %u\n\n", info->name,
+                  info->doc, engine, info->wire, info->number, info->payload_tag);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (cli->options.json) {
+      json_begin_object(json);
+      field(cli, json, "name", fields[i].name);
+      field(cli, json, "kind", fields[i].type->name);
+      field(cli, json, "role", role_name(fields[i].role));
+      field(cli, json, "doc", fields[i].doc);
+      json_end_object(json);
+    } else {
+      strbuf_printf(&cli->out, "  %-24s %-18s %-17s %s\n", fields[i].name, fields[i].type->name,
+                    role_name(fields[i].role), fields[i].doc);
+    }
+  }
+  if (cli->options.json)
+    json_end_array(json);
+}
+
+static void unknown(Cli *cli, const char *what)
+{
+  const char *names[OP_COUNT + DIAG_CODE_COUNT];
+  size_t count = 0;
+  for (int i = 0; i < OP_COUNT; i++)
+    names[count++] = op_info((OpKind)i)->name;
+  for (int i = 0; i < DIAG_CODE_COUNT; i++)
+    names[count++] = diag_info((DiagCode)i)->code;
+  cli_usage(cli, "`%s` is no error code, operator, builtin or target", what);
+  diag_suggest(cli->session->diags.items[cli->session->diags.count - 1], str_from(what), names, count);
+}
+
+int cmd_explain(Cli *cli)
+{
+  if (!cli_wants(cli, 1))
+    return EXIT_USAGE;
+  const char *what = cli->options.arguments.items[0];
+  JsonWriter json = json_writer(&cli->out, 0);
+  if (cli->options.json)
+    json_begin_object(&json);
+  DiagCode code;
+  OpKind kind;
+  if (diag_find(what, &code))
+    explain_code(cli, &json, code);
+  else if (op_find(str_from(what), &kind))
+    explain_operator(cli, &json, kind);
+  else {
+    unknown(cli, what);
+    return EXIT_USAGE;
+  }
+  if (cli->options.json) {
+    json_end_object(&json);
+    strbuf_putc(&cli->out, '\n');
+  }
+  return EXIT_OK;
+}

@@ -1,0 +1,122 @@
+// cmd_list.c -- `klr list`: the tables, one line a row.
+
+#include "cli/cli.h"
+#include "core/core.h"
+
+#include <string.h>
+
+typedef struct Lister {
+  Cli *cli;
+  JsonWriter json;
+} Lister;
+
+// One row: as text "name  detail", as JSON an object.
+static void row(Lister *list, const char *name, const char *key, const char *detail, const char *doc)
+{
+  if (list->cli->options.json) {
+    json_begin_object(&list->json);
+    json_key(&list->json, "name");
+    json_text(&list->json, str_from(name));
+    json_key(&list->json, key);
+    json_text(&list->json, str_from(detail));
+    json_key(&list->json, "doc");
+    json_text(&list->json, str_from(doc));
+    json_end_object(&list->json);
+    return;
+  }
+  strbuf_printf(&list->cli->out, "%-34s %-26s %s\n", name, detail, doc);
+}
+
+static const char *engine_name(Engine engine)
+{
+  return core_ENGINE.of->member_name(engine);
+}
+
+static void list_operators(Lister *list)
+{
+  for (int i = 0; i < OP_COUNT; i++) {
+    const OpInfo *info = op_info((OpKind)i);
+    row(list, info->name, "engine", info->has_engine_field ? "its engine field" : engine_name(info->engine), info->doc);
+  }
+}
+
+static void list_members(Lister *list, const TypeInfo *type)
+{
+  for (uint32_t i = 0; i < type->member_count; i++)
+    row(list, type->member_name(i), "of", type->wire, "");
+}
+
+static void list_enums(Lister *list)
+{
+#define KIND_ENUM(kind, type) list_members(list, core_##kind.of);
+#include "core/kinds.def"
+}
+
+static void list_alu(Lister *list)
+{
+  list_members(list, core_ALU_OP.of);
+}
+
+static void list_activations(Lister *list)
+{
+  list_members(list, core_ACTIVATION_FUNC.of);
+}
+
+static void list_dtypes(Lister *list)
+{
+  Arena *arena = &list->cli->session->arena;
+  for (int i = 0; i < DTYPE_COUNT; i++) {
+    const DTypeInfo *info = dtype_info((DType)i);
+    row(list, dtype_name((DType)i), "size", arena_printf(arena, "%u bytes", info->bytes), info->doc);
+  }
+}
+
+static void list_errors(Lister *list)
+{
+  for (int i = 0; i < DIAG_CODE_COUNT; i++)
+    row(list, diag_info((DiagCode)i)->code, "kind", diag_info((DiagCode)i)->code[0] == 'E' ? "error" : "warning",
+        diag_info((DiagCode)i)->title);
+}
+
+typedef struct Table {
+  const char *name;
+  void (*list)(Lister *list);
+} Table;
+
+static const Table tables[] = {
+    {"operators", list_operators}, {"enums", list_enums},   {"alu", list_alu},
+    {"activations", list_activations}, {"dtypes", list_dtypes}, {"errors", list_errors},
+};
+enum { TABLE_COUNT = sizeof tables / sizeof *tables };
+
+int cmd_list(Cli *cli)
+{
+  if (cli->options.arguments.count > 1)
+    return cli_wants(cli, 1), EXIT_USAGE;
+  const char *wanted = cli->options.arguments.count ? cli->options.arguments.items[0] : NULL;
+  Lister list = {cli, json_writer(&cli->out, 0)};
+  if (cli->options.json)
+    json_begin_array(&list.json);
+  bool found = false;
+  for (int i = 0; i < TABLE_COUNT; i++) {
+    if (wanted && strcmp(wanted, tables[i].name) != 0)
+      continue;
+    if (!wanted && !cli->options.json)
+      strbuf_printf(&cli->out, "%s%s:\n", found ? "\n" : "", tables[i].name);
+    tables[i].list(&list);
+    found = true;
+  }
+  if (!found) {
+    const char *names[TABLE_COUNT];
+    for (int i = 0; i < TABLE_COUNT; i++)
+      names[i] = tables[i].name;
+    cli_usage(cli, "klr list knows no table `%s`", wanted);
+    diag_suggest(cli->session->diags.items[cli->session->diags.count - 1], str_from(wanted), names, TABLE_COUNT);
+    return EXIT_USAGE;
+  }
+  if (cli->options.json) {
+    json_end_array(&list.json);
+    strbuf_putc(&cli->out, '\n');
+  }
+  return EXIT_OK;
+}
