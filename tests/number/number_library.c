@@ -1,11 +1,13 @@
 // number_library.c -- the number room as a shared library, so that Python tests can call it on whole arrays.
 
-#include "number/dtype.h"
+#include "number/convert.h"
 
 #include <stdint.h>
 
 void number_dtype_to_f32(int dtype, size_t n, float *dst, const uint8_t *src);
 void number_dtype_from_f32(int dtype, size_t n, uint8_t *dst, const float *src);
+void number_row_to_f32(int dtype, size_t n, float *dst, const uint8_t *src);
+void number_row_from_f32(int dtype, size_t n, uint8_t *dst, const float *src);
 int number_dtype_of(const char *numpy_name);
 
 void number_dtype_to_f32(int dtype, size_t n, float *dst, const uint8_t *src)
@@ -24,4 +26,14 @@ int number_dtype_of(const char *numpy_name)
 {
   DType dtype;
   return dtype_from_numpy_name(str_from(numpy_name), &dtype) ? (int)dtype : -1;
+}
+
+void number_row_to_f32(int dtype, size_t n, float *dst, const uint8_t *src)
+{
+  convert_row_to_f32((DType)dtype, n, dst, src, (NumberMode){false, false});
+}
+
+void number_row_from_f32(int dtype, size_t n, uint8_t *dst, const float *src)
+{
+  convert_row_from_f32((DType)dtype, n, dst, src, (NumberMode){false, false});
 }

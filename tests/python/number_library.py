@@ -39,6 +39,11 @@ class NumberLibrary:
                                   values.ctypes.data_as(ctypes.c_void_p))
         return out
 
+    def row_from_f32_at(self, dtype, count, target, values):
+        """Writes `count` values into the bytes of `target`."""
+        self.c.number_row_from_f32(dtype, ctypes.c_size_t(count), target.ctypes.data_as(ctypes.c_void_p),
+                                   values.ctypes.data_as(ctypes.c_void_p))
+
 
 def bits_of(array):
     return array.view(f"u{array.itemsize}")
