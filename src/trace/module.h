@@ -1,0 +1,51 @@
+// module.h -- modules: finding them, running their bodies, and the ones that are built in.
+//
+// A module's file is looked for when it is imported; its body runs when one of its names is first needed (when it is
+// imported, in a script). A module-level statement that fails leaves the names it would have bound opaque: the reason is
+// reported if one of them is used. Modules that cannot be found are opaque too.
+
+#pragma once
+#include "trace/tracer.h"
+
+// Modules whose source is part of the program (the nki library). Ends with a NULL name. Defined by generated code.
+typedef struct EmbeddedModule {
+  const char *name;  // "nki.language"
+  bool is_package;
+  Str text;
+  const char *path;  // shown in messages: "nki/language/__init__.py"
+} EmbeddedModule;
+extern const EmbeddedModule embedded_modules[];
+
+// Modules made of C functions and values; `init` fills in what tables cannot say. Name, functions (NULL-terminated).
+typedef struct NativeModule {
+  const char *name;
+  const NativeMethod *functions;
+  void (*init)(Tracer *t, ModuleObject *module);
+} NativeModule;
+
+typedef enum ModuleState { MODULE_FOUND, MODULE_RUNNING, MODULE_READY } ModuleState;
+
+struct ModuleObject {
+  const Name *name;  // dotted
+  const char *path;  // of the file; "" for native modules
+  AttrTable attrs;
+  ModuleState state;
+  bool is_package;
+  const char *folder;              // of a package
+  const EmbeddedModule *embedded;  // its source; NULL: the file
+  const NativeModule *native;
+  Module *tree;
+  Source *source;
+  uint32_t source_id;
+};
+
+void module_add_native(Tracer *t, const NativeModule *module);  // before anything is imported
+void module_add_path(Tracer *t, const char *folder);            // a folder to search, after those already added
+void module_add_default_paths(Tracer *t);                       // KLR_PATH, then the active environment's site-packages
+
+// The module named `name`, found but perhaps not run; NULL when there is none (nothing is reported).
+ModuleObject *module_find(Tracer *t, Str name);
+bool module_run(Tracer *t, ModuleObject *module, Span span);  // runs the body if it has not been
+ModuleObject *module_load_file(Tracer *t, const char *path, const char *name);  // NULL after reporting
+Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span span, Value *out);
+void module_set(Tracer *t, ModuleObject *module, const char *name, Value value);
