@@ -1,0 +1,33 @@
+// dispatch.c -- picks the variant of each call.
+
+#include "sim/kernels/variants.h"
+
+#ifdef KLR_KERNEL_VARIANTS
+#define CPU_HAS(feature) __builtin_cpu_supports(feature)
+#define VARIANTS(V)                                                                                                    \
+  V(avx512, CPU_HAS("avx512f") && CPU_HAS("avx512bw") && CPU_HAS("avx512vl") && CPU_HAS("avx512dq"))                    \
+  V(avx2, CPU_HAS("avx2") && CPU_HAS("fma"))                                                                           \
+  V(baseline, true)
+#else
+#define VARIANTS(V) V(baseline, true)
+#endif
+
+#define DECLARE(variant, runs)                                                                                         \
+  extern const KernelVariant kernel_variant_##variant;
+VARIANTS(DECLARE)
+
+const KernelVariant *kernel_variant(size_t index)
+{
+#define COUNT_DOWN(variant, runs)                                                                                      \
+  if ((runs) && index-- == 0)                                                                                          \
+    return &kernel_variant_##variant;
+  VARIANTS(COUNT_DOWN)
+  return NULL;
+}
+
+#define KERNEL(name, parameters, arguments)                                                                            \
+  void kernel_##name parameters                                                                                        \
+  {                                                                                                                    \
+    kernel_variant(0)->name arguments;                                                                                 \
+  }
+#include "sim/kernels/kernels.def"
