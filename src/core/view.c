@@ -84,7 +84,7 @@ static View *basic_view(Arena *arena, const AccessBasic *access)
         view->pattern.items[kept++] = (ApPair){pair.step, 1, 0};
       continue;
     }
-    const Slice *slice = &index->slice;
+    const IndexSlice *slice = &index->slice;
     uint64_t span = slice->u > slice->l ? slice->u - slice->l : 0;
     uint64_t count = slice->step > 0 ? (span + (uint64_t)slice->step - 1) / (uint64_t)slice->step : 0;
     view->offset += slice->l * (uint64_t)step;
