@@ -141,7 +141,7 @@ void json_bool(JsonWriter *json, bool value)
   json->needs_comma = true;
 }
 
-void json_null(JsonWriter *json)
+void json_nothing(JsonWriter *json)
 {
   before_value(json);
   strbuf_puts(json->out, "null");

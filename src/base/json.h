@@ -21,5 +21,5 @@ void json_int(JsonWriter *json, int64_t value);
 void json_uint(JsonWriter *json, uint64_t value);
 void json_double(JsonWriter *json, double value);  // shortest text that reads back; NaN, Infinity, -Infinity as Python's json writes them
 void json_bool(JsonWriter *json, bool value);
-void json_null(JsonWriter *json);
+void json_nothing(JsonWriter *json);  // null; not named so because jansson has that symbol
 void json_raw(JsonWriter *json, Str document);  // an already written value

@@ -20,7 +20,7 @@
 
 static const char *member_of_DType(uint32_t number)
 {
-  return dtype_wire_name((DType)number);
+  return number < DTYPE_WIRE_COUNT ? dtype_wire_name((DType)number) : dtype_numpy_name((DType)number);
 }
 
 static const char *member_of_AluOp(uint32_t number)
@@ -40,19 +40,21 @@ static const char *member_of_ActivationFunc(uint32_t number)
                                             .tag = enum_tag,                                                           \
                                             .bytes = sizeof(type),                                                     \
                                             .member_count = prefix##_COUNT,                                            \
+                                            .wire_count = prefix##_COUNT,                                              \
                                             .member_name = member_of_##type};
 #include "core/enums.def"
-#define NUMBER_ENUM(type, prefix, wire_name, enum_tag)                                                                 \
+#define NUMBER_ENUM(type, prefix, wire_name, enum_tag, last)                                                              \
   static const TypeInfo enum_info_##type = {.form = FORM_ENUM,                                                         \
                                             .name = #type,                                                             \
                                             .wire = wire_name,                                                         \
                                             .tag = enum_tag,                                                           \
                                             .bytes = sizeof(type),                                                     \
                                             .member_count = prefix##_COUNT,                                            \
+                                            .wire_count = prefix##_##last + 1,                                         \
                                             .member_name = member_of_##type};
-NUMBER_ENUM(DType, DTYPE, "Dtype", 111)
-NUMBER_ENUM(AluOp, ALU_OP, "AluOp", 135)
-NUMBER_ENUM(ActivationFunc, ACTIVATION_FUNC, "ActivationFunc", 138)
+NUMBER_ENUM(DType, DTYPE, "Dtype", 111, FLOAT4_E2M1FN_X4)
+NUMBER_ENUM(AluOp, ALU_OP, "AluOp", 135, SUBTRACT)
+NUMBER_ENUM(ActivationFunc, ACTIVATION_FUNC, "ActivationFunc", 138, GELU_APPRX_SIGMOID_DX)
 
 // ---- kinds
 #define KIND_SCALAR(kind, type, its_form)                                                                              \
