@@ -13,7 +13,7 @@
 
 enum { ROWS = 128, COLUMNS = 512, REPETITIONS = 201 };
 
-static float stationary[ROWS * ROWS], left[ROWS * COLUMNS], right[ROWS * COLUMNS], out[ROWS * COLUMNS];
+static _Alignas(64) float stationary[ROWS * ROWS], left[ROWS * COLUMNS], right[ROWS * COLUMNS], out[ROWS * COLUMNS];
 
 static double now(void)
 {
@@ -49,11 +49,79 @@ static void bench_gather(const KernelVariant *kernels)
     kernels->gather(4, COLUMNS / 2, out + r * COLUMNS, left + r * COLUMNS, 2);
 }
 
+static const KernelRows left_rows = {left, COLUMNS, false}, right_rows = {right, COLUMNS, false};
+static const KernelRows scalars = {right, COLUMNS, true}, constant = {right, 0, true};
+
+static void bench_tensor_tensor(const KernelVariant *kernels)
+{
+  kernels->binary_f32(ALU_OP_ADD, ROWS, COLUMNS, out, COLUMNS, left_rows, right_rows);
+}
+
+static void bench_tensor_tensor_max(const KernelVariant *kernels)
+{
+  kernels->binary_f32(ALU_OP_MAX, ROWS, COLUMNS, out, COLUMNS, left_rows, right_rows);
+}
+
+static void bench_tensor_scalar(const KernelVariant *kernels)
+{
+  kernels->binary_f32(ALU_OP_MULT, ROWS, COLUMNS, out, COLUMNS, left_rows, scalars);
+}
+
+static void bench_tensor_scalar_pair(const KernelVariant *kernels)
+{
+  kernels->binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, ROWS, COLUMNS, out, COLUMNS, left_rows, scalars,
+                           constant);
+}
+
+static void bench_reduce_add(const KernelVariant *kernels)
+{
+  kernels->reduce_f32(ALU_OP_ADD, ROWS, COLUMNS, out, 1, left, COLUMNS, false);
+}
+
+static void bench_reduce_max(const KernelVariant *kernels)
+{
+  kernels->reduce_f32(ALU_OP_MAX, ROWS, COLUMNS, out, 1, left, COLUMNS, false);
+}
+
+static void bench_scan(const KernelVariant *kernels)
+{
+  static float state[ROWS];
+  kernels->scan_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, ROWS, COLUMNS, out, COLUMNS, left, COLUMNS, right, COLUMNS,
+                    state);
+}
+
+static void bench_bn_stats(const KernelVariant *kernels)
+{
+  kernels->bn_stats_f32(ROWS, COLUMNS, out, 6, left, COLUMNS);
+}
+
+static void bench_max8(const KernelVariant *kernels)
+{
+  kernels->max8_f32(ROWS, COLUMNS, out, 8, left, COLUMNS);
+}
+
+static void bench_claim8(const KernelVariant *kernels)
+{
+  uint32_t index[8];
+  for (size_t r = 0; r < ROWS; r++)
+    kernels->claim8_f32(COLUMNS, left + r * COLUMNS, out + r * 8, false, index);
+}
+
 static const struct {
   const char *name;
   void (*run)(const KernelVariant *);
 } benches[] = {
     {"matmul", bench_matmul},
+    {"tensor_tensor_add", bench_tensor_tensor},
+    {"tensor_tensor_max", bench_tensor_tensor_max},
+    {"tensor_scalar_mult", bench_tensor_scalar},
+    {"tensor_scalar_mult_add", bench_tensor_scalar_pair},
+    {"reduce_add", bench_reduce_add},
+    {"reduce_max", bench_reduce_max},
+    {"scan_mult_add", bench_scan},
+    {"bn_stats", bench_bn_stats},
+    {"max8", bench_max8},
+    {"claim8", bench_claim8},
     {"transpose_4", bench_transpose},
     {"transpose_2", bench_transpose_2},
     {"gather_4_step_2", bench_gather},
@@ -69,6 +137,7 @@ static double median_ns(void (*run)(const KernelVariant *), const KernelVariant 
       times[i] = now() - start;
   }
   qsort(times, REPETITIONS, sizeof *times, compare);
+  if (getenv("MIN")) return times[0];
   return times[REPETITIONS / 2];
 }
 

@@ -32,7 +32,7 @@ static void check_matmul(const KernelVariant *kernels, size_t rows, size_t colum
 
 TEST(kernel_matmul_adds_in_order_with_one_rounding_per_step)
 {
-  static const size_t sizes[][3] = {{1, 1, 1},    {1, 1, 0},     {6, 16, 3},    {7, 17, 5},    {8, 48, 128}, {128, 512, 128},
+  static const size_t sizes[][3] = {{1, 1, 1},    {1, 1, 0},     {6, 16, 3},    {7, 17, 5},    {8, 48, 128}, {20, 100, 1}, {128, 512, 128},
                                     {13, 95, 129}, {127, 33, 31}, {130, 20, 257}, {200, 513, 10}, {3, 512, 128}, {128, 1, 128}};
   for (size_t v = 0; kernel_variant(v); v++)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
