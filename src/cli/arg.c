@@ -1,0 +1,339 @@
+#include "cli/arg.h"
+
+#include "base/npy.h"
+#include "number/activation.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct ShortName {
+  const char *name;
+  DType dtype;
+} ShortName;
+
+static const ShortName short_names[] = {
+    {"f32", DTYPE_FLOAT32},       {"f16", DTYPE_FLOAT16},        {"bf16", DTYPE_BFLOAT16},
+    {"tf32", DTYPE_FLOAT32R},     {"i8", DTYPE_INT8},            {"i16", DTYPE_INT16},
+    {"i32", DTYPE_INT32},         {"i64", DTYPE_INT64},          {"u8", DTYPE_UINT8},
+    {"u16", DTYPE_UINT16},        {"u32", DTYPE_UINT32},         {"u64", DTYPE_UINT64},
+    {"bool", DTYPE_BOOL},         {"f8e5m2", DTYPE_FLOAT8E5},    {"f8e4m3", DTYPE_FLOAT8E4},
+    {"f8e4m3fn", DTYPE_FLOAT8_E4M3FN},
+};
+enum { SHORT_NAME_COUNT = sizeof short_names / sizeof *short_names };
+
+bool dtype_from_short_name(Str name, DType *out)
+{
+  for (int i = 0; i < SHORT_NAME_COUNT; i++)
+    if (str_is(name, short_names[i].name)) {
+      *out = short_names[i].dtype;
+      return true;
+    }
+  return dtype_from_nki_name(name, out);
+}
+
+// ---- reading NAME=VALUE
+
+typedef struct FillName {
+  const char *name;
+  Fill fill;
+} FillName;
+
+static const FillName fill_names[] = {
+    {"zeros", FILL_ZEROS},     {"ones", FILL_ONES},   {"arange", FILL_ARANGE},
+    {"uniform", FILL_UNIFORM}, {"randn", FILL_RANDN}, {"randint", FILL_RANDINT},
+};
+enum { FILL_COUNT = sizeof fill_names / sizeof *fill_names };
+
+static bool wrong(Session *session, const Arg *arg, const char *what)
+{
+  Diag *diag = diag_error(session, E_ARGUMENT, "argument `%s=%s`: %s", arg->name, arg->text, what);
+  diag_help(diag, "forms: %s=@in.npy  %s=@in.npy:bf16  %s=randn:f32[128,512]  %s=f32[128,512]  %s=3", arg->name,
+            arg->name, arg->name, arg->name, arg->name);
+  return false;
+}
+
+static bool dtype_unknown(Session *session, const Arg *arg, Str name)
+{
+  wrong(session, arg, arena_printf(&session->arena, "`%.*s` is no dtype", STR_ARG(name)));
+  const char *names[SHORT_NAME_COUNT];
+  for (int i = 0; i < SHORT_NAME_COUNT; i++)
+    names[i] = short_names[i].name;
+  diag_suggest(session->diags.items[session->diags.count - 1], name, names, SHORT_NAME_COUNT);
+  return false;
+}
+
+// "[128,512]" up to the end of the text.
+static bool read_shape(Session *session, Arg *arg, const char *at)
+{
+  arg->shape = arena_array(&session->arena, uint64_t, NPY_MOST_DIMS);
+  at++;
+  while (*at != ']') {
+    char *end;
+    unsigned long long size = strtoull(at, &end, 10);
+    if (end == at || *at == '-' || arg->rank == NPY_MOST_DIMS)
+      return wrong(session, arg, "the shape is written as whole numbers in brackets: [128,512]");
+    arg->shape[arg->rank++] = size;
+    at = end;
+    if (*at == ',')
+      at++;
+    else if (*at != ']')
+      return wrong(session, arg, "the shape is written as whole numbers in brackets: [128,512]");
+  }
+  return at[1] == '\0' || wrong(session, arg, "nothing may follow the shape");
+}
+
+// dtype "[" shape "]"
+static bool read_dtype_and_shape(Session *session, Arg *arg, const char *at)
+{
+  const char *bracket = strchr(at, '[');
+  Str name = {at, bracket ? (size_t)(bracket - at) : strlen(at)};
+  if (!dtype_from_short_name(name, &arg->dtype))
+    return dtype_unknown(session, arg, name);
+  arg->has_dtype = true;
+  return bracket ? read_shape(session, arg, bracket) : wrong(session, arg, "a shape must follow the dtype: f32[128,512]");
+}
+
+// "(lo,hi)" of randint; `*at` moves behind it.
+static bool read_bounds(Session *session, Arg *arg, const char **at)
+{
+  char *end;
+  if (**at == '(') {
+    arg->low = strtoll(*at + 1, &end, 10);
+    if (*end == ',') {
+      arg->high = strtoll(end + 1, &end, 10);
+      if (*end == ')' && arg->low < arg->high) {
+        *at = end + 1;
+        return true;
+      }
+    }
+  }
+  return wrong(session, arg, "randint needs its bounds, low < high: randint(0,10):i32[4]");
+}
+
+static bool is_shape_form(const char *text)
+{
+  DType dtype;
+  const char *bracket = strchr(text, '[');
+  return bracket && dtype_from_short_name((Str){text, (size_t)(bracket - text)}, &dtype);
+}
+
+static const FillName *fill_form(const char *text)
+{
+  for (int i = 0; i < FILL_COUNT; i++) {
+    size_t len = strlen(fill_names[i].name);
+    if (strncmp(text, fill_names[i].name, len) == 0 && (text[len] == ':' || text[len] == '('))
+      return &fill_names[i];
+  }
+  return NULL;
+}
+
+static bool load_file(Session *session, Arg *arg)
+{
+  const char *colon = strrchr(arg->text, ':');
+  arg->path = arg->text + 1;
+  if (colon && colon > arg->text + 1 && !strchr(colon, '/')) {
+    Str name = str_from(colon + 1);
+    if (!dtype_from_short_name(name, &arg->dtype))
+      return dtype_unknown(session, arg, name);
+    arg->has_dtype = true;
+    arg->path = arena_strndup(&session->arena, arg->text + 1, (size_t)(colon - arg->text - 1));
+  }
+  if (!file_read(session, &session->arena, arg->path, &arg->file))
+    return false;
+  Npy npy;
+  if (!npy_parse(session, arg->path, arg->file, &npy))
+    return false;
+  arg->rank = npy.rank;
+  arg->shape = arena_array(&session->arena, uint64_t, npy.rank);
+  memcpy(arg->shape, npy.shape, npy.rank * sizeof *npy.shape);
+  DType found;
+  bool has_type = dtype_from_npy_descr(str_from(npy.descr), &found);
+  if (!arg->has_dtype && !has_type)
+    return wrong(session, arg, arena_printf(&session->arena, "the file's dtype `%s` does not exist on the device; say "
+                                            "which one to convert to: %s=@%s:f32", npy.descr, arg->name, arg->path));
+  if (!arg->has_dtype)
+    arg->dtype = found;
+  if (arg->has_dtype && !has_type && strcmp(npy.descr, "<f8") != 0 &&
+      !(npy.descr[1] == 'V' && npy.item_bytes == dtype_bytes(arg->dtype)))
+    return wrong(session, arg, arena_printf(&session->arena, "the file's dtype `%s` cannot be converted", npy.descr));
+  return true;
+}
+
+static bool parse_one(Session *session, const char *text, Arg *arg)
+{
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text) {
+    Diag *diag = diag_error(session, E_ARGUMENT, "`%s` is not of the form NAME=VALUE", text);
+    diag_help(diag, "for example x=randn:f32[128,512]");
+    return false;
+  }
+  *arg = (Arg){.name = arena_strndup(&session->arena, text, (size_t)(equals - text)), .text = equals + 1};
+  const FillName *fill = fill_form(arg->text);
+  if (arg->text[0] == '@') {
+    arg->kind = ARG_FILE;
+    return load_file(session, arg);
+  }
+  if (fill) {
+    arg->kind = ARG_FILL;
+    arg->fill = fill->fill;
+    const char *at = arg->text + strlen(fill->name);
+    if (fill->fill == FILL_RANDINT && !read_bounds(session, arg, &at))
+      return false;
+    if (*at != ':')
+      return wrong(session, arg, "a dtype and a shape must follow: randn:f32[128,512]");
+    return read_dtype_and_shape(session, arg, at + 1);
+  }
+  if (is_shape_form(arg->text)) {
+    arg->kind = ARG_SHAPE;
+    return read_dtype_and_shape(session, arg, arg->text);
+  }
+  arg->kind = ARG_LITERAL;
+  return true;
+}
+
+bool args_parse(Session *session, const char *const *texts, size_t count, ArgList_ *out)
+{
+  bool ok = true;
+  for (size_t i = 0; i < count; i++) {
+    Arg arg;
+    if (!parse_one(session, texts[i], &arg)) {
+      ok = false;
+      continue;
+    }
+    for (size_t j = 0; j < out->count; j++)
+      if (strcmp(out->items[j].name, arg.name) == 0)
+        ok = wrong(session, &arg, "this name was given before");
+    vec_push(&session->arena, out, arg);
+  }
+  return ok;
+}
+
+// ---- data
+
+// SplitMix64 of a counter: element i of an argument does not depend on the others.
+static uint64_t random_bits(uint64_t seed, uint64_t index)
+{
+  uint64_t z = seed + (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
+  z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+  z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+  return z ^ z >> 31;
+}
+
+static float uniform(uint64_t bits)  // [0, 1), 24 bits
+{
+  return (float)(bits >> 40) * 0x1p-24f;
+}
+
+// Box and Muller's transform, with correctly rounded functions, so that it is the same everywhere.
+static float normal(uint64_t seed, uint64_t index)
+{
+  uint64_t bits = random_bits(seed, index);
+  float radius = ((float)(bits >> 40) + 1.0f) * 0x1p-24f;
+  float angle = ((float)(bits & 0xFFFFFF) * 0x1p-24f - 0.5f) * 6.2831853f;
+  float r = activation_f32(ACTIVATION_FUNC_SQRT, -2.0f * activation_f32(ACTIVATION_FUNC_LOG, radius));
+  return r * activation_f32(ACTIVATION_FUNC_SIN, angle);
+}
+
+static void put_integer(DType dtype, int64_t value, void *at)
+{
+  if (dtype_info(dtype)->kind == DTYPE_KIND_SIGNED || dtype_info(dtype)->kind == DTYPE_KIND_UNSIGNED)
+    memcpy(at, &value, dtype_bytes(dtype));  // little-endian: the low bytes
+  else
+    dtype_from_f32(dtype, (float)value, at);
+}
+
+static void put_fill(const Arg *arg, uint64_t seed, uint64_t index, void *at)
+{
+  switch (arg->fill) {
+  case FILL_ZEROS: put_integer(arg->dtype, 0, at); return;
+  case FILL_ONES: put_integer(arg->dtype, 1, at); return;
+  case FILL_ARANGE: put_integer(arg->dtype, (int64_t)index, at); return;
+  case FILL_UNIFORM: dtype_from_f32(arg->dtype, uniform(random_bits(seed, index)), at); return;
+  case FILL_RANDN: dtype_from_f32(arg->dtype, normal(seed, index), at); return;
+  case FILL_RANDINT: {
+    uint64_t width = (uint64_t)(arg->high - arg->low);
+    put_integer(arg->dtype, arg->low + (int64_t)(random_bits(seed, index) % width), at);
+    return;
+  }
+  }
+}
+
+static bool new_array(Session *session, const Arg *arg, Array *out)
+{
+  *out = array_new(arg->dtype, arg->rank, arg->shape);
+  return out->data || array_elements(out) == 0 || wrong(session, arg, "there is not enough memory for it");
+}
+
+static bool fill_array(Session *session, const Arg *arg, uint64_t seed, Array *out)
+{
+  if (dtype_is_packed(arg->dtype) && arg->fill != FILL_ZEROS)
+    return wrong(session, arg, "packed dtypes can only be filled with zeros; load a file for other values");
+  if (!new_array(session, arg, out))
+    return false;
+  if (arg->fill == FILL_ZEROS && dtype_info(arg->dtype)->kind != DTYPE_KIND_SCALE)
+    return true;
+  uint64_t own_seed = seed ^ str_hash(str_from(arg->name));
+  unsigned bytes = dtype_bytes(arg->dtype);
+  for (uint64_t i = 0, count = array_elements(out); i < count; i++)
+    put_fill(arg, own_seed, i, (char *)out->data + i * bytes);
+  return true;
+}
+
+// double to float32 to the dtype: two roundings, as `array.astype(float32)` on the way in would have.
+static void convert_f64(const Npy *npy, Array *out)
+{
+  for (uint64_t i = 0, count = array_elements(out); i < count; i++) {
+    double value;
+    memcpy(&value, (const char *)npy->data + i * sizeof value, sizeof value);
+    dtype_from_f32(out->dtype, (float)value, (char *)out->data + i * dtype_bytes(out->dtype));
+  }
+}
+
+static bool file_array(Session *session, const Arg *arg, Array *out)
+{
+  Npy npy;
+  if (!npy_parse(session, arg->path, arg->file, &npy) || !new_array(session, arg, out))
+    return false;
+  DType from;
+  bool has_type = dtype_from_npy_descr(str_from(npy.descr), &from);
+  if ((has_type && from == arg->dtype) || npy.descr[1] == 'V') {
+    memcpy(out->data, npy.data, npy.bytes);
+    return true;
+  }
+  if (!has_type) {
+    convert_f64(&npy, out);
+    return true;
+  }
+  for (uint64_t i = 0, count = array_elements(out); i < count; i++)
+    dtype_from_f32(arg->dtype, dtype_to_f32(from, (const char *)npy.data + i * npy.item_bytes),
+                   (char *)out->data + i * dtype_bytes(arg->dtype));
+  return true;
+}
+
+bool arg_make_array(Session *session, const Arg *arg, uint64_t seed, Array *out)
+{
+  switch (arg->kind) {
+  case ARG_FILE: return file_array(session, arg, out);
+  case ARG_FILL: return fill_array(session, arg, seed, out);
+  case ARG_SHAPE:
+    return wrong(session, arg, "a run needs data, not only a shape and a dtype; for example randn:f32[128,512]");
+  case ARG_LITERAL: break;
+  }
+  return wrong(session, arg, "a tensor is needed here");
+}
+
+void array_to_npy(const Array *array, bool raw, StrBuf *out)
+{
+  const DTypeInfo *info = dtype_info(array->dtype);
+  bool numpy_has = info->npy_descr[1] != 'V' && strcmp(info->npy_descr, "<f1") != 0 && array->dtype != DTYPE_FLOAT32R;
+  if (raw || numpy_has || dtype_is_packed(array->dtype)) {
+    npy_format(out, info->npy_descr, array->shape, array->rank, array->data, array->bytes);
+    return;
+  }
+  uint64_t count = array_elements(array);
+  float *wide = arena_array(out->arena, float, count);
+  for (uint64_t i = 0; i < count; i++)
+    wide[i] = dtype_to_f32(array->dtype, (const char *)array->data + i * info->bytes);
+  npy_format(out, "<f4", array->shape, array->rank, wide, count * sizeof *wide);
+}

@@ -1,0 +1,35 @@
+// program.h -- from the command line to a kernel: Python sources, gathered files, .klr files and their text.
+
+#pragma once
+#include "cli/arg.h"
+#include "cli/cli.h"
+#include "core/core.h"
+#include "machine/machine.h"
+#include "trace/kernel.h"
+
+typedef struct Program {
+  const char *path;         // of the file
+  const char *kernel_name;  // behind the colon, or NULL
+  const Machine *machine;
+  const Kernel *kernel;
+  ArgList_ args;
+  Tracer *tracer;           // NULL: the kernel was read, not traced
+  Arena arena;              // what was read
+  double parse_seconds, trace_seconds, verify_seconds;
+} Program;
+
+// Reads `FILE[:KERNEL] ARG=VALUE...`, traces or reads the kernel, and verifies it for the target. EXIT_OK, or the exit
+// status after reporting.
+int program_load(Cli *cli, Program *program);
+void program_free(Program *program);
+
+typedef enum FileKind { FILE_PYTHON, FILE_KLR, FILE_GATHERED, FILE_JSON, FILE_TEXT } FileKind;
+FileKind file_kind(const char *path, Str bytes);
+
+// A kernel from a .klr file, its JSON or its text; NULL after reporting.
+const Kernel *kernel_read(Session *session, Arena *arena, const char *path, Str bytes);
+
+// Splits "k.py:softmax"; the kernel's name is NULL when there is none.
+void split_kernel_name(Session *session, const char *text, const char **path, const char **kernel);
+
+double seconds_now(void);  // for durations
