@@ -32,4 +32,11 @@ const Kernel *kernel_read(Session *session, Arena *arena, const char *path, Str 
 // Splits "k.py:softmax"; the kernel's name is NULL when there is none.
 void split_kernel_name(Session *session, const char *text, const char **path, const char **kernel);
 
+// The machine --target names; NULL after reporting.
+const Machine *target_machine(Cli *cli);
+
+// A tracer that knows the library and searches -I, KLR_PATH and the active environment.
+Tracer *program_tracer(Cli *cli);
+
+void program_print_times(const Program *program);  // on standard error
 double seconds_now(void);  // for durations

@@ -1,0 +1,426 @@
+// cmd_run.c -- `klr run`: traces or reads a kernel, runs it, shows and saves what it computed.
+
+#include "cli/program.h"
+#include "cli/write.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Result {
+  const char *name;
+  const char *role;  // "output", or "input" for one that the kernel wrote
+  const Array *array;
+  const char *file;  // NULL: not written
+} Result;
+
+typedef struct Run {
+  Cli *cli;
+  Program program;
+  SimOptions options;
+  SimStats stats;
+  Array *inputs, *outputs;
+  uint32_t input_count, output_count;
+  double seconds;
+  Vec(Result) results;
+} Run;
+
+// ---- inputs
+
+static const Arg *find_arg(const Program *program, const char *name)
+{
+  for (size_t i = 0; i < program->args.count; i++)
+    if (strcmp(program->args.items[i].name, name) == 0)
+      return &program->args.items[i];
+  return NULL;
+}
+
+static const char *shape_text(Arena *arena, DType dtype, uint32_t rank, const uint64_t *shape)
+{
+  StrBuf out = strbuf_new(arena);
+  strbuf_printf(&out, "%s[", dtype_name(dtype));
+  for (uint32_t i = 0; i < rank; i++)
+    strbuf_printf(&out, i ? ",%" PRIu64 : "%" PRIu64, shape[i]);
+  strbuf_putc(&out, ']');
+  return strbuf_cstr(&out);
+}
+
+static void tensor_shape(const Tensor *tensor, uint64_t *shape, uint32_t *rank)
+{
+  *rank = 1 + tensor->shape.free_dims.count;
+  shape[0] = tensor->shape.par_dim;
+  for (uint32_t i = 1; i < *rank; i++)
+    shape[i] = tensor->shape.free_dims.items[i - 1];
+}
+
+// A tensor of the kernel and the array given for it hold as many elements of one dtype; (n,) and (n, 1) are the same.
+static bool fits(Run *run, const Tensor *tensor, const Array *array)
+{
+  if (array->dtype == tensor->dtype && array_elements(array) == tensor_elements(tensor))
+    return true;
+  Session *session = run->cli->session;
+  uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
+  uint32_t rank;
+  tensor_shape(tensor, shape, &rank);
+  const char *wanted = shape_text(&session->arena, tensor->dtype, rank, shape);
+  Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` is %s, the kernel was made for %s", tensor->name,
+                          shape_text(&session->arena, array->dtype, array->rank, array->shape), wanted);
+  diag_help(diag, "give an array of that shape and dtype, or trace the kernel again for this one");
+  return false;
+}
+
+static bool make_inputs(Run *run)
+{
+  const Kernel *kernel = run->program.kernel;
+  Session *session = run->cli->session;
+  run->input_count = kernel->inputs.count;
+  run->inputs = arena_array(&session->arena, Array, run->input_count);
+  bool ok = true;
+  for (uint32_t i = 0; i < run->input_count; i++) {
+    const Tensor *tensor = kernel->inputs.items[i];
+    const Arg *arg = find_arg(&run->program, tensor->name);
+    if (!arg) {
+      Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` of kernel `%s` is missing", tensor->name, kernel->name);
+      uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
+      uint32_t rank;
+      tensor_shape(tensor, shape, &rank);
+      diag_help(diag, "add %s=randn:%s or %s=@file.npy", tensor->name,
+                shape_text(&session->arena, tensor->dtype, rank, shape), tensor->name);
+      ok = false;
+      continue;
+    }
+    ok = arg_make_array(session, arg, (uint64_t)run->cli->options.seed, &run->inputs[i]) &&
+         fits(run, tensor, &run->inputs[i]) && ok;
+  }
+  for (size_t i = 0; !run->program.tracer && i < run->program.args.count; i++) {
+    bool known = false;
+    for (uint32_t j = 0; j < run->input_count && !known; j++)
+      known = strcmp(kernel->inputs.items[j]->name, run->program.args.items[i].name) == 0;
+    if (!known) {
+      diag_error(session, E_ARGUMENT, "kernel `%s` has no input `%s`", kernel->name, run->program.args.items[i].name);
+      ok = false;
+    }
+  }
+  return ok;
+}
+
+// ---- results
+
+typedef struct WriteSearch {
+  const Tensor *tensor;
+  bool found;
+} WriteSearch;
+
+static bool find_write(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
+{
+  (void)field;
+  WriteSearch *search = context;
+  if (role != ROLE_WRITE && role != ROLE_UPDATE)
+    return true;
+  if (ref->ctor != TensorRef_abstract || ref->abstract.ctor != Access_view)
+    return true;
+  search->found = strcmp(ref->abstract.view->tensor->address->name, search->tensor->address->name) == 0;
+  return !search->found;
+}
+
+static bool kernel_writes(const Kernel *kernel, const Tensor *tensor)
+{
+  WriteSearch search = {tensor, false};
+  for (uint32_t core = 0; core < kernel->bodies.count; core++)
+    for (uint32_t i = 0; i < kernel->bodies.items[core].count; i++) {
+      const Block *block = kernel->bodies.items[core].items[i];
+      for (uint32_t j = 0; j < block->body.count; j++)
+        if (!op_visit_tensors(block->body.items[j]->op, find_write, &search))
+          return true;
+    }
+  return false;
+}
+
+static void collect_results(Run *run)
+{
+  const Kernel *kernel = run->program.kernel;
+  Arena *arena = &run->cli->session->arena;
+  for (uint32_t i = 0; i < run->output_count; i++)
+    vec_push(arena, &run->results, (Result){kernel->outputs.items[i]->name, "output", &run->outputs[i], NULL});
+  for (uint32_t i = 0; i < run->input_count; i++) {
+    bool is_output = false;
+    for (uint32_t j = 0; j < run->output_count; j++)
+      is_output = is_output || strcmp(kernel->outputs.items[j]->name, kernel->inputs.items[i]->name) == 0;
+    if (!is_output && kernel_writes(kernel, kernel->inputs.items[i]))
+      vec_push(arena, &run->results, (Result){kernel->inputs.items[i]->name, "input", &run->inputs[i], NULL});
+  }
+}
+
+typedef struct Summary {
+  double min, max, mean;
+  uint64_t finite, nan, infinite;
+} Summary;
+
+static Summary summarise(const Array *array)
+{
+  Summary s = {.min = INFINITY, .max = -INFINITY};
+  if (dtype_is_packed(array->dtype))
+    return s;
+  double sum = 0;
+  unsigned bytes = dtype_bytes(array->dtype);
+  for (uint64_t i = 0, count = array_elements(array); i < count; i++) {
+    double value = (double)dtype_to_f32(array->dtype, (const char *)array->data + i * bytes);
+    if (isnan(value))
+      s.nan++;
+    else if (isinf(value))
+      s.infinite++;
+    else {
+      s.finite++;
+      s.min = value < s.min ? value : s.min;
+      s.max = value > s.max ? value : s.max;
+      sum += value;
+    }
+  }
+  s.mean = s.finite ? sum / (double)s.finite : 0;
+  return s;
+}
+
+static void result_json(const Result *result, bool with_summary, JsonWriter *json)
+{
+  json_begin_object(json);
+  json_key(json, "name");
+  json_text(json, str_from(result->name));
+  json_key(json, "dtype");
+  json_text(json, str_from(dtype_name(result->array->dtype)));
+  json_key(json, "shape");
+  json_begin_array(json);
+  for (uint32_t i = 0; i < result->array->rank; i++)
+    json_uint(json, result->array->shape[i]);
+  json_end_array(json);
+  json_key(json, "role");
+  json_text(json, str_from(result->role));
+  if (result->file) {
+    json_key(json, "file");
+    json_text(json, str_from(result->file));
+  }
+  if (with_summary) {
+    Summary s = summarise(result->array);
+    if (s.finite) {
+      json_key(json, "min");
+      json_double(json, s.min);
+      json_key(json, "max");
+      json_double(json, s.max);
+      json_key(json, "mean");
+      json_double(json, s.mean);
+    }
+    json_key(json, "nan");
+    json_uint(json, s.nan);
+    json_key(json, "infinite");
+    json_uint(json, s.infinite);
+  }
+  json_end_object(json);
+}
+
+// ---- --out
+
+static bool cannot_make(Cli *cli, const char *path)
+{
+  diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", path, strerror(errno));
+  return false;
+}
+
+// All results into `folder`, outputs.json last.
+static bool write_files(Run *run, const char *folder)
+{
+  Cli *cli = run->cli;
+  for (size_t i = 0; i < run->results.count; i++) {
+    Result *result = &run->results.items[i];
+    StrBuf npy = strbuf_new(&cli->session->arena);
+    array_to_npy(result->array, cli->options.raw, &npy);
+    result->file = arena_printf(&cli->session->arena, "%s.npy", result->name);
+    if (!file_write(cli->session, arena_printf(&cli->session->arena, "%s/%s", folder, result->file), strbuf_str(&npy)))
+      return false;
+  }
+  StrBuf text = strbuf_new(&cli->session->arena);
+  JsonWriter json = json_writer(&text, 1);
+  json_begin_object(&json);
+  json_key(&json, "kernel");
+  json_text(&json, str_from(run->program.kernel->name));
+  json_key(&json, "target");
+  json_text(&json, str_from(run->program.machine->name));
+  json_key(&json, "outputs");
+  json_begin_array(&json);
+  for (size_t i = 0; i < run->results.count; i++)
+    result_json(&run->results.items[i], false, &json);
+  json_end_array(&json);
+  json_end_object(&json);
+  strbuf_putc(&text, '\n');
+  return file_write(cli->session, arena_printf(&cli->session->arena, "%s/outputs.json", folder), strbuf_str(&text));
+}
+
+// A new folder is filled under another name and then renamed, so that it is whole or absent.
+static bool write_out(Run *run)
+{
+  Cli *cli = run->cli;
+  const char *folder = cli->options.out_dir;
+  struct stat info;
+  if (stat(folder, &info) == 0 && S_ISDIR(info.st_mode))
+    return write_files(run, folder);
+  const char *beside = arena_printf(&cli->session->arena, "%s.%ld.tmp", folder, (long)getpid());
+  if (mkdir(beside, 0777) != 0)
+    return cannot_make(cli, folder);
+  if (write_files(run, beside) && rename(beside, folder) == 0)
+    return true;
+  if (cli->session->error_count == 0)
+    cannot_make(cli, folder);
+  for (size_t i = 0; i < run->results.count; i++)
+    if (run->results.items[i].file)
+      unlink(arena_printf(&cli->session->arena, "%s/%s", beside, run->results.items[i].file));
+  unlink(arena_printf(&cli->session->arena, "%s/outputs.json", beside));
+  rmdir(beside);
+  return false;
+}
+
+// ---- reports
+
+static void seconds_json(JsonWriter *json, const char *key, double seconds)
+{
+  json_key(json, key);
+  json_double(json, round(seconds * 1e7) / 1e7);
+}
+
+static void report_json(Run *run)
+{
+  Cli *cli = run->cli;
+  const Program *program = &run->program;
+  JsonWriter json = json_writer(&cli->out, 0);
+  json_begin_object(&json);
+  json_key(&json, "ok");
+  json_bool(&json, true);
+  json_key(&json, "command");
+  json_text(&json, STR("run"));
+  json_key(&json, "kernel");
+  json_text(&json, str_from(program->kernel->name));
+  json_key(&json, "target");
+  json_text(&json, str_from(program->machine->name));
+  json_key(&json, "cores");
+  json_uint(&json, program->kernel->bodies.count);
+  json_key(&json, "operators");
+  json_uint(&json, kernel_operators(program->kernel));
+  json_key(&json, "tensors");
+  json_uint(&json, kernel_tensors(&cli->session->arena, program->kernel));
+  json_key(&json, "threads");
+  json_uint(&json, run->options.threads);
+  json_key(&json, "instructions");
+  json_uint(&json, run->stats.instruction_count);
+  json_key(&json, "multiply_adds");
+  json_uint(&json, run->stats.multiply_add_count);
+  json_key(&json, "dma_bytes");
+  json_uint(&json, run->stats.dma_bytes);
+  json_key(&json, "seconds");
+  json_begin_object(&json);
+  seconds_json(&json, "parse", program->parse_seconds);
+  seconds_json(&json, "trace", program->trace_seconds);
+  seconds_json(&json, "verify", program->verify_seconds);
+  seconds_json(&json, "run", run->seconds);
+  json_end_object(&json);
+  json_key(&json, "outputs");
+  json_begin_array(&json);
+  for (size_t i = 0; i < run->results.count; i++)
+    result_json(&run->results.items[i], true, &json);
+  json_end_array(&json);
+  json_key(&json, "diagnostics");
+  StrBuf diags = strbuf_new(&cli->session->arena);
+  diag_print_json(cli->session, &diags);
+  json_raw(&json, strbuf_str(&diags));
+  json_end_object(&json);
+  strbuf_putc(&cli->out, '\n');
+}
+
+static void report_text(Run *run)
+{
+  Cli *cli = run->cli;
+  const Kernel *kernel = run->program.kernel;
+  strbuf_printf(&cli->out, "%s on %s", kernel->name, run->program.machine->name);
+  if (kernel->bodies.count > 1)
+    strbuf_printf(&cli->out, ", %u logical cores", kernel->bodies.count);
+  strbuf_printf(&cli->out, ": %" PRIu64 " instructions in %.1f ms\n", run->stats.instruction_count, run->seconds * 1e3);
+  for (size_t i = 0; i < run->results.count; i++) {
+    const Result *result = &run->results.items[i];
+    Summary s = summarise(result->array);
+    strbuf_printf(&cli->out, "  %-12s %-24s", result->name,
+                  shape_text(&cli->session->arena, result->array->dtype, result->array->rank, result->array->shape));
+    if (s.finite)
+      strbuf_printf(&cli->out, " min %.6g  max %.6g  mean %.6g", s.min, s.max, s.mean);
+    if (s.nan)
+      strbuf_printf(&cli->out, "  %" PRIu64 " NaN", s.nan);
+    if (s.infinite)
+      strbuf_printf(&cli->out, "  %" PRIu64 " infinite", s.infinite);
+    if (strcmp(result->role, "input") == 0)
+      strbuf_puts(&cli->out, "  (input, modified)");
+    if (result->file)
+      strbuf_printf(&cli->out, "  -> %s/%s", cli->options.out_dir, result->file);
+    strbuf_putc(&cli->out, '\n');
+  }
+}
+
+// ---- the command
+
+static bool read_options(Run *run)
+{
+  const Options *options = &run->cli->options;
+  run->options = sim_default_options();
+  run->options.machine = run->program.machine;
+  run->options.seed = (uint64_t)options->seed;
+  run->options.reference = options->reference;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
+  const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";
+  run->options.exact_fp = strcmp(fp, "exact") == 0;
+  run->options.checks = strcmp(checks, "all") == 0;
+  if (!run->options.exact_fp && strcmp(fp, "f32") != 0)
+    cli_usage(run->cli, "--fp is exact or f32, found `%s`", fp);
+  if (!run->options.checks && strcmp(checks, "none") != 0)
+    cli_usage(run->cli, "--checks is all or none, found `%s`", checks);
+  return run->cli->session->error_count == 0;
+}
+
+static int execute(Run *run)
+{
+  Cli *cli = run->cli;
+  run->output_count = run->program.kernel->outputs.count;
+  run->outputs = arena_array(&cli->session->arena, Array, run->output_count);
+  double start = seconds_now();
+  if (!make_inputs(run))
+    return EXIT_USER;
+  start = seconds_now();
+  if (!sim_run(cli->session, run->program.kernel, &run->options, run->inputs, run->outputs, &run->stats))
+    return EXIT_USER;
+  run->seconds = seconds_now() - start;
+  collect_results(run);
+  return !cli->options.out_dir || write_out(run) ? EXIT_OK : EXIT_USER;
+}
+
+int cmd_run(Cli *cli)
+{
+  Run run = {.cli = cli};
+  int status = program_load(cli, &run.program);
+  if (status == EXIT_OK && !read_options(&run))
+    status = EXIT_USAGE;
+  if (status == EXIT_OK && cli->options.trace_only) {
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "%s on %s: %" PRIu64 " operators, traced and verified\n", run.program.kernel->name,
+                    run.program.machine->name, kernel_operators(run.program.kernel));
+  } else if (status == EXIT_OK) {
+    status = execute(&run);
+    if (status == EXIT_OK)
+      cli->options.json ? report_json(&run) : report_text(&run);
+  }
+  if (status == EXIT_OK && cli->options.time)
+    program_print_times(&run.program);
+  for (uint32_t i = 0; i < run.input_count; i++)
+    array_free(&run.inputs[i]);
+  for (uint32_t i = 0; i < run.output_count && run.outputs; i++)
+    array_free(&run.outputs[i]);
+  program_free(&run.program);
+  return status;
+}

@@ -1,0 +1,18 @@
+// cmd_trace.c -- `klr trace`: a kernel to core, as text, a .klr file, JSON or S-expressions.
+
+#include "cli/program.h"
+#include "cli/write.h"
+
+int cmd_trace(Cli *cli)
+{
+  Program program;
+  int status = program_load(cli, &program);
+  if (status == EXIT_OK) {
+    const char *as = cli->options.as ? cli->options.as : cli->options.output ? "klr" : "text";
+    status = write_kernel(cli, program.kernel, as);
+  }
+  if (status == EXIT_OK && cli->options.time)
+    program_print_times(&program);
+  program_free(&program);
+  return status;
+}
