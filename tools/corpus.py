@@ -1,0 +1,183 @@
+"""Runs published kernels, unmodified, and prints a table: kernel, traced operators, seconds, error against a reference.
+
+    tools/corpus.py DIR [DIR...] [--klr build/klr]
+
+DIR is a checkout of the official documentation (the folder that holds nki/examples) or of nki-samples. Shapes are those
+of the tutorials; references are NumPy in float64, written here. Nothing is taken from the checkouts but their kernels.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import ml_dtypes
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BF16 = ml_dtypes.bfloat16
+RNG = np.random.default_rng(1)
+
+
+def uniform(shape, dtype=np.float32):
+    return RNG.random(shape).astype(dtype)
+
+
+def matmul(lhsT, rhs):
+    return [lhsT.astype(np.float64).T @ rhs.astype(np.float64)]
+
+
+def small_matmul():
+    return {"lhsT": uniform((128, 64), BF16), "rhs": uniform((128, 512), BF16)}, matmul, 1e-2
+
+
+def large_matmul():
+    return {"lhsT": uniform((1024, 4096), BF16), "rhs": uniform((1024, 2048), BF16)}, matmul, 1e-2
+
+
+def average_pool():
+    x = np.arange(2 * 6 * 6, dtype=np.float16).reshape(2, 6, 6)
+    reference = lambda in_tensor, pool_size: [in_tensor.astype(np.float64).reshape(2, 3, 2, 3, 2).mean(axis=(2, 4))]
+    return {"in_tensor": x, "pool_size": 2}, reference, 1e-3
+
+
+def max_pool():
+    x = np.arange(2 * 6 * 6).astype(BF16).reshape(2, 6, 6)
+    reference = lambda in_tensor, sz_pool: [in_tensor.astype(np.float64).reshape(2, 3, 2, 3, 2).max(axis=(2, 4))]
+    return {"in_tensor": x, "sz_pool": 2}, reference, 0
+
+
+def mamba():
+    batch, channels, states, time_steps = 1, 256, 16, 2048
+    arrays = {"delta": uniform((batch, channels, time_steps)), "u": uniform((batch, channels, time_steps)),
+              "A": -uniform((channels, states)), "B": uniform((batch, states, time_steps)),
+              "C": uniform((batch, states, time_steps))}
+
+    def reference(delta, u, A, B, C):
+        delta, u, A, B, C = (x.astype(np.float64) for x in (delta, u, A, B, C))
+        h, y = np.zeros((batch, channels, states)), np.zeros((batch, channels, time_steps))
+        for t in range(time_steps):
+            d = delta[:, :, t, None]
+            h = np.exp(d * A) * h + d * u[:, :, t, None] * B[:, None, :, t]
+            y[:, :, t] = (h * C[:, None, :, t]).sum(axis=2)
+        return [y]
+
+    return arrays, reference, 1e-4
+
+
+def addition(shape, a, b, dtype=np.float32):
+    return lambda: ({a: uniform(shape, dtype), b: uniform(shape, dtype)}, lambda **k: [k[a].astype(np.float64) + k[b]],
+                    1e-3 if dtype == np.float16 else 1e-6)
+
+
+def transpose2d():
+    x = np.arange(2 * 12, dtype=np.int8).reshape(2, 12)
+    reference = lambda in_tensor, shape2D: [in_tensor.reshape(2, 3, 4).swapaxes(1, 2).reshape(2, 12)]
+    return {"in_tensor": x, "shape2D": (3, 4)}, reference, 0
+
+
+def split():
+    x = np.arange(20).astype(BF16).reshape(4, 5)
+    return {"in_tensor": x}, lambda in_tensor: [in_tensor[:, 0::2], in_tensor[:, 1::2]], 0
+
+
+def exponential():
+    return {"in_tensor": uniform((128, 512), BF16)}, lambda in_tensor: [np.exp(in_tensor.astype(np.float64))], 4e-3
+
+
+MATMULS = [("nki_matmul_basic_", small_matmul), ("nki_matmul_tiled_", large_matmul),
+           ("nki_matmul_hoist_load_", large_matmul), ("nki_matmul_block_free_dimension_", large_matmul),
+           ("nki_matmul_fully_optimized_", large_matmul)]
+
+# file below DIR, kernel, case; a case gives (arguments, reference, tolerance relative to the largest value), or the text
+# that the error must have where the kernel is meant to be refused.
+CASES = [
+    ("nki/examples/tensor_addition/tensor_addition_nki_kernels.py", "nki_tensor_add",
+     addition((512, 2048), "a_input", "b_input")),
+    ("nki/examples/transpose2d/transpose2d_nki_kernels.py", "tensor_transpose2D_kernel_", transpose2d),
+    *[("nki/examples/matrix_multiplication/matrix_multiplication_nki_kernels.py", *row) for row in MATMULS],
+    ("nki/examples/average_pool2d/average_pool2d_nki_kernels.py", "tensor_avgpool_kernel", average_pool),
+    *[("nki/examples/fused_mamba/mamba_nki_kernels.py", f"mamba_v{i}", mamba) for i in (1, 2, 3)],
+    ("nki/examples/getting_started_baremetal.py", "nki_tensor_add_kernel",
+     addition((4, 3), "a_input", "b_input", np.float16)),
+    ("nki/examples/getting_started_torch.py", "nki_tensor_add_kernel",
+     addition((4, 3), "a_input", "b_input", np.float16)),
+    ("nki/examples/getting_started_jax.py", "nki_tensor_add_kernel", addition((4, 3), "a_input", "b_input", np.float16)),
+    ("nki/examples/simulate/nki_simulate_example.py", "add_kernel", addition((128, 512), "a_ptr", "b_ptr")),
+    ("nki/examples/index-case-1.py", "tensor_split_kernel_", split),
+    ("nki/examples/index-case-3.py", "tensor_maxpool_kernel_", max_pool),
+    ("nki/examples/layout-pass.py", "tensor_exp_kernel_", exponential),
+    ("nki/examples/layout-loop.py", "tensor_exp_kernel_", "i_f"),         # a name that its author left out
+    ("nki/examples/layout-violation.py", "tensor_exp_kernel_", "128"),    # 256 partitions, on purpose
+    ("nki/examples/layout-dynamic-loop.py", "tensor_exp_kernel_", "["),   # a bracket that is never closed
+    *[("src/nki_samples/tutorials/matrix_multiplication/matrix_multiplication_nki_kernels.py", *row) for row in MATMULS],
+]
+
+
+def run_case(klr, path, kernel, arguments, folder):
+    """(report, outputs) of one run, or (diagnostics, None)."""
+    words = []
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            wide = value.astype(np.float32) if value.dtype == BF16 else value
+            np.save(f"{folder}/{name}.npy", wide)
+            words.append(f"{name}=@{folder}/{name}.npy" + (":bf16" if value.dtype == BF16 else ""))
+        else:
+            words.append(f"{name}={value!r}")
+    command = [klr, "run", f"{path}:{kernel}", *words, "--out", f"{folder}/out", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    try:
+        report = json.loads(result.stdout)
+    except json.JSONDecodeError:
+        return {"diagnostics": [{"code": "crash", "message": result.stderr[-300:]}]}, None
+    if result.returncode != 0:
+        return report, None
+    return report, [np.load(f"{folder}/out/{o['file']}") for o in report["outputs"] if o["role"] == "output"]
+
+
+def judge(klr, path, kernel, case):
+    """(passed, text of the table's last columns)."""
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(case, str):
+            report, outputs = run_case(klr, path, kernel, {"in_tensor": uniform((256, 512))}, folder)
+            first = (report.get("diagnostics") or [{}])[0]
+            text = f"{first.get('code')}: {first.get('message')}"
+            return outputs is None and case in json.dumps(report), f"refused as it should be: {text}"
+        arguments, reference, tolerance = case()
+        start = time.monotonic()
+        report, outputs = run_case(klr, path, kernel, arguments, folder)
+        seconds = time.monotonic() - start
+        if outputs is None:
+            first = report["diagnostics"][0]
+            return False, f"{first.get('line', '?')}: {first['code']}: {first['message']}"
+        error = 0.0
+        for got, want in zip(outputs, reference(**arguments), strict=True):
+            want = np.asarray(want, dtype=np.float64)
+            error = max(error, np.abs(got.astype(np.float64) - want).max() / max(np.abs(want).max(), 1e-30))
+        return error <= tolerance, f"{report['operators']:8d} operators {seconds:7.2f} s   error {error:.1e}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", metavar="DIR")
+    parser.add_argument("--klr", default=os.path.join(ROOT, "build", "klr"))
+    parser.add_argument("--only", default="", help="kernels whose name contains this")
+    options = parser.parse_args()
+    passed = failed = 0
+    for folder in options.folders:
+        for file, kernel, case in CASES:
+            path = os.path.join(folder, file)
+            if not os.path.exists(path) or options.only not in kernel:
+                continue
+            ok, text = judge(options.klr, path, kernel, case)
+            passed, failed = passed + ok, failed + (not ok)
+            print(f"{'ok  ' if ok else 'FAIL'}  {os.path.basename(file):42s} {kernel:34s} {text}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
