@@ -1,0 +1,10 @@
+"""NKI, the Neuron Kernel Interface: `nki.isa` declares the instructions, `nki.language` is written over them."""
+
+import _klr
+
+
+def jit(kernel=None, **options):
+    """Mark a function as a kernel. Options of the vendor's compiler are accepted and have no effect here."""
+    if kernel is None:
+        return jit
+    return _klr.jit(kernel)
