@@ -31,51 +31,56 @@ KERNEL_INLINE Quick relative(double value)
   return (Quick){value, value * 0x1p-43};
 }
 
-KERNEL_INLINE Quick quick_exp(double x)
+KERNEL_INLINE Quick quick_exp(float x)
 {
-  return relative(exponential(clamp(x, -120, 120)));
+  return relative(exponential(clamp_f32(x, -120, 120)));
 }
 
-KERNEL_INLINE Quick quick_sigmoid(double x)
+KERNEL_INLINE Quick quick_sigmoid(float x)
 {
-  return relative(1 / (1 + exponential(clamp(-x, -120, 120))));
+  return relative(1 / (1 + exponential(clamp_f32(-x, -120, 120))));
 }
 
-KERNEL_INLINE Quick quick_silu(double x)
+KERNEL_INLINE Quick quick_silu(float x)
 {
-  double z = clamp(-x, -120, 120);
-  return relative((x < -120 ? -120 : x) / (1 + exponential(z)));
+  double z = clamp_f32(-x, -120, 120);
+  return relative((x < -120 ? -120.0f : x) / (1 + exponential(z)));
 }
 
-KERNEL_INLINE Quick quick_gelu_apprx_sigmoid(double x)
+KERNEL_INLINE Quick quick_gelu_apprx_sigmoid(float x)
 {
   double z = clamp(-1.702 * x, -120, 120);
-  return relative((x < -120 ? -120 : x) / (1 + exponential(z)));
+  return relative((x < -120 ? -120.0f : x) / (1 + exponential(z)));
 }
 
 // x times the sigmoid of 2 sqrt(2/pi) (x + 0.044715 x^3).
-KERNEL_INLINE Quick quick_gelu_apprx_tanh(double x)
+KERNEL_INLINE Quick quick_gelu_apprx_tanh(float x)
 {
   double z = clamp(-TWICE_SQRT_2_BY_PI * (x * (1 + 0.044715 * (x * x))), -150, 150);
-  return relative((x < -16 ? -16 : x) / (1 + exponential(z)));
+  return relative((x < -16 ? -16.0f : x) / (1 + exponential(z)));
 }
 
 // s (1 + z (1 - s)), where 1 - s = e^-z s. The two terms cancel near z = -1.28.
-KERNEL_INLINE Quick quick_silu_dx(double x)
+KERNEL_INLINE Quick silu_dx(double z)
 {
-  double z = clamp(x, -120, 120), e = exponential(-z), s = 1 / (1 + e), other = z * (e * s);
+  double e = exponential(-z), s = 1 / (1 + e), other = z * (e * s);
   return (Quick){s * (1 + other), s * (1 + magnitude(other)) * 0x1p-43};
 }
 
-KERNEL_INLINE Quick quick_gelu_apprx_sigmoid_dx(double x)
+KERNEL_INLINE Quick quick_silu_dx(float x)
 {
-  return quick_silu_dx(1.702 * clamp(x, -120, 120));
+  return silu_dx(clamp_f32(x, -120, 120));
+}
+
+KERNEL_INLINE Quick quick_gelu_apprx_sigmoid_dx(float x)
+{
+  return silu_dx(1.702 * clamp_f32(x, -70, 70));
 }
 
 // With e = e^2|x| - 1, also near 0: tanh |x| = e / (e + 2).
-KERNEL_INLINE Quick quick_tanh(double x)
+KERNEL_INLINE Quick quick_tanh(float x)
 {
-  double y = 2 * LOG2E * clamp(magnitude(x), 0, 20), shifted = y + ROUNDER, rest = y - (shifted - ROUNDER);
+  double y = 2 * LOG2E * clamp_f32(fabsf(x), 0, 20), shifted = y + ROUNDER, rest = y - (shifted - ROUNDER);
   double scale = from_bits((bits_of(shifted) + 1023) << 52);
   double e = rest * poly_exp2m1(rest) * scale + (scale - 1);
   return relative(with_sign_of(e / (e + 2), x));
@@ -88,30 +93,28 @@ KERNEL_INLINE double log_1_plus(double t)
   return s * poly_atanh(s * s);
 }
 
-KERNEL_INLINE Quick quick_softplus(double x)
+KERNEL_INLINE Quick quick_softplus(float x)
 {
-  double tail = log_1_plus(exponential(clamp(-magnitude(x), -120, 0)));
+  double tail = log_1_plus(exponential(clamp_f32(-fabsf(x), -120, 0)));
   return relative((x > 0 ? x : 0) + tail);
 }
 
-KERNEL_INLINE Quick quick_mish(double x)
+KERNEL_INLINE Quick quick_mish(float x)
 {
-  double e = exponential(clamp(x, -120, 120)), product = e * (e + 2);
-  return relative((x < -120 ? -120 : x) * (product / (product + 2)));
+  double e = exponential(clamp_f32(x, -120, 120)), product = e * (e + 2);
+  return relative((x < -120 ? -120.0f : x) * (product / (product + 2)));
 }
 
-KERNEL_INLINE Quick quick_log(double x)
+KERNEL_INLINE Quick quick_log(float x)
 {
   double value = logarithm(x);
-  value = x > 0 ? value : x == 0 ? -INFINITY : (double)NAN;
-  value = x == INFINITY ? x : value;
-  double doubt = magnitude(value) * 0x1p-43;
-  return (Quick){value, doubt == INFINITY ? 0 : doubt};
+  bool computed = (x > 0) & (x < INFINITY);
+  return (Quick){value, computed ? magnitude(value) * 0x1p-43 : (double)INFINITY};
 }
 
-KERNEL_INLINE Quick quick_rsqrt(double x)
+KERNEL_INLINE Quick quick_rsqrt(float x)
 {
-  return relative(1 / sqrt(x));
+  return relative(1 / sqrt((double)x));
 }
 
 // Phi(-u) for 0 <= u <= 16, given e^(-u^2/2).
@@ -121,36 +124,36 @@ KERNEL_INLINE double normal_tail(double u, double e)
   return e * inverse * poly_normal_tail((u - 4) * inverse);
 }
 
-KERNEL_INLINE Quick quick_gelu(double x)
+KERNEL_INLINE Quick quick_gelu(float x)
 {
-  double u = clamp(magnitude(x), 0, 16), tail = normal_tail(u, exponential(-0.5 * (u * u)));
+  double u = clamp_f32(fabsf(x), 0, 16), tail = normal_tail(u, exponential(-0.5 * (u * u)));
   return relative(x < 0 ? -u * tail : x * (1 - tail));
 }
 
-KERNEL_INLINE Quick quick_gelu_dx(double x)
+KERNEL_INLINE Quick quick_gelu_dx(float x)
 {
-  double u = clamp(magnitude(x), 0, 16), e = exponential(-0.5 * (u * u)), tail = normal_tail(u, e);
-  double slope = u * (e * ONE_BY_SQRT_2PI), below = x < 0 ? tail : 1 - tail;
-  return (Quick){x < 0 ? below - slope : below + slope, (below + slope) * 0x1p-43};
+  double u = clamp_f32(fabsf(x), 0, 16), e = exponential(-0.5 * (u * u)), tail = normal_tail(u, e);
+  double slope = clamp_f32(x, -16, 16) * (e * ONE_BY_SQRT_2PI), below = x < 0 ? tail : 1 - tail;
+  return (Quick){below + slope, (below + magnitude(slope)) * 0x1p-43};
 }
 
-KERNEL_INLINE Quick quick_erf(double x)
+KERNEL_INLINE Quick quick_erf(float x)
 {
-  double a = clamp(magnitude(x), 0, 8);
+  double a = clamp_f32(fabsf(x), 0, 8);
   double near_0 = a * poly_erf(a * a), far = 1 - 2 * normal_tail(SQRT2 * a, exponential(-(a * a)));
   return relative(with_sign_of(a < 1 ? near_0 : far, x));
 }
 
-KERNEL_INLINE Quick quick_erf_dx(double x)
+KERNEL_INLINE Quick quick_erf_dx(float x)
 {
-  double a = clamp(x, -12, 12);
+  double a = clamp_f32(x, -12, 12);
   return relative(TWO_BY_SQRT_PI * exponential(-(a * a)));
 }
 
 // pi - |x| and |x| - pi are good to the last bit although they cancel.
-KERNEL_INLINE Quick quick_sin(double x)
+KERNEL_INLINE Quick quick_sin(float x)
 {
-  double a = magnitude(x), u = (a - PI_HI) - PI_LO, square = u * u;
+  double a = fabsf(x), u = (a - PI_HI) - PI_LO, square = u * u;
   double w = a < 1.5 ? a : -u;
   double inside = w * poly_sin(w * w), beyond = u * (square * (1.0 / 6) - 1);
   double value = u <= 0 ? inside : beyond;
@@ -158,9 +161,9 @@ KERNEL_INLINE Quick quick_sin(double x)
   return (Quick){with_sign_of(1, x) * value, size * 0x1p-43};
 }
 
-KERNEL_INLINE Quick quick_arctan(double x)
+KERNEL_INLINE Quick quick_arctan(float x)
 {
-  double a = clamp(magnitude(x), 0, 0x1p40), z = a > 1 ? 1 / a : a, angle = z * poly_atan(z * z);
+  double a = clamp_f32(fabsf(x), 0, 0x1p40f), z = a > 1 ? 1 / a : a, angle = z * poly_atan(z * z);
   return relative(with_sign_of(a > 1 ? PI_HI / 2 - angle : angle, x));
 }
 
@@ -169,7 +172,7 @@ KERNEL_INLINE float canonical(float x)
   return x == x ? x : f32_from_bits(F32_NAN_BITS);
 }
 
-enum { CHUNK = 64 };
+enum { CHUNK = 256 };
 
 // Replaces the results whose two roundings differ.
 static void settle(ActivationFunc func, size_t n, float *low, const float *high, const float *src)
@@ -179,8 +182,32 @@ static void settle(ActivationFunc func, size_t n, float *low, const float *high,
       low[i] = activation_exact_f32(func, src[i]);
 }
 
-#define QUICK_ROW(FUNC, quick)                                                                                         \
-  KERNEL_CLONES static void row_##FUNC(size_t n, float *dst, const float *src)                                         \
+// The loop is compiled for several instruction sets; fused products and sums only make errors smaller (see the top).
+#if defined __x86_64__ && defined __GNUC__ && !defined KLR_NO_CLONES
+#ifdef __clang__
+#define AVX512 "avx512f,avx512dq"
+#else
+#define AVX512 "avx512f,avx512dq,prefer-vector-width=512"
+#endif
+#define LEVELS(FUNC, quick)                                                                                            \
+  QUICK_ROW(FUNC##_base, FUNC, quick, )                                                                                \
+  QUICK_ROW(FUNC##_avx2, FUNC, quick, __attribute__((target("avx2,fma"))))                                             \
+  QUICK_ROW(FUNC##_avx512, FUNC, quick, __attribute__((target(AVX512))))                                                 \
+  static void row_##FUNC(size_t n, float *dst, const float *src)                                                       \
+  {                                                                                                                    \
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))                                       \
+      row_##FUNC##_avx512(n, dst, src);                                                                                \
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                                          \
+      row_##FUNC##_avx2(n, dst, src);                                                                                  \
+    else                                                                                                               \
+      row_##FUNC##_base(n, dst, src);                                                                                  \
+  }
+#else
+#define LEVELS(FUNC, quick) QUICK_ROW(FUNC, FUNC, quick, )
+#endif
+
+#define QUICK_ROW(name, FUNC, quick, attribute)                                                                        \
+  attribute static void row_##name(size_t n, float *dst, const float *src)                                             \
   {                                                                                                                    \
     for (size_t at = 0; at < n; at += CHUNK) {                                                                         \
       size_t count = n - at < CHUNK ? n - at : CHUNK;                                                                  \
@@ -188,13 +215,14 @@ static void settle(ActivationFunc func, size_t n, float *low, const float *high,
       uint32_t differ = 0;                                                                                             \
       for (size_t i = 0; i < count; i++) {                                                                             \
         Quick result = quick(src[at + i]);                                                                             \
-        low[i] = canonical((float)(result.value - result.doubt));                                                      \
-        high[i] = canonical((float)(result.value + result.doubt));                                                     \
+        low[i] = (float)(result.value - result.doubt);                                                                 \
+        high[i] = (float)(result.value + result.doubt);                                                                \
         differ |= f32_bits(low[i]) ^ f32_bits(high[i]);                                                                \
       }                                                                                                                \
       if (differ)                                                                                                      \
         settle(ACTIVATION_FUNC_##FUNC, count, low, high, src + at);                                                    \
-      memcpy(dst + at, low, count * sizeof *dst);                                                                      \
+      for (size_t i = 0; i < count; i++)                                                                               \
+        dst[at + i] = canonical(low[i]);                                                                               \
     }                                                                                                                  \
   }
 
@@ -209,30 +237,30 @@ static void settle(ActivationFunc func, size_t n, float *low, const float *high,
   }
 
 PLAIN_ROW(ABS, canonical(fabsf(x)))
-QUICK_ROW(ARCTAN, quick_arctan)
+LEVELS(ARCTAN, quick_arctan)
 PLAIN_ROW(COPY, canonical(x))
-QUICK_ROW(ERF, quick_erf)
-QUICK_ROW(ERF_DX, quick_erf_dx)
-QUICK_ROW(EXP, quick_exp)
-QUICK_ROW(GELU, quick_gelu)
-QUICK_ROW(GELU_APPRX_TANH, quick_gelu_apprx_tanh)
-QUICK_ROW(GELU_DX, quick_gelu_dx)
-QUICK_ROW(LOG, quick_log)
-QUICK_ROW(MISH, quick_mish)
+LEVELS(ERF, quick_erf)
+LEVELS(ERF_DX, quick_erf_dx)
+LEVELS(EXP, quick_exp)
+LEVELS(GELU, quick_gelu)
+LEVELS(GELU_APPRX_TANH, quick_gelu_apprx_tanh)
+LEVELS(GELU_DX, quick_gelu_dx)
+LEVELS(LOG, quick_log)
+LEVELS(MISH, quick_mish)
 PLAIN_ROW(RECIPROCAL, canonical(1 / x))
 PLAIN_ROW(RELU, x > 0 ? x : 0)
-QUICK_ROW(RSQRT, quick_rsqrt)
-QUICK_ROW(SIGMOID, quick_sigmoid)
+LEVELS(RSQRT, quick_rsqrt)
+LEVELS(SIGMOID, quick_sigmoid)
 PLAIN_ROW(SIGN, x > 0 ? 1 : x < 0 ? -1 : canonical(x))
-QUICK_ROW(SILU, quick_silu)
-QUICK_ROW(SILU_DX, quick_silu_dx)
-QUICK_ROW(SIN, quick_sin)
-QUICK_ROW(SOFTPLUS, quick_softplus)
+LEVELS(SILU, quick_silu)
+LEVELS(SILU_DX, quick_silu_dx)
+LEVELS(SIN, quick_sin)
+LEVELS(SOFTPLUS, quick_softplus)
 PLAIN_ROW(SQRT, canonical(sqrtf(x)))
 PLAIN_ROW(SQUARE, canonical(x * x))
-QUICK_ROW(TANH, quick_tanh)
-QUICK_ROW(GELU_APPRX_SIGMOID, quick_gelu_apprx_sigmoid)
-QUICK_ROW(GELU_APPRX_SIGMOID_DX, quick_gelu_apprx_sigmoid_dx)
+LEVELS(TANH, quick_tanh)
+LEVELS(GELU_APPRX_SIGMOID, quick_gelu_apprx_sigmoid)
+LEVELS(GELU_APPRX_SIGMOID_DX, quick_gelu_apprx_sigmoid_dx)
 PLAIN_ROW(PRELU, x >= 0 ? x : canonical(0 * x))
 
 typedef void RowFunc(size_t n, float *dst, const float *src);

@@ -29,6 +29,12 @@ KERNEL_INLINE double clamp(double x, double least, double most)
   return x > most ? most : x;
 }
 
+KERNEL_INLINE float clamp_f32(float x, float least, float most)
+{
+  x = x < least ? least : x;
+  return x > most ? most : x;
+}
+
 KERNEL_INLINE double magnitude(double x)
 {
   return from_bits(bits_of(x) & ~(UINT64_C(1) << 63));
