@@ -1,0 +1,412 @@
+// state.c -- memories and registers, and how errors find their place.
+
+#include "sim/state.h"
+
+#include "base/bug.h"
+#include "number/convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// ---- errors
+static void locate(Sim *sim, Diag *diag)
+{
+  const Pos *pos = sim->instr ? sim->instr->pos : NULL;
+  if (!pos)
+    return;
+  if (!span_is_none(pos->span)) {
+    diag_primary(diag, pos->span, "%s", "");
+    for (const CallSite *site = pos->caller; site; site = site->caller)
+      diag_call(diag, site->span, "`%s` was called here", site->function ? site->function : "a function");
+  } else if (pos->filename) {
+    diag_where(diag, pos->filename, pos->line, pos->column);
+  }
+  if (sim->instr->name)
+    diag_note(diag, "instruction `%s`", sim->instr->name);
+}
+
+Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  const char *text = arena_vprintf(&sim->session->arena, format, args);
+  va_end(args);
+  Diag *diag = diag_error(sim->session, code, "%s", text);
+  locate(sim, diag);
+  return diag;
+}
+
+Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
+{
+  uint64_t key = (uint64_t)(uintptr_t)sim->instr * 64 + (uint64_t)code;
+  if (map_get_number(&sim->told, key))
+    return NULL;
+  map_set_number(&sim->told, key, sim);
+  va_list args;
+  va_start(args, format);
+  const char *text = arena_vprintf(&sim->session->arena, format, args);
+  va_end(args);
+  Diag *diag = diag_warning(sim->session, code, "%s", text);
+  locate(sim, diag);
+  return diag;
+}
+
+void sim_stop(Sim *sim)
+{
+  longjmp(sim->stop, 1);
+}
+
+const char *sim_op_name(const Sim *sim)
+{
+  return sim->instr ? op_info(sim->instr->op->kind)->name : "kernel";
+}
+
+// ---- what was written
+static uint64_t bits_from(uint64_t bit)
+{
+  return ~UINT64_C(0) << (bit & 63);
+}
+
+static uint64_t bits_before(uint64_t end)  // of the word that holds bit end - 1
+{
+  return end & 63 ? ~bits_from(end) : ~UINT64_C(0);
+}
+
+void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
+{
+  if (!buffer->written || !bytes)
+    return;
+  uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64, fresh = 0;
+  for (uint64_t w = first; w <= last; w++) {
+    uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
+    fresh += (uint64_t)__builtin_popcountll(mask & ~buffer->written[w]);
+    buffer->written[w] |= mask;
+  }
+  buffer->unwritten_bytes -= fresh;
+  if (!buffer->unwritten_bytes) {
+    free(buffer->written);
+    buffer->written = NULL;
+  }
+}
+
+// First bit of [start, start + bytes) that differs from those of `pattern`, all zeros or all ones.
+static uint64_t find_other(const Buffer *buffer, uint64_t start, uint64_t bytes, uint64_t pattern)
+{
+  uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64;
+  for (uint64_t w = first; w <= last; w++) {
+    uint64_t other = buffer->written[w] ^ pattern;
+    other &= (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
+    if (other)
+      return w * 64 + (uint64_t)__builtin_ctzll(other);
+  }
+  return UINT64_MAX;
+}
+
+uint64_t buffer_find_unwritten(const Buffer *buffer, uint64_t start, uint64_t bytes)
+{
+  return buffer->written && bytes ? find_other(buffer, start, bytes, ~UINT64_C(0)) : UINT64_MAX;
+}
+
+uint64_t buffer_find_written(const Buffer *buffer, uint64_t start, uint64_t bytes)
+{
+  if (!bytes)
+    return UINT64_MAX;
+  return buffer->written ? find_other(buffer, start, bytes, 0) : start;
+}
+
+void buffer_poison(Buffer *buffer, DType dtype)
+{
+  unsigned item = dtype_bytes(dtype);
+  uint8_t unit[8] = {0};
+  if (!buffer->written || dtype_is_packed(dtype))
+    return;
+  dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
+  for (uint64_t row = 0; row < buffer->rows; row++)
+    for (uint64_t i = 0; i + item <= buffer->row_bytes; i += item)
+      for (unsigned b = 0; b < item; b++) {
+        uint64_t at = row * buffer->row_stride + i + b;
+        if (!(buffer->written[at / 64] >> (at & 63) & 1))
+          buffer->data[at] = unit[b];
+      }
+}
+
+// ---- buffers
+static _Noreturn void out_of_memory(Sim *sim, const char *name, uint64_t bytes)
+{
+  sim_error(sim, E_SIM_MEMORY, "no memory for `%s`, %.1f MiB", name, (double)bytes / (1 << 20));
+  sim_stop(sim);
+}
+
+static bool is_on_chip(Memory memory)
+{
+  return memory == MEMORY_SBUF || memory == MEMORY_PSUM;
+}
+
+// Rows start at odd multiples of a cache line, so that columns do not fall into one cache set.
+static uint64_t stride_of_row(uint64_t row_bytes)
+{
+  return (row_bytes + 63) / 64 * 64 | 64;
+}
+
+static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t rows, uint64_t row_bytes, DType dtype)
+{
+  Buffer *buffer = arena_new(&sim->arena, Buffer);
+  *buffer = (Buffer){.name = name, .memory = memory, .rows = rows, .row_bytes = row_bytes};
+  buffer->row_stride = is_on_chip(memory) ? stride_of_row(row_bytes) : row_bytes;
+  if (__builtin_mul_overflow(rows, buffer->row_stride, &buffer->bytes) || buffer->bytes > PTRDIFF_MAX / 2)
+    out_of_memory(sim, name, UINT64_MAX);
+  void *data = NULL;
+  buffer->unwritten_bytes = rows * row_bytes;
+  uint64_t words = buffer->bytes / 64 + 1;
+  // calloc hands out large zeroed blocks without touching them; padding keeps the alignment of its rows.
+  data = calloc(1, buffer->bytes + 64);
+  buffer->written = buffer->unwritten_bytes ? calloc(words, sizeof *buffer->written) : NULL;
+  buffer->data = data;
+  if (!data || (buffer->unwritten_bytes && !buffer->written)) {
+    free(data);
+    free(buffer->written);
+    out_of_memory(sim, name, buffer->bytes);
+  }
+  sim->stats.memory_bytes += buffer->bytes;
+  if (!sim->options.checks || sim->options.lenient)
+    buffer_poison(buffer, dtype);
+  return buffer;
+}
+
+static void free_buffer(Buffer *buffer)
+{
+  free(buffer->written);
+  if (!buffer->is_borrowed)
+    free(buffer->data);
+}
+
+static void free_buffers(const Map *map)
+{
+  for (size_t i = 0; i < map->count; i++)
+    free_buffer(map->entries[i].value);
+}
+
+DType state_stored_dtype(const Sim *sim, DType dtype)
+{
+  bool is_narrow = dtype_info(dtype)->kind == DTYPE_KIND_FLOAT && dtype != DTYPE_FLOAT32;
+  return !sim->options.exact_fp && is_narrow ? DTYPE_FLOAT32 : dtype;
+}
+
+// Bytes per partition (on chip) or in all (HBM) that the tensor itself needs.
+static uint64_t own_row_bytes(const Sim *sim, const Tensor *tensor)
+{
+  uint64_t bytes = dtype_bytes(state_stored_dtype(sim, tensor->dtype)), elements = 1;
+  for (uint32_t i = 0; i < tensor->shape.free_dims.count; i++)
+    elements *= tensor->shape.free_dims.items[i];
+  return elements * bytes * (is_on_chip(tensor->address->memory) ? 1 : tensor->shape.par_dim);
+}
+
+// How many times larger memory is when narrow floats are stored as float32.
+static uint64_t widening(const Sim *sim)
+{
+  return sim->options.exact_fp ? 1 : 4;
+}
+
+static Buffer *physical_buffer(Sim *sim, Memory memory, DType dtype)
+{
+  const Machine *machine = sim->machine;
+  Buffer **buffer = memory == MEMORY_SBUF ? &sim->sbuf : &sim->psum;
+  uint64_t bytes = memory == MEMORY_SBUF ? machine->sbuf_partition_bytes
+                                         : (uint64_t)machine->psum_banks * machine->psum_bank_bytes;
+  if (!*buffer)
+    *buffer = new_buffer(sim, memory == MEMORY_SBUF ? "sbuf" : "psum", memory, machine->partitions, bytes, dtype);
+  return *buffer;
+}
+
+static bool is_shared(const Address *address)
+{
+  return address->is_shared || address->memory == MEMORY_SHARED_HBM;
+}
+
+Buffer *state_shared_buffer(Sim *sim, const Tensor *tensor)
+{
+  return map_get(&sim->shared_buffers, str_from(tensor->address->name));
+}
+
+static Buffer *find_buffer(Sim *sim, const Address *address)
+{
+  Str name = str_from(address->name);
+  Buffer *buffer = map_get(&sim->shared_buffers, name);
+  return buffer ? buffer : map_get(&sim->core_buffers, name);
+}
+
+static Buffer *make_buffer(Sim *sim, const Tensor *tensor)
+{
+  const Address *address = tensor->address;
+  bool on_chip = is_on_chip(address->memory);
+  uint64_t rows = on_chip ? address->par_size : 1, bytes = address->free_size * widening(sim);
+  if (on_chip && rows < tensor->shape.par_dim)
+    rows = tensor->shape.par_dim;
+  if (!on_chip && __builtin_mul_overflow(bytes, address->par_size, &bytes))
+    out_of_memory(sim, address->name, UINT64_MAX);
+  if (bytes < own_row_bytes(sim, tensor) || !sim->options.exact_fp)
+    bytes = own_row_bytes(sim, tensor);
+  return new_buffer(sim, address->name, address->memory, rows, bytes, state_stored_dtype(sim, tensor->dtype));
+}
+
+static Buffer *address_buffer(Sim *sim, const Tensor *tensor)
+{
+  const Address *address = tensor->address;
+  Buffer *buffer = find_buffer(sim, address);
+  if (!buffer) {
+    buffer = make_buffer(sim, tensor);
+    map_set(is_shared(address) ? &sim->shared_buffers : &sim->core_buffers, str_from(address->name), buffer);
+  }
+  return buffer;
+}
+
+void state_share(Sim *sim, const Tensor *tensor)
+{
+  if (!state_shared_buffer(sim, tensor))
+    map_set(&sim->shared_buffers, str_from(tensor->address->name), make_buffer(sim, tensor));
+}
+
+// ---- places of tensors
+static size_t place_slot(const Sim *sim, const Tensor *tensor)
+{
+  uint64_t hash = (uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15);
+  size_t mask = sim->place_capacity - 1, at = (size_t)(hash >> 32) & mask;
+  while (sim->places[at].tensor && sim->places[at].tensor != tensor)
+    at = (at + 1) & mask;
+  return at;
+}
+
+static void grow_places(Sim *sim)
+{
+  TensorPlace *old = sim->places;
+  size_t old_capacity = sim->place_capacity;
+  sim->place_capacity = old_capacity ? old_capacity * 2 : 64;
+  sim->places = arena_array(&sim->arena, TensorPlace, sim->place_capacity);
+  for (size_t i = 0; i < old_capacity; i++)
+    if (old[i].tensor)
+      sim->places[place_slot(sim, old[i].tensor)] = old[i];
+}
+
+static _Noreturn void contradiction(Sim *sim, const Tensor *tensor)
+{
+  sim_error(sim, E_SIM_KERNEL, "`%s` does not fit into the memory described by its address `%s`", tensor->name,
+            tensor->address->name);
+  sim_stop(sim);
+}
+
+static TensorPlace find_place(Sim *sim, const Tensor *tensor)
+{
+  const Address *address = tensor->address;
+  bool on_chip = is_on_chip(address->memory);
+  TensorPlace place = {.tensor = tensor, .dtype = state_stored_dtype(sim, tensor->dtype)};
+  uint64_t rows = on_chip ? tensor->shape.par_dim : 1, first_row = 0, first_byte = 0;
+  if (address->memory == MEMORY_REG || rows > sim->machine->partitions)
+    contradiction(sim, tensor);
+  if (on_chip && address->par_offset.some && address->free_offset.some && sim->options.exact_fp) {
+    place.buffer = physical_buffer(sim, address->memory, place.dtype);
+    first_row = address->par_offset.value;
+    first_byte = address->free_offset.value;
+  } else {
+    place.buffer = address_buffer(sim, tensor);
+  }
+  const Buffer *buffer = place.buffer;
+  if (first_row > buffer->rows || rows > buffer->rows - first_row || first_byte > buffer->row_bytes ||
+      own_row_bytes(sim, tensor) > buffer->row_bytes - first_byte)
+    contradiction(sim, tensor);
+  place.start = first_row * buffer->row_stride + first_byte;
+  return place;
+}
+
+const TensorPlace *state_place(Sim *sim, const Tensor *tensor)
+{
+  if (sim->place_count * 2 >= sim->place_capacity)
+    grow_places(sim);
+  TensorPlace *place = &sim->places[place_slot(sim, tensor)];
+  if (!place->tensor) {
+    *place = find_place(sim, tensor);
+    sim->place_count++;
+  }
+  return place;
+}
+
+// ---- arrays
+void state_bind_array(Sim *sim, const Tensor *tensor, Array *array)
+{
+  DType stored = state_stored_dtype(sim, tensor->dtype);
+  Str name = str_from(tensor->address->name);
+  Buffer *buffer;
+  if (map_get(&sim->shared_buffers, name))
+    contradiction(sim, tensor);
+  if (stored == array->dtype) {
+    buffer = arena_new(&sim->arena, Buffer);
+    *buffer = (Buffer){.name = tensor->address->name, .memory = tensor->address->memory, .data = array->data,
+                       .bytes = array->bytes, .rows = 1, .row_bytes = array->bytes, .row_stride = array->bytes,
+                       .is_borrowed = true};
+  } else {
+    uint64_t count = array_elements(array);
+    buffer = new_buffer(sim, tensor->address->name, tensor->address->memory, 1, count * dtype_bytes(stored), stored);
+    convert_row_to_f32(array->dtype, count, (float *)(void *)buffer->data, array->data, sim->number_mode);
+    buffer_mark(buffer, 0, buffer->row_bytes);
+  }
+  map_set(&sim->shared_buffers, name, buffer);
+}
+
+void state_unbind_array(Sim *sim, const Tensor *tensor, Array *array)
+{
+  Buffer *buffer = state_shared_buffer(sim, tensor);
+  if (buffer && !buffer->is_borrowed)
+    convert_row_from_f32(array->dtype, array_elements(array), array->data, (const float *)(const void *)buffer->data,
+                         sim->number_mode);
+}
+
+// ---- registers
+Register *state_register(Sim *sim, const char *name)
+{
+  Register *reg = map_get(&sim->registers, str_from(name));
+  if (reg)
+    return reg;
+  reg = arena_new(&sim->arena, Register);
+  reg->name = name;
+  map_set(&sim->registers, str_from(name), reg);
+  return reg;
+}
+
+const Register *state_read_register(Sim *sim, const char *name)
+{
+  const Register *reg = state_register(sim, name);
+  if (reg->is_set)
+    return reg;
+  Diag *diag = sim_error(sim, E_SIM_KERNEL, "register `%s` is read before it is set", name);
+  diag_help(diag, "give it a value first with `nisa.register_move` or `nisa.register_load`");
+  sim_stop(sim);
+}
+
+// ---- cores
+static void free_core(Sim *sim)
+{
+  free_buffers(&sim->core_buffers);
+  if (sim->sbuf)
+    free_buffer(sim->sbuf);
+  if (sim->psum)
+    free_buffer(sim->psum);
+  sim->sbuf = sim->psum = NULL;
+  sim->core_buffers = map_new(&sim->arena);
+}
+
+void state_start_core(Sim *sim, uint32_t core)
+{
+  free_core(sim);
+  sim->core = core;
+  sim->places = NULL;
+  sim->place_count = sim->place_capacity = 0;
+  sim->registers = map_new(&sim->arena);
+  sim->act = sim->dve = (Accumulator){{0}};
+}
+
+void state_free(Sim *sim)
+{
+  free_core(sim);
+  free_buffers(&sim->shared_buffers);
+  arena_free(&sim->arena);
+  arena_free(&sim->scratch);
+}

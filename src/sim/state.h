@@ -1,0 +1,103 @@
+// state.h -- the machine while a kernel runs: memories, registers, accumulators; and what stops it.
+//
+// Every address has a buffer, allocated on first use. Tensors with equal address names share one; addresses with both
+// offsets lie in one physical SBUF or PSUM, so that tiles that overlap there really do. On chip a buffer is rows, one a
+// partition; in HBM it is linear. One bit for each byte says whether it was ever written.
+
+#pragma once
+#include "base/map.h"
+#include "sim/sim.h"
+
+#include <setjmp.h>
+
+enum { SIM_MAX_PARTITIONS = 128, SIM_MAX_DIMS = 16 };
+
+typedef struct Buffer {
+  const char *name;  // of the address
+  Memory memory;
+  uint8_t *data;
+  uint64_t bytes;
+  uint64_t *written;         // one bit a byte; NULL once everything was written
+  uint64_t unwritten_bytes;  // padding not counted
+  uint64_t rows, row_bytes;  // HBM: 1 row
+  uint64_t row_stride;       // bytes from one row to the next
+  bool is_borrowed;          // `data` belongs to an Array
+} Buffer;
+
+// Where a tensor's elements lie.
+typedef struct TensorPlace {
+  const Tensor *tensor;
+  Buffer *buffer;
+  uint64_t start;  // byte of the first element
+  DType dtype;     // as stored: float32 for narrow floats that are not rounded
+} TensorPlace;
+
+typedef struct Register {
+  const char *name;
+  uint32_t bits;
+  bool is_float, is_set;
+} Register;
+
+// 32-bit registers, one a partition, that some instructions carry a reduction in.
+typedef struct Accumulator {
+  float lanes[SIM_MAX_PARTITIONS];
+} Accumulator;
+
+typedef struct ThreadPool ThreadPool;
+
+typedef struct Sim {
+  Session *session;
+  const Kernel *kernel;
+  SimOptions options;
+  const Machine *machine;
+  NumberMode number_mode;
+  Arena arena;    // buffers' descriptions, registers, places
+  Arena scratch;  // rewound after every instruction
+  jmp_buf stop, exhausted;
+  const Instr *instr;  // the one that runs
+  uint32_t core;
+  Map shared_buffers, core_buffers;  // by address name
+  Buffer *sbuf, *psum;               // physical, NULL until a placed address is used
+  TensorPlace *places;                     // open addressing by tensor, of this core
+  size_t place_count, place_capacity;
+  Map registers;  // by name, of this core
+  Accumulator act, dve;
+  Map told;  // places that were warned about
+  ThreadPool *pool;
+  SimStats stats;
+} Sim;
+
+void state_start_core(Sim *sim, uint32_t core);  // forgets what is private to the core before
+void state_free(Sim *sim);
+
+const TensorPlace *state_place(Sim *sim, const Tensor *tensor);
+Register *state_register(Sim *sim, const char *name);        // made when new
+const Register *state_read_register(Sim *sim, const char *name);  // stops when it was never set
+
+// Makes the memory of an HBM tensor that of `array`, all written; a converted copy when the stored dtype differs.
+// Before the first core starts. `state_unbind_array` brings what the kernel wrote back into a copied array.
+void state_bind_array(Sim *sim, const Tensor *tensor, Array *array);
+void state_unbind_array(Sim *sim, const Tensor *tensor, Array *array);
+// Makes `tensor`'s memory one that all cores see and that outlives them.
+void state_share(Sim *sim, const Tensor *tensor);
+Buffer *state_shared_buffer(Sim *sim, const Tensor *tensor);  // NULL when there is none
+// The dtype a tensor is stored as.
+DType state_stored_dtype(const Sim *sim, DType dtype);
+
+// An error at the instruction that runs, with its call stack; add labels and help, then stop.
+Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// The same as a warning; NULL when this instruction was warned about with this code before.
+Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void sim_stop(Sim *sim);
+
+// The running operator's name, for messages.
+const char *sim_op_name(const Sim *sim);
+
+// ---- what was written
+void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes);
+// First byte of [start, start + bytes) that was not written, or UINT64_MAX.
+uint64_t buffer_find_unwritten(const Buffer *buffer, uint64_t start, uint64_t bytes);
+// First of them that was, or UINT64_MAX.
+uint64_t buffer_find_written(const Buffer *buffer, uint64_t start, uint64_t bytes);
+// Fills what was never written with NaN, or 4 in integer dtypes.
+void buffer_poison(Buffer *buffer, DType dtype);
