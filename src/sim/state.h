@@ -6,6 +6,7 @@
 
 #pragma once
 #include "base/map.h"
+#include "base/threads.h"
 #include "sim/sim.h"
 
 #include <setjmp.h>
@@ -43,8 +44,6 @@ typedef struct Accumulator {
   float lanes[SIM_MAX_PARTITIONS];
 } Accumulator;
 
-typedef struct ThreadPool ThreadPool;
-
 typedef struct Sim {
   Session *session;
   const Kernel *kernel;
@@ -61,6 +60,7 @@ typedef struct Sim {
   TensorPlace *places;                     // open addressing by tensor, of this core
   size_t place_count, place_capacity;
   Map registers;  // by name, of this core
+  uint64_t core_step_count;
   Accumulator act, dve;
   Map told;  // places that were warned about
   ThreadPool *pool;

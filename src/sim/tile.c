@@ -134,8 +134,7 @@ Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_el
   return tile;
 }
 
-// The value of a run-time index: a register, or the first element of an access.
-static int64_t run_time_index(Sim *sim, const ScalarOffset *offset)
+int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset)
 {
   if (offset->ctor == ScalarOffset_reg)
     return (int32_t)state_read_register(sim, offset->reg)->bits;
@@ -179,7 +178,7 @@ Tile tile_of(Sim *sim, const TensorRef *ref, const char *role)
   }
   int64_t extra = 0;
   if (view->scalar_offset)
-    extra = run_time_index(sim, view->scalar_offset) * (int64_t)elements_of_index(view);
+    extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)elements_of_index(view);
   return tile_of_view(sim, view, role, extra);
 }
 
@@ -331,23 +330,36 @@ void tile_check_written(Sim *sim, const Tile *tile)
   }
 }
 
+bool tile_is_written(const Tile *tile)
+{
+  uint64_t elem;
+  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
+    if (find_hole(tile, p, &elem))
+      return false;
+  return true;
+}
+
+void tile_mark_row(const Tile *tile, uint64_t partition)
+{
+  if (!tile->buffer->written || !tile_row(tile, partition))
+    return;
+  Walk walk = walk_from(tile, 0, tile->free_elems);
+  uint64_t row = buffer_offset(tile, partition), n;
+  int64_t at, step = inner_step(tile);
+  while ((n = walk_next(&walk, &at))) {
+    if (step == tile->item) {
+      buffer_mark(tile->buffer, row + (uint64_t)at, n * tile->item);
+      continue;
+    }
+    for (uint64_t i = 0; i < n; i++)
+      buffer_mark(tile->buffer, row + (uint64_t)(at + (int64_t)i * step), tile->item);
+  }
+}
+
 void tile_mark(const Tile *tile)
 {
-  int64_t step = inner_step(tile);
-  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++) {
-    if (tile->rows && tile->rows[p] == UINT64_MAX)
-      continue;
-    Walk walk = walk_from(tile, 0, tile->free_elems);
-    uint64_t row = buffer_offset(tile, p), n;
-    int64_t at;
-    while ((n = walk_next(&walk, &at))) {
-      if (step == tile->item)
-        buffer_mark(tile->buffer, row + (uint64_t)at, n * tile->item);
-      else
-        for (uint64_t i = 0; i < n; i++)
-          buffer_mark(tile->buffer, row + (uint64_t)(at + (int64_t)i * step), tile->item);
-    }
-  }
+  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
+    tile_mark_row(tile, p);
 }
 
 // ---- overlap
@@ -490,6 +502,21 @@ void tile_expect_partitions(Sim *sim, const Tile *tile, uint64_t partitions)
     return;
   sim_error(sim, E_SIM_SHAPE, "operand `%s` of `%s` has %" PRIu64 " partitions, expected %" PRIu64, tile->role,
             sim_op_name(sim), tile->partitions, partitions);
+  sim_stop(sim);
+}
+
+void tile_expect_lanes(Sim *sim, const Tile *tile)
+{
+  if (tile->partitions > SIM_MAX_PARTITIONS)
+    tile_expect_partitions(sim, tile, SIM_MAX_PARTITIONS);
+}
+
+void tile_expect_elements(Sim *sim, const Tile *tile, uint64_t least)
+{
+  if (tile->free_elems >= least && tile->free_elems > 0)
+    return;
+  sim_error(sim, E_SIM_SHAPE, "operand `%s` of `%s` has %" PRIu64 " elements per partition, fewer than %" PRIu64,
+            tile->role, sim_op_name(sim), tile->free_elems, least ? least : 1);
   sim_stop(sim);
 }
 

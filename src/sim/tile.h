@@ -31,9 +31,13 @@ Tile tile_of(Sim *sim, const TensorRef *ref, const char *role);
 // The same for an operand that is read: stops when an element was never written.
 Tile tile_read(Sim *sim, const TensorRef *ref, const char *role);
 Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_elems);
+// The value of a run-time index: a register, or the first element of an access.
+int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset);
 void tile_check_written(Sim *sim, const Tile *tile);
 // Notes that all of the tile's elements are written now.
 void tile_mark(const Tile *tile);
+void tile_mark_row(const Tile *tile, uint64_t partition);
+bool tile_is_written(const Tile *tile);  // all of it, whatever the options say
 // The tile's memory space.
 Memory tile_memory(const Tile *tile);
 
@@ -49,6 +53,8 @@ TileRelation tile_relation(Sim *sim, const Tile *a, const Tile *b);
 void tile_expect_same_shape(Sim *sim, const Tile *dst, const Tile *src);
 void tile_expect_shape(Sim *sim, const Tile *tile, uint64_t partitions, uint64_t free_elems);
 void tile_expect_partitions(Sim *sim, const Tile *tile, uint64_t partitions);
+void tile_expect_lanes(Sim *sim, const Tile *tile);                    // at most SIM_MAX_PARTITIONS partitions
+void tile_expect_elements(Sim *sim, const Tile *tile, uint64_t least);  // at least so many a partition, and one
 void tile_expect_unpacked(Sim *sim, const Tile *tile);
 
 // Index of an element as "[3, 17]", in `scratch`.

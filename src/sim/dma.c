@@ -1,0 +1,112 @@
+// dma.c -- the two sides of a DMA: views with indices known only at run time.
+
+#include "sim/exec.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static int64_t index_at(const Tile *index, uint64_t i)
+{
+  // Partition first: i of a (P, K) tile is element [i % P, i / P].
+  const uint8_t *unit = tile_element(index, i % index->partitions, i / index->partitions);
+  uint64_t value = 0;
+  memcpy(&value, unit, index->item);
+  unsigned unused = 64 - 8 * index->item;
+  return dtype_is_signed_integer(index->dtype) ? (int64_t)(value << unused) >> unused : (int64_t)value;
+}
+
+static uint64_t dim_size(const Tensor *tensor, int32_t dim)
+{
+  return dim <= 0 ? tensor->shape.par_dim : tensor->shape.free_dims.items[dim - 1];
+}
+
+// Elements of one step of dimension `dim`, in elements of the view's dtype.
+static uint64_t dim_elems(const View *view)
+{
+  const Tensor *tensor = view->tensor;
+  uint64_t count = 1;
+  for (uint32_t i = view->indirect_dim > 0 ? (uint32_t)view->indirect_dim : 0; i < tensor->shape.free_dims.count; i++)
+    count *= tensor->shape.free_dims.items[i];
+  return count;
+}
+
+static _Noreturn void fail_index(Sim *sim, const View *view, const char *role, uint64_t i, int64_t index)
+{
+  Diag *diag = sim_error(sim, E_SIM_INDEX,
+                         "index %" PRId64 " (number %" PRIu64 ") of operand `%s` lies outside dimension %d of `%s`, which "
+                         "has %" PRIu64, index, i, role, view->indirect_dim, view->tensor->name,
+                         dim_size(view->tensor, view->indirect_dim));
+  diag_help(diag, "pass `oob_mode=nisa.oob_mode.skip` to leave such rows out");
+  sim_stop(sim);
+}
+
+// The first dimension's positions come from the index tensor instead of its step.
+static void resolve_gather(Sim *sim, const View *view, const char *role, bool skips, Tile *tile)
+{
+  View *rows = arena_new(&sim->scratch, View);
+  *rows = *view;
+  rows->pattern.items = arena_array(&sim->scratch, ApPair, view->pattern.count + 1);
+  memcpy(rows->pattern.items, view->pattern.items, view->pattern.count * sizeof(ApPair));
+  rows->pattern.items[0].step = 0;
+  rows->vector_offset = NULL;
+  *tile = tile_of_view(sim, rows, role, 0);
+  Tile index = tile_of_view(sim, access_view(&sim->scratch, view->vector_offset), "vector_offset", 0);
+  tile_check_written(sim, &index);
+  bool on_chip = tile_memory(tile) == MEMORY_SBUF || tile_memory(tile) == MEMORY_PSUM;
+  if (on_chip || !dtype_is_integer(index.dtype) || view->indirect_dim < 0 ||
+      view->indirect_dim > (int32_t)view->tensor->shape.free_dims.count) {
+    sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s`: an index tensor holds integers and indexes a tensor in HBM", role,
+              sim_op_name(sim));
+    sim_stop(sim);
+  }
+  if (index.partitions * index.free_elems < tile->partitions) {
+    sim_error(sim, E_SIM_SHAPE, "operand `%s` of `%s` has %" PRIu64 " rows but only %" PRIu64 " indices", role,
+              sim_op_name(sim), tile->partitions, index.partitions * index.free_elems);
+    sim_stop(sim);
+  }
+  // A row reaches at most to the tensor's end: that of the last index is checked against it as a view.
+  uint64_t step = dim_elems(view), size = dim_size(view->tensor, view->indirect_dim);
+  uint64_t *offsets = arena_array(&sim->scratch, uint64_t, tile->partitions);
+  for (uint64_t i = 0; i < tile->partitions; i++) {
+    int64_t at = index_at(&index, i);
+    if (at >= 0 && (uint64_t)at < size) {
+      (void)tile_of_view(sim, rows, role, at * (int64_t)step);
+      offsets[i] = (uint64_t)at * step * tile->item;
+    } else if (skips) {
+      offsets[i] = UINT64_MAX;
+    } else {
+      fail_index(sim, view, role, i, at);
+    }
+  }
+  tile->rows = offsets;
+}
+
+// Whether a run-time offset keeps the view inside its tensor.
+static bool is_inside(const View *view, int64_t extra)
+{
+  int64_t low, high;
+  return !view_extent(view, &low, &high) ||
+         (low + extra >= 0 && (uint64_t)(high + extra) < tensor_elements(view->tensor));
+}
+
+bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile)
+{
+  const View *view = ref_view(&sim->scratch, ref);
+  bool skips = bounds && bounds->ctor == DmaBounds_skip;
+  if (!view || (!view->vector_offset && !view->scalar_offset)) {
+    *tile = tile_of(sim, ref, role);
+    return true;
+  }
+  if (view->vector_offset && view->pattern.count) {
+    resolve_gather(sim, view, role, skips, tile);
+    return true;
+  }
+  int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)dim_elems(view);
+  if (!is_inside(view, extra)) {
+    if (skips)
+      return false;
+    fail_index(sim, view, role, 0, index);
+  }
+  *tile = tile_of_view(sim, view, role, extra);
+  return true;
+}

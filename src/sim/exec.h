@@ -1,0 +1,65 @@
+// exec.h -- what executors share: the two tables of them, and operands that are not tiles.
+
+#pragma once
+#include "sim/tile.h"
+
+// Runs one operator, or stops. The operator is of the executor's kind.
+typedef void ExecFn(Sim *sim, const Op *op);
+
+// The meaning of each operator: reads all operands, then writes all results. NULL: cannot be run yet.
+ExecFn *reference_executor(OpKind kind);
+
+// The same results, fast. False when this form of the operator is left to the reference; nothing was written then.
+typedef bool FastFn(Sim *sim, const Op *op);
+FastFn *fast_executor(OpKind kind);
+
+// ---- constants and one value per partition
+float immediate_f32(Sim *sim, const Immediate *imm);
+int32_t immediate_int(Sim *sim, const Immediate *imm);
+// Writes a constant as one element: integers into integer types without a detour through float32, saturated.
+void immediate_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit);
+
+// An operand that is a constant, one value per partition, or one value per element.
+typedef struct Values {
+  bool is_full;        // `tile` has one value per element
+  Tile tile;
+  float lanes[SIM_MAX_PARTITIONS];  // otherwise: a value per partition
+} Values;
+
+// Fills `values` for `like`'s partitions and elements; one value per element is taken only when `may_be_full`.
+void operand_values(Sim *sim, const Operand *operand, const char *role, const Tile *like, bool may_be_full,
+                    Values *values);
+// One value per partition from a tile of `partitions` x 1.
+void lanes_of(Sim *sim, const TensorRef *ref, const char *role, uint64_t partitions, float *lanes);
+// The same as bits of integers, for bit operators; constants must be integers.
+void operand_bits(Sim *sim, const Operand *operand, const char *role, uint64_t partitions, uint32_t *lanes);
+
+// Sign-extends an integer element to 32 bits. Stops for other dtypes and for 64-bit ones.
+void tile_expect_bits(Sim *sim, const Tile *tile);
+uint32_t unit_bits(DType dtype, const void *unit);
+// Width in bits that a bit operator works at: of its widest tile.
+unsigned bits_width(const Tile *a, const Tile *b, const Tile *c);
+
+// ---- overlap
+// Stops when `dst` overlaps `src` other than exactly in place and checks are on; true when the order of reading and
+// writing cannot matter.
+bool expect_clear(Sim *sim, const Tile *dst, const Tile *src);
+
+// ---- DMA
+// Resolves a side of a DMA: gathers and scatters get `rows`. False when the whole side is out of bounds and skipped.
+bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile);
+
+// ---- reductions that live in accumulators
+// The commands of AccumCmd on one partition's register, folded with `n` values by `op`, left to right.
+bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded);  // applies reset or load; true when it then folds
+
+void sim_count_dma(Sim *sim, const Tile *tile);
+
+// Whether the integers of a tensor_tensor are computed exactly (docs/numerics.md).
+bool is_exact_integer(const Tile *dst, const Tile *a, const Tile *b, Engine engine);
+
+bool reverses_first(ReverseOps reverse);
+bool reverses_second(ReverseOps reverse);
+
+// Elements per result of a tensor_reduce: the innermost `op_dim` free dimensions of the view.
+uint64_t reduced_elems(const View *view, SubDim op_dim);

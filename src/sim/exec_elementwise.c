@@ -1,0 +1,514 @@
+// exec_elementwise.c -- operators whose elements do not depend on each other, and reductions of their rows.
+
+#include "sim/piece.h"
+
+#include "number/activation.h"
+
+#include <string.h>
+
+static Tile *same_shape(Sim *sim, const Tile *dst, Tile *src)
+{
+  tile_expect_same_shape(sim, dst, src);
+  return src;
+}
+
+// ---- tensor_tensor
+typedef struct Binary {
+  AluOp op;
+  Tile dst, a, b;
+  NumberMode mode;
+} Binary;
+
+static void binary_f32(void *context, uint64_t first, uint64_t last)
+{
+  const Binary *w = context;
+  float x[PIECE_ELEMS], y[PIECE_ELEMS], z[PIECE_ELEMS];
+  bool whole = tile_is_direct(&w->dst) && tile_reads_direct(&w->a) && tile_reads_direct(&w->b);
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, whole);) {
+    KernelRows a = piece_read(&w->a, &piece, x, w->mode), b = piece_read(&w->b, &piece, y, w->mode);
+    size_t stride;
+    float *to = piece_target(&w->dst, &piece, z, &stride);
+    kernel_binary_f32(w->op, piece.partitions, piece.n, to, stride, a, b);
+    piece_store(&w->dst, &piece, z, w->mode);
+  }
+}
+
+// Whether kernels on integers can use the tile's rows.
+static bool is_bits_direct(const Tile *tile, unsigned bytes)
+{
+  return tile->item == bytes && tile->is_row_contiguous && tile->partition_step >= 0 &&
+         tile->partition_step % bytes == 0 && (uintptr_t)tile->base % bytes == 0;
+}
+
+static KernelRows bits_rows(const Tile *tile)
+{
+  return (KernelRows){tile->base, (size_t)tile->partition_step / tile->item, false};
+}
+
+static bool fast_tensor_tensor(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_tensor *o = &op->tensor_tensor;
+  Binary w = {.op = o->op, .mode = sim->number_mode};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.a = tile_read(sim, &o->src0, "data1");
+  w.b = tile_read(sim, &o->src1, "data2");
+  same_shape(sim, &w.dst, &w.a);
+  same_shape(sim, &w.dst, &w.b);
+  if (!expect_clear(sim, &w.dst, &w.a) || !expect_clear(sim, &w.dst, &w.b))
+    return false;
+  uint64_t rows = w.dst.partitions, n = w.dst.free_elems;
+  bool is_bits = alu_is_bitvec(o->op);
+  if (is_bits || is_exact_integer(&w.dst, &w.a, &w.b, o->engine)) {
+    tile_expect_bits(sim, &w.dst);
+    tile_expect_bits(sim, &w.a);
+    tile_expect_bits(sim, &w.b);
+    unsigned bytes = w.dst.item;
+    if (!is_bits_direct(&w.dst, bytes) || !is_bits_direct(&w.a, bytes) || !is_bits_direct(&w.b, bytes))
+      return false;
+    size_t stride = (size_t)w.dst.partition_step / bytes;
+    if (is_bits)
+      kernel_binary_bits(o->op, bytes, rows, n, w.dst.base, stride, bits_rows(&w.a), bits_rows(&w.b));
+    else
+      kernel_binary_int32(o->op, w.a.dtype == DTYPE_INT32, rows, n, w.dst.base, stride, bits_rows(&w.a), bits_rows(&w.b));
+  } else {
+    tile_expect_unpacked(sim, &w.a);
+    tile_expect_unpacked(sim, &w.b);
+    tile_expect_unpacked(sim, &w.dst);
+    piece_parallel(sim, rows, rows * n, binary_f32, &w);
+  }
+  tile_mark(&w.dst);
+  return true;
+}
+
+// ---- two operators with constants, lanes or tiles
+typedef struct Pair {
+  AluOp op0, op1;
+  bool reverse0, reverse1, has_second;
+  Tile dst, data;
+  Values first, second;
+  NumberMode mode;
+} Pair;
+
+static KernelRows values_rows(const Values *values, const Piece *piece, float *scratch, NumberMode mode)
+{
+  return values->is_full ? piece_read(&values->tile, piece, scratch, mode) : piece_lanes(values->lanes, piece);
+}
+
+static void pair_f32(void *context, uint64_t first, uint64_t last)
+{
+  const Pair *w = context;
+  float x[PIECE_ELEMS], y[PIECE_ELEMS], v[PIECE_ELEMS], z[PIECE_ELEMS];
+  bool whole = tile_is_direct(&w->dst) && tile_reads_direct(&w->data) &&
+               (!w->first.is_full || tile_reads_direct(&w->first.tile)) &&
+               (!w->second.is_full || tile_reads_direct(&w->second.tile));
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, whole);) {
+    KernelRows data = piece_read(&w->data, &piece, x, w->mode);
+    KernelRows operand0 = values_rows(&w->first, &piece, y, w->mode);
+    size_t stride;
+    float *to = piece_target(&w->dst, &piece, z, &stride);
+    if (w->has_second)
+      kernel_binary_pair_f32(w->op0, w->reverse0, w->op1, w->reverse1, piece.partitions, piece.n, to, stride, data,
+                             operand0, values_rows(&w->second, &piece, v, w->mode));
+    else if (w->reverse0)
+      kernel_binary_f32(w->op0, piece.partitions, piece.n, to, stride, operand0, data);
+    else
+      kernel_binary_f32(w->op0, piece.partitions, piece.n, to, stride, data, operand0);
+    piece_store(&w->dst, &piece, z, w->mode);
+  }
+}
+
+static bool run_pair(Sim *sim, Pair *w)
+{
+  tile_expect_unpacked(sim, &w->dst);
+  tile_expect_unpacked(sim, &w->data);
+  piece_parallel(sim, w->dst.partitions, w->dst.partitions * w->dst.free_elems, pair_f32, w);
+  tile_mark(&w->dst);
+  return true;
+}
+
+static bool fast_tensor_scalar(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_scalar *o = &op->tensor_scalar;
+  if (alu_is_bitvec(o->op0) || (o->op1.some && alu_is_bitvec(o->op1.value)))
+    return false;
+  Pair w;
+  w.mode = sim->number_mode;
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.data = tile_read(sim, &o->src, "data");
+  same_shape(sim, &w.dst, &w.data);
+  tile_expect_lanes(sim, &w.dst);
+  if (!expect_clear(sim, &w.dst, &w.data))
+    return false;
+  static const Operand none = {.ctor = Operand_imm, .imm = {.ctor = Immediate_real, .real = 0}};
+  bool takes0 = alu_info(o->op0)->operand_count > 1;
+  operand_values(sim, takes0 ? &o->imm0 : &none, "operand0", &w.dst, false, &w.first);
+  w.has_second = o->op1.some;
+  w.second.is_full = false;
+  if (w.has_second) {
+    bool takes1 = alu_info(o->op1.value)->operand_count > 1 && o->imm1;
+    operand_values(sim, takes1 ? o->imm1 : &none, "operand1", &w.dst, false, &w.second);
+  }
+  w.op0 = o->op0;
+  w.op1 = o->op1.value;
+  w.reverse0 = reverses_first(o->reverse);
+  w.reverse1 = reverses_second(o->reverse);
+  return run_pair(sim, &w);
+}
+
+static bool fast_nc_scalar_tensor_tensor(Sim *sim, const Op *op)
+{
+  const struct Op_nc_scalar_tensor_tensor *o = &op->nc_scalar_tensor_tensor;
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+    return false;
+  Pair w;
+  w.mode = sim->number_mode;
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.data = tile_read(sim, &o->data, "data");
+  same_shape(sim, &w.dst, &w.data);
+  tile_expect_lanes(sim, &w.dst);
+  operand_values(sim, &o->src0, "operand0", &w.dst, true, &w.first);
+  operand_values(sim, &o->src1, "operand1", &w.dst, true, &w.second);
+  if (!expect_clear(sim, &w.dst, &w.data) || (w.first.is_full && !expect_clear(sim, &w.dst, &w.first.tile)) ||
+      (w.second.is_full && !expect_clear(sim, &w.dst, &w.second.tile)))
+    return false;
+  w.has_second = true;
+  w.op0 = o->op0;
+  w.op1 = o->op1;
+  w.reverse0 = reverses_first(o->reverse_operands);
+  w.reverse1 = reverses_second(o->reverse_operands);
+  return run_pair(sim, &w);
+}
+
+static bool fast_reciprocal(Sim *sim, const Op *op)
+{
+  Pair w;
+  w.mode = sim->number_mode;
+  w.dst = tile_of(sim, &op->reciprocal.dst, "dst");
+  w.data = tile_read(sim, &op->reciprocal.src, "data");
+  same_shape(sim, &w.dst, &w.data);
+  tile_expect_lanes(sim, &w.dst);
+  if (!expect_clear(sim, &w.dst, &w.data))
+    return false;
+  static const Operand one = {.ctor = Operand_imm, .imm = {.ctor = Immediate_real, .real = 1}};
+  operand_values(sim, &one, "one", &w.dst, false, &w.first);
+  w.second.is_full = w.has_second = false;
+  w.op0 = ALU_OP_DIVIDE;
+  w.reverse0 = true;
+  return run_pair(sim, &w);
+}
+
+// ---- a row function, its result, and a fold of it into an accumulator
+typedef struct Fold {
+  bool folds;
+  AluOp op;
+  float *lanes;
+} Fold;
+
+// Resets or loads the lanes and tells whether rows are folded into them.
+static Fold start_fold(Accumulator *accumulator, AccumCmd cmd, AluOp op, const float *loaded, uint64_t partitions)
+{
+  Fold fold = {false, op, accumulator->lanes};
+  for (uint64_t p = 0; p < partitions; p++)
+    fold.folds = accum_starts(cmd, &accumulator->lanes[p], op, loaded ? loaded[p] : 0);
+  return fold;
+}
+
+static void fold_piece(const Fold *fold, const Piece *piece, const float *values, size_t stride)
+{
+  if (fold->folds)
+    kernel_reduce_f32(fold->op, piece->partitions, piece->n, fold->lanes + piece->partition, 1, values, stride, true);
+}
+
+static void write_lanes(Sim *sim, const TensorRef *ref, const Tile *like, const float *from, bool negate)
+{
+  Tile result = tile_of(sim, ref, "reduce_res");
+  tile_expect_unpacked(sim, &result);
+  tile_expect_shape(sim, &result, like->partitions, 1);
+  for (uint64_t p = 0; p < like->partitions; p++)
+    dtype_from_f32_mode(result.dtype, negate ? -from[p] : from[p], tile_row(&result, p), sim->number_mode);
+  tile_mark(&result);
+}
+
+// ---- activation
+typedef struct Activation {
+  ActivationFunc func;
+  Tile dst, src;
+  bool scales, has_bias;
+  float scale[SIM_MAX_PARTITIONS], bias[SIM_MAX_PARTITIONS];
+  Fold fold;
+  NumberMode mode;
+} Activation;
+
+static void activation_pieces(void *context, uint64_t first, uint64_t last)
+{
+  const Activation *w = context;
+  float x[PIECE_ELEMS], z[PIECE_ELEMS];
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+    KernelRows rows = piece_read(&w->src, &piece, x, w->mode), scale = piece_lanes(w->scale, &piece);
+    if (w->scales && w->has_bias)
+      kernel_binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, piece.partitions, piece.n, z, piece.n, rows, scale,
+                             piece_lanes(w->bias, &piece));
+    else if (w->scales)
+      kernel_binary_f32(ALU_OP_MULT, piece.partitions, piece.n, z, piece.n, rows, scale);
+    else if (w->has_bias)
+      kernel_binary_f32(ALU_OP_ADD, piece.partitions, piece.n, z, piece.n, rows, piece_lanes(w->bias, &piece));
+    bool is_plain = !w->scales && !w->has_bias && !rows.scalar && rows.stride == piece.n;
+    if (!w->scales && !w->has_bias && !is_plain)
+      kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, z, piece.n, rows, rows);
+    activation_row(w->func, piece.partitions * piece.n, z, is_plain ? rows.at : z);
+    fold_piece(&w->fold, &piece, z, piece.n);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      tile_store(&w->dst, piece.partition + r, piece.start, piece.n, z + r * piece.n, w->mode);
+  }
+}
+
+static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
+{
+  Activation w = {.func = o->activation_func, .mode = sim->number_mode, .has_bias = o->bias};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.src = tile_read(sim, &o->src, "data");
+  same_shape(sim, &w.dst, &w.src);
+  tile_expect_lanes(sim, &w.dst);
+  tile_expect_unpacked(sim, &w.dst);
+  tile_expect_unpacked(sim, &w.src);
+  AluOp reduce = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
+  if (!expect_clear(sim, &w.dst, &w.src) || alu_is_bitvec(reduce))
+    return false;
+  Values scale;
+  operand_values(sim, &o->scale, "scale", &w.dst, false, &scale);
+  memcpy(w.scale, scale.lanes, w.dst.partitions * sizeof(float));
+  for (uint64_t p = 0; p < w.dst.partitions; p++)
+    w.scales = w.scales || w.scale[p] != 1;
+  if (o->bias)
+    lanes_of(sim, o->bias, "bias", w.dst.partitions, w.bias);
+  w.fold = start_fold(&sim->act, cmd, reduce, NULL, w.dst.partitions);
+  // A transcendental element is worth some ten of arithmetic.
+  piece_parallel(sim, w.dst.partitions, 8 * w.dst.partitions * w.dst.free_elems, activation_pieces, &w);
+  tile_mark(&w.dst);
+  if (o->reduce_res)
+    write_lanes(sim, o->reduce_res, &w.dst, sim->act.lanes, false);
+  return true;
+}
+
+static bool fast_nc_activate(Sim *sim, const Op *op)
+{
+  return activate(sim, &op->nc_activate, op->nc_activate.accumulator_cmd);
+}
+
+static bool fast_activation_reduce(Sim *sim, const Op *op)
+{
+  const struct Op_activation_reduce *o = &op->activation_reduce;
+  struct Op_nc_activate same = {o->dst, o->src, o->accumulator_cmd, o->activation_func, o->scale,
+                                o->bias, o->reduce_op, o->reduce_res, o->dtype};
+  return activate(sim, &same, ACCUM_CMD_ZERO_ACCUMULATE);
+}
+
+// ---- tensor_scalar_reduce
+typedef struct ScalarReduce {
+  AluOp op;
+  bool reverse;
+  Tile dst, src;
+  Values operand;
+  Fold fold;
+  NumberMode mode;
+} ScalarReduce;
+
+static void scalar_reduce_pieces(void *context, uint64_t first, uint64_t last)
+{
+  const ScalarReduce *w = context;
+  float x[PIECE_ELEMS], z[PIECE_ELEMS];
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+    KernelRows rows = piece_read(&w->src, &piece, x, w->mode), operand = piece_lanes(w->operand.lanes, &piece);
+    kernel_binary_f32(w->op, piece.partitions, piece.n, z, piece.n, w->reverse ? operand : rows,
+                      w->reverse ? rows : operand);
+    fold_piece(&w->fold, &piece, z, piece.n);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      tile_store(&w->dst, piece.partition + r, piece.start, piece.n, z + r * piece.n, w->mode);
+  }
+}
+
+static bool fast_tensor_scalar_reduce(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_scalar_reduce *o = &op->tensor_scalar_reduce;
+  AluOp reduce = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
+  ScalarReduce w = {.op = o->op0, .reverse = o->reverse0, .mode = sim->number_mode};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.src = tile_read(sim, &o->src, "data");
+  same_shape(sim, &w.dst, &w.src);
+  tile_expect_lanes(sim, &w.dst);
+  if (!expect_clear(sim, &w.dst, &w.src) || alu_is_bitvec(reduce) || alu_is_bitvec(o->op0) ||
+      dtype_is_packed(w.dst.dtype) || dtype_is_packed(w.src.dtype))
+    return false;
+  operand_values(sim, &o->operand0, "operand0", &w.dst, false, &w.operand);
+  float initial[SIM_MAX_PARTITIONS] = {0};
+  for (uint64_t p = 0; p < w.dst.partitions && o->reduce_init; p++)
+    initial[p] = immediate_f32(sim, o->reduce_init);
+  w.fold = start_fold(&sim->dve, o->reduce_cmd, reduce, initial, w.dst.partitions);
+  piece_parallel(sim, w.dst.partitions, w.dst.partitions * w.dst.free_elems, scalar_reduce_pieces, &w);
+  tile_mark(&w.dst);
+  write_lanes(sim, &o->reduce_res, &w.dst, sim->dve.lanes, o->reduce_res_negate);
+  return true;
+}
+
+// ---- tensor_reduce
+typedef struct Reduce {
+  AluOp op;
+  Tile dst, src;
+  uint64_t group, groups;
+  bool negates, averages;
+  NumberMode mode;
+} Reduce;
+
+// One group in pieces, continued from one to the next.
+static float reduce_group(const Reduce *w, uint64_t p, uint64_t g)
+{
+  float scratch[TILE_PIECE], result = 0;
+  for (uint64_t i = 0; i < w->group;) {
+    uint64_t n = w->group - i < TILE_PIECE ? w->group - i : TILE_PIECE;
+    const float *row = tile_row_f32(&w->src, p, g * w->group + i, n, scratch, w->mode);
+    kernel_reduce_f32(w->op, 1, n, &result, 1, row, n, i > 0);
+    i += n;
+  }
+  return result;
+}
+
+static void reduce_finish(const Reduce *w, uint64_t p, float *out, uint64_t first, uint64_t n)
+{
+  for (uint64_t i = 0; i < n; i++) {
+    if (w->averages)
+      out[i] = out[i] / (float)w->group;
+    if (w->negates)
+      out[i] = -out[i];
+  }
+  tile_store(&w->dst, p, first, n, out, w->mode);
+}
+
+// Whole partitions side by side, when each is one group that fits a piece.
+static void reduce_partitions(const Reduce *w, uint64_t first, uint64_t last)
+{
+  float block[PIECE_ELEMS], out[PIECE_ELEMS];
+  for (Piece piece = {0}; piece_next(&piece, &w->src, first, last, false);) {
+    KernelRows rows = piece_read(&w->src, &piece, block, w->mode);
+    kernel_reduce_f32(w->op, piece.partitions, piece.n, out, 1, rows.at, rows.stride, false);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      reduce_finish(w, piece.partition + r, out + r, 0, 1);
+  }
+}
+
+static void reduce_rows(void *context, uint64_t first, uint64_t last)
+{
+  const Reduce *w = context;
+  bool is_contiguous = tile_is_direct(&w->src) && w->groups <= TILE_PIECE;
+  if (w->groups == 1 && w->group <= TILE_PIECE && (w->src.is_row_contiguous || !tile_reads_direct(&w->src))) {
+    reduce_partitions(w, first, last);
+    return;
+  }
+  for (uint64_t p = first; p < last; p++) {
+    float out[TILE_PIECE];
+    if (is_contiguous) {
+      kernel_reduce_f32(w->op, w->groups, w->group, out, 1, (const float *)(const void *)tile_row(&w->src, p), w->group,
+                        false);
+      reduce_finish(w, p, out, 0, w->groups);
+      continue;
+    }
+    for (uint64_t g = 0; g < w->groups; g++) {
+      out[0] = reduce_group(w, p, g);
+      reduce_finish(w, p, out, g, 1);
+    }
+  }
+}
+
+static bool fast_tensor_reduce(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_reduce *o = &op->tensor_reduce;
+  if (alu_is_bitvec(o->op))
+    return false;
+  Reduce w = {.op = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op, .averages = o->op == ALU_OP_AVERAGE,
+              .negates = o->negated, .mode = sim->number_mode};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.src = tile_read(sim, &o->src, "data");
+  w.group = reduced_elems(w.src.view, o->op_dim);
+  w.groups = w.group ? w.src.free_elems / w.group : 0;
+  tile_expect_shape(sim, &w.dst, w.src.partitions, w.groups);
+  tile_expect_elements(sim, &w.src, w.group);
+  tile_expect_unpacked(sim, &w.src);
+  tile_expect_unpacked(sim, &w.dst);
+  if (tile_relation(sim, &w.dst, &w.src) != TILE_DISJOINT)
+    return false;
+  piece_parallel(sim, w.src.partitions, w.src.partitions * w.src.free_elems, reduce_rows, &w);
+  tile_mark(&w.dst);
+  return true;
+}
+
+// ---- tensor_tensor_scan
+typedef struct Scan {
+  AluOp op0, op1;
+  bool reverse0, reverse1;
+  Tile dst, a, b;
+  float state[SIM_MAX_PARTITIONS];
+  NumberMode mode;
+} Scan;
+
+static void scan_pieces(void *context, uint64_t first, uint64_t last)
+{
+  Scan *w = context;
+  float x[PIECE_ELEMS], y[PIECE_ELEMS], z[PIECE_ELEMS];
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+    KernelRows a = piece_read(&w->a, &piece, x, w->mode), b = piece_read(&w->b, &piece, y, w->mode);
+    if (a.scalar) {
+      kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, x, piece.n, a, a);
+      a = (KernelRows){x, piece.n, false};
+    }
+    if (b.scalar) {
+      kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, y, piece.n, b, b);
+      b = (KernelRows){y, piece.n, false};
+    }
+    kernel_scan_f32(w->op0, w->reverse0, w->op1, w->reverse1, piece.partitions, piece.n, z, piece.n, a.at, a.stride,
+                    b.at, b.stride, w->state + piece.partition);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      tile_store(&w->dst, piece.partition + r, piece.start, piece.n, z + r * piece.n, w->mode);
+  }
+}
+
+static bool fast_tensor_tensor_scan(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_tensor_scan *o = &op->tensor_tensor_scan;
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+    return false;
+  Scan w = {.op0 = o->op0, .op1 = o->op1, .mode = sim->number_mode};
+  w.reverse0 = reverses_first(o->reverse_operands);
+  w.reverse1 = reverses_second(o->reverse_operands);
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.a = tile_read(sim, &o->src0, "data0");
+  w.b = tile_read(sim, &o->src1, "data1");
+  same_shape(sim, &w.dst, &w.a);
+  same_shape(sim, &w.dst, &w.b);
+  tile_expect_lanes(sim, &w.dst);
+  tile_expect_unpacked(sim, &w.a);
+  tile_expect_unpacked(sim, &w.b);
+  tile_expect_unpacked(sim, &w.dst);
+  if (!expect_clear(sim, &w.dst, &w.a) || !expect_clear(sim, &w.dst, &w.b))
+    return false;
+  Values initial;
+  operand_values(sim, &o->imm0, "initial", &w.dst, false, &initial);
+  memcpy(w.state, initial.lanes, w.dst.partitions * sizeof(float));
+  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, scan_pieces, &w);
+  tile_mark(&w.dst);
+  return true;
+}
+
+FastFn *fast_elementwise(OpKind kind)
+{
+  static FastFn *const executors[OP_COUNT] = {
+      [OP_nc_activate] = fast_nc_activate,
+      [OP_activation_reduce] = fast_activation_reduce,
+      [OP_reciprocal] = fast_reciprocal,
+      [OP_nc_scalar_tensor_tensor] = fast_nc_scalar_tensor_tensor,
+      [OP_tensor_reduce] = fast_tensor_reduce,
+      [OP_tensor_scalar] = fast_tensor_scalar,
+      [OP_tensor_tensor] = fast_tensor_tensor,
+      [OP_tensor_tensor_scan] = fast_tensor_tensor_scan,
+      [OP_tensor_scalar_reduce] = fast_tensor_scalar_reduce,
+  };
+  return executors[kind];
+}

@@ -1,0 +1,206 @@
+// operand.c -- operands that are not tiles, and what executors check alike.
+
+#include "sim/exec.h"
+
+#include "base/bug.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+// ---- constants
+static _Noreturn void fail_immediate(Sim *sim)
+{
+  sim_error(sim, E_SIM_UNSUPPORTED, "a constant of `%s` is a register or a pointer, which cannot be run yet",
+            sim_op_name(sim));
+  sim_stop(sim);
+}
+
+float immediate_f32(Sim *sim, const Immediate *imm)
+{
+  switch (imm->ctor) {
+  case Immediate_integer: return (float)imm->integer;
+  case Immediate_real: return imm->real;
+  default: fail_immediate(sim);
+  }
+}
+
+int32_t immediate_int(Sim *sim, const Immediate *imm)
+{
+  int32_t value = 0;
+  switch (imm->ctor) {
+  case Immediate_integer: return imm->integer;
+  case Immediate_real: dtype_from_f32(DTYPE_INT32, imm->real, &value); return value;
+  default: fail_immediate(sim);
+  }
+}
+
+void immediate_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit)
+{
+  DTypeKind kind = dtype_info(dtype)->kind;
+  unsigned bytes = dtype_bytes(dtype);
+  if (kind == DTYPE_KIND_PACKED) {
+    if (immediate_f32(sim, imm) != 0) {
+      sim_error(sim, E_SIM_VALUE, "`%s` takes only 0 as a value of %s", sim_op_name(sim), dtype_name(dtype));
+      sim_stop(sim);
+    }
+    memset(unit, 0, bytes);
+    return;
+  }
+  if (imm->ctor != Immediate_integer || (kind != DTYPE_KIND_SIGNED && kind != DTYPE_KIND_UNSIGNED)) {
+    dtype_from_f32(dtype, immediate_f32(sim, imm), unit);
+    return;
+  }
+  int64_t value = imm->integer, low = 0, high = INT64_MAX;
+  if (kind == DTYPE_KIND_SIGNED) {
+    low = bytes == 8 ? INT64_MIN : -(INT64_C(1) << (8 * bytes - 1));
+    high = bytes == 8 ? INT64_MAX : (INT64_C(1) << (8 * bytes - 1)) - 1;
+  } else if (bytes < 8) {
+    high = (INT64_C(1) << (8 * bytes)) - 1;
+  }
+  value = value < low ? low : value > high ? high : value;
+  memcpy(unit, &value, bytes);
+}
+
+// ---- one value per partition
+static void expect_lanes(Sim *sim, const Tile *tile, uint64_t partitions)
+{
+  tile_expect_unpacked(sim, tile);
+  if (tile->partitions == partitions && tile->free_elems == 1 && partitions <= SIM_MAX_PARTITIONS)
+    return;
+  sim_error(sim, E_SIM_SHAPE,
+            "operand `%s` of `%s` has %" PRIu64 " partitions x %" PRIu64 " elements, expected one for each of %" PRIu64
+            " partitions", tile->role, sim_op_name(sim), tile->partitions, tile->free_elems, partitions);
+  sim_stop(sim);
+}
+
+void lanes_of(Sim *sim, const TensorRef *ref, const char *role, uint64_t partitions, float *lanes)
+{
+  Tile tile = tile_read(sim, ref, role);
+  expect_lanes(sim, &tile, partitions);
+  for (uint64_t p = 0; p < partitions; p++)
+    lanes[p] = dtype_to_f32_mode(tile.dtype, tile_row(&tile, p), sim->number_mode);
+}
+
+void operand_values(Sim *sim, const Operand *operand, const char *role, const Tile *like, bool may_be_full,
+                    Values *values)
+{
+  values->is_full = false;
+  if (operand->ctor == Operand_imm) {
+    float value = immediate_f32(sim, &operand->imm);
+    for (uint64_t p = 0; p < like->partitions && p < SIM_MAX_PARTITIONS; p++)
+      values->lanes[p] = value;
+    return;
+  }
+  values->tile = tile_read(sim, &operand->tile, role);
+  if (may_be_full && (values->tile.free_elems != 1 || like->free_elems == 1)) {
+    tile_expect_unpacked(sim, &values->tile);
+    tile_expect_same_shape(sim, like, &values->tile);
+    values->is_full = true;
+    return;
+  }
+  expect_lanes(sim, &values->tile, like->partitions);
+  for (uint64_t p = 0; p < like->partitions; p++)
+    values->lanes[p] = dtype_to_f32_mode(values->tile.dtype, tile_row(&values->tile, p), sim->number_mode);
+}
+
+// ---- bits
+void tile_expect_bits(Sim *sim, const Tile *tile)
+{
+  if (dtype_is_integer(tile->dtype) && tile->item <= 4)
+    return;
+  Diag *diag = sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s; bit operators work on integers of at most 32 bits",
+                         tile->role, sim_op_name(sim), dtype_name(tile->dtype));
+  diag_help(diag, "view the tensor as an integer dtype of the same size");
+  sim_stop(sim);
+}
+
+uint32_t unit_bits(DType dtype, const void *unit)
+{
+  uint32_t bits = 0;
+  unsigned bytes = dtype_bytes(dtype);
+  memcpy(&bits, unit, bytes);  // little-endian
+  unsigned unused = 32 - 8 * bytes;
+  return dtype_is_signed_integer(dtype) ? (uint32_t)((int32_t)(bits << unused) >> unused) : bits;
+}
+
+void operand_bits(Sim *sim, const Operand *operand, const char *role, uint64_t partitions, uint32_t *lanes)
+{
+  if (operand->ctor == Operand_imm) {
+    uint32_t bits = (uint32_t)immediate_int(sim, &operand->imm);
+    for (uint64_t p = 0; p < partitions && p < SIM_MAX_PARTITIONS; p++)
+      lanes[p] = bits;
+    return;
+  }
+  Tile tile = tile_read(sim, &operand->tile, role);
+  expect_lanes(sim, &tile, partitions);
+  tile_expect_bits(sim, &tile);
+  for (uint64_t p = 0; p < partitions; p++)
+    lanes[p] = unit_bits(tile.dtype, tile_row(&tile, p));
+}
+
+unsigned bits_width(const Tile *a, const Tile *b, const Tile *c)
+{
+  uint32_t item = a->item > b->item ? a->item : b->item;
+  return 8 * (c->item > item ? c->item : item);
+}
+
+// ---- overlap
+bool expect_clear(Sim *sim, const Tile *dst, const Tile *src)
+{
+  if (tile_relation(sim, dst, src) != TILE_OVERLAP)
+    return true;
+  if (!sim->options.checks)
+    return false;
+  Diag *diag = sim_error(sim, E_SIM_OVERLAP, "`%s` of `%s` overlaps its operand `%s` in `%s`", dst->role,
+                         sim_op_name(sim), src->role, dst->view->tensor->name);
+  diag_help(diag, "write into another tile, then copy; only exactly the same elements may be read and written at once");
+  sim_stop(sim);
+}
+
+// ---- the rest
+bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded)
+{
+  switch (cmd) {
+  case ACCUM_CMD_IDLE: return false;
+  case ACCUM_CMD_ZERO: *lane = alu_f32_identity(op); return false;
+  case ACCUM_CMD_ACCUMULATE: return true;
+  case ACCUM_CMD_ZERO_ACCUMULATE: *lane = alu_f32_identity(op); return true;
+  case ACCUM_CMD_LOAD_ACCUMULATE: *lane = loaded; return true;
+  case ACCUM_CMD_COUNT: break;
+  }
+  bug("accumulator command %d", (int)cmd);
+}
+
+void sim_count_dma(Sim *sim, const Tile *tile)
+{
+  sim->stats.dma_bytes += tile->partitions * tile->free_elems * tile->item;
+}
+
+static bool is_integer32(const Tile *tile)
+{
+  return (tile->dtype == DTYPE_INT32 || tile->dtype == DTYPE_UINT32) && tile_memory(tile) != MEMORY_PSUM;
+}
+
+bool is_exact_integer(const Tile *dst, const Tile *a, const Tile *b, Engine engine)
+{
+  return (engine == ENGINE_UNASSIGNED || engine == ENGINE_POOL) && is_integer32(dst) && is_integer32(a) &&
+         is_integer32(b);
+}
+
+bool reverses_first(ReverseOps reverse)
+{
+  return reverse == REVERSE_OPS_FIRST || reverse == REVERSE_OPS_BOTH;
+}
+
+bool reverses_second(ReverseOps reverse)
+{
+  return reverse == REVERSE_OPS_SECOND || reverse == REVERSE_OPS_BOTH;
+}
+
+uint64_t reduced_elems(const View *view, SubDim op_dim)
+{
+  uint64_t count = 1;
+  for (uint32_t i = view->pattern.count, dims = (uint32_t)op_dim + 1; i > 1 && dims > 0; dims--)
+    count *= view->pattern.items[--i].num;
+  return count;
+}

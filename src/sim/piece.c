@@ -1,0 +1,109 @@
+#include "sim/piece.h"
+
+#include "number/convert.h"
+#include "base/threads.h"
+
+bool tile_is_direct(const Tile *tile)
+{
+  return tile->dtype == DTYPE_FLOAT32 && tile->is_row_contiguous && (uintptr_t)tile->base % sizeof(float) == 0 &&
+         tile->partition_step >= 0 && tile->partition_step % (int64_t)sizeof(float) == 0 &&
+         (tile->partition_step > 0 || tile->partitions <= 1);
+}
+
+// One element for the whole row.
+static bool is_repeated(const Tile *tile)
+{
+  return tile->rank == 1 && tile->dims[0].step == 0;
+}
+
+bool tile_reads_direct(const Tile *tile)
+{
+  return tile->dtype == DTYPE_FLOAT32 && (tile->is_row_contiguous || is_repeated(tile)) &&
+         (uintptr_t)tile->base % sizeof(float) == 0 && tile->partition_step >= 0 &&
+         tile->partition_step % (int64_t)sizeof(float) == 0;
+}
+
+bool piece_next(Piece *piece, const Tile *like, uint64_t first, uint64_t last, bool whole)
+{
+  uint64_t columns = like->free_elems;
+  if (first >= last || !columns)
+    return false;
+  if (whole) {
+    bool is_first = piece->n == 0;
+    *piece = (Piece){first, last - first, 0, columns};
+    return is_first;
+  }
+  if (piece->n == 0) {
+    *piece = (Piece){.partition = first, .partitions = columns < PIECE_ELEMS ? PIECE_ELEMS / columns : 1};
+    if (columns > TILE_PIECE)
+      piece->partitions = 1;
+  } else if (piece->start + piece->n < columns) {
+    piece->start += piece->n;
+  } else {
+    piece->start = 0;
+    piece->partition += piece->partitions;
+  }
+  if (piece->partition >= last)
+    return false;
+  if (piece->partitions > last - piece->partition)
+    piece->partitions = last - piece->partition;
+  uint64_t left = columns - piece->start;
+  piece->n = left < TILE_PIECE ? left : TILE_PIECE;
+  return true;
+}
+
+KernelRows piece_read(const Tile *tile, const Piece *piece, float *scratch, NumberMode mode)
+{
+  if (tile_reads_direct(tile) && !mode.flush_to_zero) {
+    uint64_t skip = tile->is_row_contiguous ? piece->start * sizeof(float) : 0;
+    return (KernelRows){tile_row(tile, piece->partition) + skip, (size_t)tile->partition_step / sizeof(float),
+                        !tile->is_row_contiguous};
+  }
+  for (uint64_t r = 0; r < piece->partitions; r++) {
+    float *to = scratch + r * piece->n;
+    if (tile->is_row_contiguous) {
+      const uint8_t *row = tile_row(tile, piece->partition + r) + piece->start * tile->item;
+      convert_row_to_f32(tile->dtype, piece->n, to, row, mode);
+    } else {
+      uint8_t units[TILE_PIECE * 8];
+      tile_gather(tile, piece->partition + r, piece->start, piece->n, units);
+      convert_row_to_f32(tile->dtype, piece->n, to, units, mode);
+    }
+  }
+  return (KernelRows){scratch, piece->n, false};
+}
+
+KernelRows piece_lanes(const float *lanes, const Piece *piece)
+{
+  return (KernelRows){lanes + piece->partition, 1, true};
+}
+
+float *piece_target(const Tile *tile, const Piece *piece, float *scratch, size_t *stride)
+{
+  if (!tile_is_direct(tile)) {
+    *stride = piece->n;
+    return scratch;
+  }
+  *stride = (size_t)tile->partition_step / sizeof(float);
+  return (float *)(void *)(tile_row(tile, piece->partition) + piece->start * sizeof(float));
+}
+
+void piece_store(const Tile *tile, const Piece *piece, const float *scratch, NumberMode mode)
+{
+  if (tile_is_direct(tile))
+    return;
+  for (uint64_t r = 0; r < piece->partitions; r++)
+    tile_store(tile, piece->partition + r, piece->start, piece->n, scratch + r * piece->n, mode);
+}
+
+// Elements below which waking another thread costs more than it saves.
+enum { WORTH_A_THREAD = 1 << 16 };
+
+void piece_parallel(Sim *sim, uint64_t partitions, uint64_t cost, PieceWork *work, void *context)
+{
+  if (!sim->pool || cost < WORTH_A_THREAD) {
+    work(context, 0, partitions);
+    return;
+  }
+  threads_run(sim->pool, partitions, work, context);
+}
