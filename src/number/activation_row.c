@@ -56,7 +56,7 @@ KERNEL_INLINE Quick quick_gelu_apprx_sigmoid(float x)
 // x times the sigmoid of 2 sqrt(2/pi) (x + 0.044715 x^3).
 KERNEL_INLINE Quick quick_gelu_apprx_tanh(float x)
 {
-  double z = clamp(-TWICE_SQRT_2_BY_PI * (x * (1 + 0.044715 * (x * x))), -150, 150);
+  double wide = x, z = clamp(-TWICE_SQRT_2_BY_PI * (wide * (1 + 0.044715 * (wide * wide))), -150, 150);
   return relative((x < -16 ? -16.0f : x) / (1 + exponential(z)));
 }
 
