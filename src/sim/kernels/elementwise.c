@@ -1,4 +1,4 @@
-// elementwise.c -- one ALU operator, or two in a row, over rows; compiled once per variant.
+// elementwise.c -- one ALU operator over rows; compiled once per variant.
 //
 // The loops on floats are the expressions of number/alu.def, one loop per operator and shape of operands, which compilers
 // turn into vectors. dst may be an operand's row, so nothing is `restrict`; instead each loop says that its steps stand
@@ -51,7 +51,7 @@ typedef struct Rows {
 // the loop stays scalar or gets longer.
 KERNEL_INLINE float canonical(float value)
 {
-  return (f32_bits(value) & 0x7FFFFFFF) > 0x7F800000 ? f32_from_bits(F32_NAN_BITS) : value;
+  return (int32_t)(f32_bits(value) & 0x7FFFFFFF) > 0x7F800000 ? f32_from_bits(F32_NAN_BITS) : value;
 }
 
 #define ALU_F32(op, expression) ROWS(float, op, canonical, expression)
@@ -183,38 +183,4 @@ void KERNEL_NAME(binary_int32)(AluOp op, bool is_signed, size_t rows, size_t n, 
     run_rows(run, 4, rows, n, dst, dst_stride, a, b, is_signed ? 0x80000000u : 0);
   else
     each_int(op, 4, true, is_signed, rows, n, dst, dst_stride, a, b);
-}
-
-// --- two operators ---
-
-// Elements that wait between the two operators; they stay in the first-level cache.
-#define CHUNK 2048
-
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
-// The same rows, from row r, column c.
-static KernelRows rows_from(KernelRows rows, size_t r, size_t c)
-{
-  rows.at = (const float *)rows.at + r * rows.stride + (rows.scalar ? 0 : c);
-  return rows;
-}
-
-void KERNEL_NAME(binary_pair_f32)(AluOp op0, bool reverse0, AluOp op1, bool reverse1, size_t rows, size_t n, float *dst,
-                                  size_t dst_stride, KernelRows data, KernelRows operand0, KernelRows operand1)
-{
-  float between[CHUNK] __attribute__((aligned(64)));
-  size_t columns = smaller(n, CHUNK), height = columns ? CHUNK / columns : 1;
-  for (size_t r = 0; r < rows; r += height)
-    for (size_t c = 0; c < n; c += CHUNK) {
-      size_t chunk_rows = smaller(height, rows - r), chunk_columns = smaller(columns, n - c);
-      KernelRows x = rows_from(data, r, c), y = rows_from(operand0, r, c), z = rows_from(operand1, r, c);
-      KernelRows first = {between, chunk_columns, false};
-      KERNEL_NAME(binary_f32)(op0, chunk_rows, chunk_columns, between, chunk_columns, reverse0 ? y : x,
-                              reverse0 ? x : y);
-      KERNEL_NAME(binary_f32)(op1, chunk_rows, chunk_columns, dst + r * dst_stride + c, dst_stride,
-                              reverse1 ? z : first, reverse1 ? first : z);
-    }
 }
