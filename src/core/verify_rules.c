@@ -1,0 +1,266 @@
+// verify_rules.c -- shapes, dtypes and memories of operands: the rows of rules.def applied to one operator.
+
+#include "core/verify_rules.h"
+#include "base/bug.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef enum CheckKind {
+#define CHECK(name, id, code, doc) CHECK_##name,
+#include "core/rules.def"
+} CheckKind;
+
+static const struct {
+  const char *id;
+  DiagCode code;
+  const char *doc;
+} checks[] = {
+#define CHECK(name, id, code, doc) {id, code, doc},
+#include "core/rules.def"
+};
+
+typedef struct Rule {
+  OpKind op;
+  CheckKind check;
+  uint32_t a, b;  // offsets in Op
+  uint64_t number;
+} Rule;
+
+#define NO_FIELD UINT32_MAX
+static const Rule rules[] = {
+#define RULE(op, a, b, check) {OP_##op, CHECK_##check, offsetof(Op, op.a), offsetof(Op, op.b), 0},
+#define RULE_N(op, a, number, check) {OP_##op, CHECK_##check, offsetof(Op, op.a), NO_FIELD, number},
+#include "core/rules.def"
+};
+
+static const struct {
+  OpKind op;
+  uint32_t reads, writes;
+} spaces[] = {
+#define SET(memory) (1u << MEMORY_##memory)
+#define SPACES(op, reads, writes) {OP_##op, reads, writes},
+#include "core/rules.def"
+};
+
+// A rule with the slots of its fields; -1 where the field is no tensor operand.
+typedef struct RuleUse {
+  const Rule *rule;
+  int a, b;
+} RuleUse;
+
+void rule_book_add(RuleBook *book, OpKind kind)
+{
+  OpRules *op = &book->ops[kind];
+  op_shape_init(&op->shape, kind);
+  op->reads = op->writes = UINT32_MAX;  // an operator without a row is not restricted
+  for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+    if (spaces[i].op == kind) {
+      op->reads = spaces[i].reads;
+      op->writes = spaces[i].writes;
+    }
+  size_t count = 0;
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    count += rules[i].op == kind;
+  op->uses = arena_array(book->arena, RuleUse, count);
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (rules[i].op == kind) {
+      int a = op_shape_slot(&op->shape, rules[i].a);
+      int b = rules[i].b == NO_FIELD ? -1 : op_shape_slot(&op->shape, rules[i].b);
+      if (a < 0)
+        bug("rule %s of %s names a field that is no operand", checks[rules[i].check].id, op_info(kind)->name);
+      op->uses[op->use_count++] = (RuleUse){&rules[i], a, b};
+    }
+}
+
+static uint64_t tile_elements(const Tile *tile)
+{
+  return tile->partitions * tile->free_elements;
+}
+
+static bool is_integer(const Tile *tile)
+{
+  return dtype_is_integer(tile->dtype);
+}
+
+static bool is_bitwise(AluOp op)
+{
+  switch (op) {
+  case ALU_OP_ARITH_SHIFT_LEFT: case ALU_OP_ARITH_SHIFT_RIGHT: case ALU_OP_BITWISE_AND: case ALU_OP_BITWISE_NOT:
+  case ALU_OP_BITWISE_OR: case ALU_OP_BITWISE_XOR: case ALU_OP_LOGICAL_SHIFT_LEFT: case ALU_OP_LOGICAL_SHIFT_RIGHT:
+    return true;
+  default:
+    return false;
+  }
+}
+
+// The ALU operators of an operator that rule BITS is for, as one flag.
+static bool uses_bits(const Op *op)
+{
+  switch (op->kind) {
+  case OP_tensor_tensor: return is_bitwise(op->tensor_tensor.op);
+  case OP_tensor_reduce: return is_bitwise(op->tensor_reduce.op);
+  case OP_tensor_partition_reduce: return is_bitwise(op->tensor_partition_reduce.op);
+  case OP_tensor_scalar:
+    return is_bitwise(op->tensor_scalar.op0) || (op->tensor_scalar.op1.some && is_bitwise(op->tensor_scalar.op1.value));
+  default: bug("no bitwise form of %s", op_info(op->kind)->name);
+  }
+}
+
+// Rows of K that one pass of the tensor engine takes: two for the double-row modes, else one.
+static uint64_t matmul_rows(const Op *op)
+{
+  return op->kind == OP_nc_matmul && op->nc_matmul.perf_mode != PERF_MODE_NONE ? 2 : 1;
+}
+
+// Elements per partition that remain of `src` when `dims` innermost dimensions are reduced.
+static uint64_t remaining_elements(const View *src, uint32_t dims)
+{
+  uint64_t count = 1;
+  for (uint32_t i = 1; i + dims < src->pattern.count; i++)
+    count *= src->pattern.items[i].num;
+  return count;
+}
+
+static uint64_t pattern_positions(const DataPattern *pattern)
+{
+  uint64_t count = 1;
+  for (uint32_t i = 0; i < pattern->pattern.count; i++)
+    count *= pattern->pattern.items[i].num;
+  return count;
+}
+
+static const DataPattern *pattern_of(const Op *op, const Rule *rule)
+{
+  return (const DataPattern *)((const char *)op + rule->b);
+}
+
+static bool lists_agree(const Op *op, const Rule *rule, const Tile *a, Arena *scratch, Tile *odd)
+{
+  const Core_LIST_TENSOR_REF *list = (const Core_LIST_TENSOR_REF *)((const char *)op + rule->b);
+  for (uint32_t i = 0; i < list->count; i++)
+    if (tile_of_ref(scratch, &list->items[i], odd) && tile_elements(odd) != tile_elements(a))
+      return false;
+  return true;
+}
+
+static bool holds(Arena *scratch, const Op *op, const Rule *rule, const Tile *a, const Tile *b)
+{
+  Tile odd;
+  switch (rule->check) {
+  case CHECK_PARTITIONS: return a->partitions == b->partitions;
+  case CHECK_FREE: return a->free_elements == b->free_elements;
+  case CHECK_ELEMENTS: return tile_elements(a) == tile_elements(b);
+  case CHECK_EACH_ELEMENTS: return lists_agree(op, rule, a, scratch, &odd);
+  case CHECK_COLUMN: return a->free_elements == 1 && a->partitions == b->partitions;
+  case CHECK_FREE_IS: return a->free_elements == rule->number;
+  case CHECK_FREE_MULTIPLE: return a->free_elements % rule->number == 0;
+  case CHECK_FREE_MORE: return a->free_elements == b->free_elements + 1;
+  case CHECK_PARTITIONS_ARE: return a->partitions == rule->number;
+  case CHECK_ONE_ELEMENT: return tile_elements(a) == 1;
+  case CHECK_CONTRACTED: return a->partitions == b->partitions;
+  case CHECK_MATMUL_ROWS: return a->partitions * matmul_rows(op) == b->free_elements;
+  case CHECK_MATMUL_COLUMNS: return a->free_elements * matmul_rows(op) == b->free_elements;
+  case CHECK_TRANSPOSED: return a->partitions == b->free_elements && a->free_elements == b->partitions;
+  case CHECK_REDUCED: return a->free_elements == remaining_elements(b->view, op->tensor_reduce.op_dim + 1u);
+  case CHECK_PATTERN: return a->free_elements == pattern_positions(pattern_of(op, rule));
+  case CHECK_INTEGER: return is_integer(a);
+  case CHECK_SAME_DTYPE: return a->dtype == b->dtype || dtype_same_format(a->dtype, b->dtype);
+  case CHECK_PACKED: return dtype_is_packed(a->dtype);
+  case CHECK_BITS: return !uses_bits(op) || (is_integer(a) && is_integer(b));
+  }
+  bug("check %d", (int)rule->check);
+}
+
+static const char *found_text(Arena *arena, const Tile *tile, bool dtypes)
+{
+  return dtypes ? core_DTYPE.of->member_name(tile->dtype) : tile_shape_text(arena, tile);
+}
+
+static void add_help(Diag *diag, const Rule *rule)
+{
+  switch (rule->check) {
+  case CHECK_COLUMN:
+    diag_help(diag, "select one column, as in `t[0:P, 0:1]`; a whole tile is combined with `tensor_tensor`");
+    return;
+  case CHECK_CONTRACTED:
+    diag_help(diag, "both operands hold the contracted dimension on their partitions: stationary is KxM, moving is KxN");
+    return;
+  case CHECK_INTEGER:
+    diag_help(diag, "copy it to an integer tile first, or compute it as one, such as uint8");
+    return;
+  default:
+    return;
+  }
+}
+
+static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const RuleUse *use, const Tile *tiles)
+{
+  const Rule *rule = use->rule;
+  const TileSlot *slots = op_rules->shape.slots;
+  Arena *arena = &reporter->session->arena;
+  bool dtypes = checks[rule->check].code == E_CORE_DTYPE;
+  const Tile *a = &tiles[use->a], *b = use->b >= 0 ? &tiles[use->b] : NULL;
+  Tile odd;
+  if (rule->check == CHECK_EACH_ELEMENTS) {
+    lists_agree(instr->op, rule, a, &reporter->scratch, &odd);
+    b = &odd;
+  }
+  const char *a_name = slots[use->a].field->name, *b_name = b ? slots[use->b].field->name : NULL;
+  const char *op_name = op_info(instr->op->kind)->name, *a_found = found_text(arena, a, dtypes);
+  const char *b_found = b ? found_text(arena, b, dtypes) : NULL;
+  Diag *diag = report_at(reporter, instr->pos, checks[rule->check].code, checks[rule->check].id,
+                         "`%s` of `%s` is %s%s%s%s%s", a_name, op_name, a_found, b ? ", `" : "", b ? b_name : "",
+                         b ? "` is " : "", b ? b_found : "");
+  if (!diag)
+    return;
+  if (rule->number > 0)
+    diag_note(diag, "expected: %s: %" PRIu64, checks[rule->check].doc, rule->number);
+  else
+    diag_note(diag, "expected: %s", checks[rule->check].doc);
+  if (rule->check == CHECK_PATTERN)
+    diag_note(diag, "the pattern has %" PRIu64 " positions", pattern_positions(pattern_of(instr->op, rule)));
+  diag_note(diag, "`%s` is `%s`", a_name, tile_text(arena, a));
+  if (b)
+    diag_note(diag, "`%s` is `%s`", b_name, tile_text(arena, b));
+  add_help(diag, rule);
+}
+
+static const char *space_text(uint32_t set)
+{
+  bool hbm = set & 1u << MEMORY_HBM, sbuf = set & 1u << MEMORY_SBUF, psum = set & 1u << MEMORY_PSUM;
+  return hbm && sbuf && psum ? "HBM, SBUF or PSUM" : hbm && sbuf ? "HBM or SBUF" : sbuf && psum ? "SBUF or PSUM" : psum ? "PSUM" : "SBUF";
+}
+
+static void report_space(Reporter *reporter, const Instr *instr, const char *field, const Tile *tile, uint32_t set, bool written)
+{
+  const char *op = op_info(instr->op->kind)->name, *memory = core_MEMORY.of->member_name(tile->memory);
+  Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, "space", "`%s` cannot %s `%s` in %s", op,
+                         written ? "write" : "read", field, memory);
+  if (!diag)
+    return;
+  diag_note(diag, "found: `%s`; expected: a tile in %s", tile_text(&reporter->session->arena, tile), space_text(set));
+  if (set & 1u << MEMORY_SBUF && memory_is_on_chip(tile->memory))
+    diag_help(diag, "move it with `tensor_copy` between PSUM and SBUF");
+  else if (memory_is_on_chip(tile->memory) || set & 1u << MEMORY_SBUF)
+    diag_help(diag, "move it with `dma_copy` between HBM and SBUF");
+}
+
+void rules_apply(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const Tile *tiles)
+{
+  const OpShape *shape = &op_rules->shape;
+  for (uint32_t i = 0; i < shape->count; i++) {
+    if (!tiles[i].is_known)
+      continue;
+    bool written = shape->slots[i].field->role == ROLE_WRITE || shape->slots[i].field->role == ROLE_UPDATE;
+    uint32_t set = written ? op_rules->writes : op_rules->reads;
+    if (!(set >> tiles[i].memory & 1))
+      report_space(reporter, instr, shape->slots[i].field->name, &tiles[i], set, written);
+  }
+  for (uint32_t i = 0; i < op_rules->use_count; i++) {
+    const RuleUse *use = &op_rules->uses[i];
+    bool applies = tiles[use->a].is_known && (use->b < 0 || tiles[use->b].is_known || shape->slots[use->b].type == &core_LIST_TENSOR_REF);
+    if (applies && !holds(&reporter->scratch, instr->op, use->rule, &tiles[use->a], use->b >= 0 ? &tiles[use->b] : NULL))
+      report_rule(reporter, op_rules, instr, use, tiles);
+  }
+}

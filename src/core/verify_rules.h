@@ -1,0 +1,31 @@
+// verify_rules.h -- the rules of rules.def, ready to apply. Internal to the verifier.
+
+#pragma once
+#include "core/verify_tile.h"
+
+// Everything the verifier knows about one kind of operator.
+typedef struct OpRules {
+  OpShape shape;
+  uint32_t reads, writes;  // sets of memories, a bit 1 << MEMORY_* each
+  struct RuleUse *uses;
+  uint32_t use_count;
+} OpRules;
+
+typedef struct RuleBook {
+  Arena *arena;
+  OpRules ops[OP_COUNT];
+} RuleBook;
+
+// The rules of `kind`, made on first use in book->arena.
+static inline OpRules *rule_book_op(RuleBook *book, OpKind kind);
+void rule_book_add(RuleBook *book, OpKind kind);
+
+static inline OpRules *rule_book_op(RuleBook *book, OpKind kind)
+{
+  if (!book->ops[kind].shape.is_ready)
+    rule_book_add(book, kind);
+  return &book->ops[kind];
+}
+
+// Applies the rules to the operands of `instr`; `tiles` stand in the order of shape.slots.
+void rules_apply(Reporter *reporter, const OpRules *rules, const Instr *instr, const Tile *tiles);

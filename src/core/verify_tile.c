@@ -1,0 +1,156 @@
+// verify_tile.c -- operands as tiles, and reports that do not repeat themselves.
+
+#include "core/verify_tile.h"
+#include "base/bug.h"
+#include "core/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { ERRORS_PER_LINE = 3 };
+
+static void place_on_chip(Tile *tile)
+{
+  const View *view = tile->view;
+  uint64_t row = tile->row_elements;
+  int64_t low = 0, high = 0;
+  for (uint32_t i = 1; i < view->pattern.count; i++) {
+    const ApPair *pair = &view->pattern.items[i];
+    int64_t reach = (int64_t)pair->step * ((int64_t)pair->num - 1);
+    *(reach < 0 ? &low : &high) += reach;
+  }
+  tile->start_partition = view->offset < row ? 0 : view->offset / row;
+  tile->row_start = view->offset - tile->start_partition * row;
+  tile->row_low = (int64_t)tile->row_start + low;
+  tile->row_high = (int64_t)tile->row_start + high;
+  int64_t step = view->pattern.count && view->pattern.items[0].num > 1 ? view->pattern.items[0].step : 0;
+  tile->partition_step = step == (int64_t)row ? 1 : step / (int64_t)row;
+}
+
+bool tile_of_ref(Arena *scratch, const TensorRef *ref, Tile *out)
+{
+  out->ref = ref;
+  out->is_known = false;
+  if (ref->ctor != TensorRef_abstract)
+    return false;
+  const View *view = ref->abstract.ctor == Access_view ? ref->abstract.view : access_view(scratch, &ref->abstract);
+  const Tensor *tensor = view->tensor;
+  out->view = view;
+  out->tensor = tensor;
+  out->memory = tensor->address->memory;
+  out->dtype = tensor->dtype;
+  out->row_elements = tensor->free_elements;
+  if (view->dtype_override.some) {
+    out->dtype = view->dtype_override.value;
+    out->row_elements = tensor->free_elements * dtype_bytes(tensor->dtype) / dtype_bytes(out->dtype);
+  }
+  out->is_indirect = view->scalar_offset || view->vector_offset;
+  out->partitions = view->pattern.count ? view->pattern.items[0].num : 1;
+  out->free_elements = 1;
+  for (uint32_t i = 1; i < view->pattern.count; i++)
+    out->free_elements *= view->pattern.items[i].num;
+  out->is_known = true;
+  if (memory_is_on_chip(out->memory) && out->row_elements)
+    place_on_chip(out);
+  return true;
+}
+
+const char *tile_shape_text(Arena *arena, const Tile *tile)
+{
+  StrBuf out = strbuf_new(arena);
+  for (uint32_t i = 0; i < tile->view->pattern.count; i++)
+    strbuf_printf(&out, "%s%u", i ? "x" : "", tile->view->pattern.items[i].num);
+  return out.len ? strbuf_cstr(&out) : "1";
+}
+
+const char *tile_text(Arena *arena, const Tile *tile)
+{
+  StrBuf out = strbuf_new(arena);
+  core_print_ref(tile->ref, &out);
+  return strbuf_cstr(&out);
+}
+
+void op_shape_init(OpShape *shape, OpKind kind)
+{
+  uint32_t count;
+  const FieldInfo *fields = op_info(kind)->fields(&count);
+  *shape = (OpShape){.is_ready = true};
+  for (uint32_t i = 0; i < count; i++) {
+    const TypeInfo *type = fields[i].type;
+    shape->has_registers |= type == &core_REGISTER;
+    shape->has_lists |= type == &core_LIST_TENSOR_REF;
+    if (type != &core_TENSOR_REF && type != &core_OPT_TENSOR_REF && type != &core_OPERAND && type != &core_OPT_OPERAND &&
+        type != &core_LIST_TENSOR_REF)
+      continue;
+    if (shape->count == TILES_MAX)
+      bug("%s has more than %d tensor operands", op_info(kind)->name, TILES_MAX);
+    shape->slots[shape->count++] = (TileSlot){&fields[i], type};
+  }
+}
+
+int op_shape_slot(const OpShape *shape, uint32_t offset)
+{
+  for (uint32_t i = 0; i < shape->count; i++)
+    if (shape->slots[i].field->offset == offset)
+      return (int)i;
+  return -1;
+}
+
+const TensorRef *op_slot_ref(const Op *op, const TileSlot *slot)
+{
+  const void *value = (const char *)op + slot->field->offset;
+  if (slot->type == &core_TENSOR_REF)
+    return value;
+  if (slot->type == &core_OPT_TENSOR_REF)
+    return *(const TensorRef *const *)value;
+  if (slot->type == &core_LIST_TENSOR_REF)
+    return NULL;
+  const Operand *operand = slot->type == &core_OPERAND ? value : *(const Operand *const *)value;
+  return operand && operand->ctor == Operand_tile ? &operand->tile : NULL;
+}
+
+Reporter reporter_new(Session *session)
+{
+  return (Reporter){.session = session,
+                    .scratch = {.on_exhausted = session->arena.on_exhausted, .fail_after = -1},
+                    .said = map_new(&session->arena),
+                    .per_line = map_new(&session->arena)};
+}
+
+void reporter_free(Reporter *reporter)
+{
+  arena_free(&reporter->scratch);
+}
+
+static uint64_t place_key(const Pos *pos)
+{
+  if (pos->span.source)
+    return (uint64_t)pos->span.source << 40 ^ pos->span.start;
+  return str_hash(str_from(pos->filename ? pos->filename : "")) ^ (uint64_t)pos->line << 8 ^ pos->column;
+}
+
+Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+{
+  reporter->failed = true;
+  static const Pos nowhere;
+  pos = pos ? pos : &nowhere;
+  uint64_t place = place_key(pos), key = place ^ str_hash(str_from(rule)) << 1;
+  uintptr_t errors = (uintptr_t)map_get_number(&reporter->per_line, place);
+  if (map_get_number(&reporter->said, key) || errors >= ERRORS_PER_LINE)
+    return NULL;
+  map_set_number(&reporter->said, key, reporter);
+  map_set_number(&reporter->per_line, place, (void *)(errors + 1));
+  va_list args;
+  va_start(args, format);
+  char *message = arena_vprintf(&reporter->session->arena, format, args);
+  va_end(args);
+  Diag *diag = diag_error(reporter->session, code, "%s", message);
+  if (pos->span.source)
+    diag_primary(diag, pos->span, "%s", "");
+  else if (pos->filename)
+    diag_where(diag, pos->filename, pos->line, pos->column);
+  for (const CallSite *site = pos->caller; site; site = site->caller)
+    diag_call(diag, site->span, "in the call of `%s`", site->function ? site->function : "a function");
+  diag_note(diag, "rule: %s", rule);
+  return diag;
+}

@@ -1,0 +1,71 @@
+// verify_tile.h -- what the rules look at: the operands of an operator as tiles, and where to report.
+
+#pragma once
+#include "base/map.h"
+#include "core/core.h"
+
+// One tensor operand. Partitions are the first pair of its view, for HBM too; the rest of the view is free.
+typedef struct Tile {
+  bool is_known;     // false: absent, a constant, or a legacy reference whose tensor is not in the file
+  bool is_indirect;  // part of its address is known at run time only
+  const TensorRef *ref;
+  const View *view;
+  const Tensor *tensor;
+  Memory memory;
+  DType dtype;               // after the override
+  uint64_t partitions, free_elements;
+  uint64_t row_elements;     // of the tensor: elements of `dtype` in one partition
+  uint64_t start_partition;  // on chip: of the view in its tensor
+  int64_t partition_step;    // on chip: partitions between rows
+  uint64_t row_start;        // on chip: first element within the partition
+  int64_t row_low, row_high; // on chip: lowest and highest element reached within the partition
+} Tile;
+
+static inline bool memory_is_on_chip(Memory memory)
+{
+  return memory == MEMORY_SBUF || memory == MEMORY_PSUM;
+}
+
+// The tile of `ref`; views of other forms of access are made in `scratch`. False when it is not known.
+bool tile_of_ref(Arena *scratch, const TensorRef *ref, Tile *out);
+
+const char *tile_shape_text(Arena *arena, const Tile *tile);  // "128x512"
+const char *tile_text(Arena *arena, const Tile *tile);        // "t.1[0:128, 0:512]:float32@sbuf"
+
+// ---- the operands of an operator, by field
+enum { TILES_MAX = 8, LISTED_TILES_MAX = 64 };
+
+typedef struct TileSlot {
+  const FieldInfo *field;
+  const TypeInfo *type;  // core_TENSOR_REF, core_OPT_TENSOR_REF, core_OPERAND, core_OPT_OPERAND, core_LIST_TENSOR_REF
+} TileSlot;
+
+// Which fields of an operator are tensors: computed once for each kind.
+typedef struct OpShape {
+  bool is_ready, has_lists, has_registers;
+  uint32_t count;
+  TileSlot slots[TILES_MAX];
+} OpShape;
+
+void op_shape_init(OpShape *shape, OpKind kind);
+int op_shape_slot(const OpShape *shape, uint32_t offset);  // of the field at `offset` in Op; -1: none
+
+// The operand in `slot`, NULL when it is absent, a constant or a list.
+const TensorRef *op_slot_ref(const Op *op, const TileSlot *slot);
+
+// ---- reports
+typedef struct Reporter {
+  Session *session;
+  Arena scratch;
+  Map said;      // (rule, place) -> said already
+  Map per_line;  // place -> how many errors
+  bool failed;
+} Reporter;
+
+Reporter reporter_new(Session *session);
+void reporter_free(Reporter *reporter);
+
+// Starts an error of `rule` at an instruction, with its place, call chain and the rule's name; NULL when the same was
+// said of this place or enough was. The caller adds labels and help.
+Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+  __attribute__((format(printf, 5, 6)));
