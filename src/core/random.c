@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { POOL_TENSORS = 8, DEEPEST = 6, LONG_TEXT = 300 };
+enum { POOL_TENSORS = 8, DEEPEST = 12, LONG_TEXT = 300 };
 
 typedef struct Random {
   Arena *arena;

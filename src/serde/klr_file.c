@@ -177,15 +177,24 @@ typedef struct Dump {
 
 enum { HEX_PER_LINE = 12 };
 
+static void add_hex(StrBuf *out, uint64_t value, int digits)
+{
+  while (digits-- > 0)
+    strbuf_putc(out, "0123456789abcdef"[value >> 4 * digits & 15]);
+}
+
 // One line, or more when `end - start` is large: offset, bytes, and on the first line the meaning.
 static void dump_lines(Dump *dump, size_t start, size_t end, const char *path, const char *meaning)
 {
   size_t at = start;
   do {
     size_t stop = end - at > HEX_PER_LINE ? at + HEX_PER_LINE : end;
-    strbuf_printf(dump->out, "%0*zx ", dump->digits, at);
-    for (size_t i = at; i < stop; i++)
-      strbuf_printf(dump->out, " %02x", (unsigned char)dump->bytes.data[i]);
+    add_hex(dump->out, at, dump->digits);
+    strbuf_putc(dump->out, ' ');
+    for (size_t i = at; i < stop; i++) {
+      strbuf_putc(dump->out, ' ');
+      add_hex(dump->out, (unsigned char)dump->bytes.data[i], 2);
+    }
     if (at == start) {
       strbuf_repeat(dump->out, ' ', 3 * (HEX_PER_LINE - (stop - at)) + 2);
       strbuf_puts(dump->out, path);
@@ -202,7 +211,7 @@ static void dump_item(void *context, const CoreReader *reader, size_t start, siz
 {
   Dump *dump = context;
   char line[1024];
-  dump->path.len = 0;
+  dump->path.data[dump->path.len = 0] = 0;
   step_print(reader->step, &dump->path);
   size_t used = 0;
   for (; *meaning && used + 5 < sizeof line; meaning++) {
@@ -221,8 +230,8 @@ static void dump_rest(Dump *dump)
 {
   if (dump->shown == dump->bytes.len)
     return;
-  strbuf_printf(dump->out, "%0*zx  -- reading stops here; %zu bytes are not understood\n", dump->digits, dump->shown,
-                dump->bytes.len - dump->shown);
+  add_hex(dump->out, dump->shown, dump->digits);
+  strbuf_printf(dump->out, "  -- reading stops here; %zu bytes are not understood\n", dump->bytes.len - dump->shown);
   for (size_t at = dump->shown; at < dump->bytes.len; at += HEX_PER_LINE) {
     size_t stop = dump->bytes.len - at > HEX_PER_LINE ? at + HEX_PER_LINE : dump->bytes.len;
     dump_lines(dump, at, stop, "", "");

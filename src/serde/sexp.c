@@ -17,20 +17,28 @@
 #include <string.h>
 
 // ---- writing
+// Large structures have a line for each field, and a line for each item of a field that is a list; the rest is in line.
 typedef struct Layout {
-  bool fresh;      // nothing stands before the next value on its line
-  int depth;       // of parentheses
-  int lines_to;    // structures and lists up to this depth have a line for each item
+  bool fresh;        // nothing stands before the next value on its line
+  int depth;         // of parentheses
+  int large[8];      // depths of the fields of the large structures around, innermost last
+  int large_count;
 } Layout;
 
-// A statement of a kernel stands on a line of its own.
-enum { BROKEN_DEPTH_OF_FILE = 11, BROKEN_DEPTH_OF_VALUE = 1 };
+static bool is_large(const Head *head)
+{
+  static const char *const names[] = {"Contents", "Kernel", "LncKernel", "Block", "Sources"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(head->type, names[i]) == 0)
+      return true;
+  return false;
+}
 
-// Before a value: a line break near the top, where kernels, blocks and statements are, else a space.
 static void separate(CoreWriter *writer)
 {
   Layout *layout = writer->state;
-  if (!layout->fresh && layout->depth <= layout->lines_to) {
+  int fields = layout->large_count ? layout->large[layout->large_count - 1] : -3;
+  if (layout->depth == fields || layout->depth == fields + 2) {
     strbuf_putc(writer->out, '\n');
     strbuf_repeat(writer->out, ' ', (size_t)layout->depth);
   } else if (!layout->fresh) {
@@ -121,6 +129,7 @@ static void write_list(CoreWriter *writer, uint32_t count)
 
 static void write_begin(CoreWriter *writer, const Head *head)
 {
+  Layout *layout = writer->state;
   if (head->ctor && head->count == 0) {
     separate(writer);
     strbuf_puts(writer->out, head->ctor);
@@ -129,8 +138,10 @@ static void write_begin(CoreWriter *writer, const Head *head)
   open(writer);
   if (head->ctor) {
     strbuf_puts(writer->out, head->ctor);
-    ((Layout *)writer->state)->fresh = false;
+    layout->fresh = false;
   }
+  if (is_large(head) && layout->large_count < 8)
+    layout->large[layout->large_count++] = layout->depth;
 }
 
 static void write_field(CoreWriter *writer, const char *name)
@@ -142,6 +153,9 @@ static void write_field(CoreWriter *writer, const char *name)
 
 static void write_end(CoreWriter *writer, const Head *head)
 {
+  Layout *layout = writer->state;
+  if (layout->large_count && layout->large[layout->large_count - 1] == layout->depth)
+    layout->large_count--;
   if (!head->ctor || head->count)
     close(writer);
 }
@@ -176,7 +190,7 @@ static bool finish(CoreWriter *writer, size_t before)
 bool core_to_sexp(Session *session, const TypeInfo *type, const void *value, StrBuf *out)
 {
   size_t before = out->len;
-  Layout layout = {.fresh = true, .lines_to = BROKEN_DEPTH_OF_VALUE};
+  Layout layout = {.fresh = true};
   CoreWriter writer = {.session = session, .form = &sexp_writer_form, .out = out, .state = &layout};
   core_write_value(&writer, type, value);
   return finish(&writer, before);
@@ -185,7 +199,7 @@ bool core_to_sexp(Session *session, const TypeInfo *type, const void *value, Str
 bool klr_to_sexp(Session *session, const KlrFile *file, StrBuf *out)
 {
   size_t before = out->len;
-  Layout layout = {.fresh = true, .lines_to = BROKEN_DEPTH_OF_FILE};
+  Layout layout = {.fresh = true};
   CoreWriter writer = {.session = session, .form = &sexp_writer_form, .out = out, .state = &layout};
   contents_write(&writer, file);
   return finish(&writer, before);

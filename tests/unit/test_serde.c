@@ -321,6 +321,7 @@ TEST(a_dump_names_every_byte)
   EXPECT(klr_write(f.session, example_kernel(&f.arena), &out));
   EXPECT(klr_dump_bytes(f.session, bytes_of(&out), "k.klr", &dump));
   EXPECT(str_equal(bytes_of(&out), bytes_of_dump(&f.arena, strbuf_cstr(&dump))));
+  EXPECT(strstr(strbuf_cstr(&dump), "\n0013  d9 6c 00 87                          LncKernel, 7 fields\n"));
   EXPECT(strstr(strbuf_cstr(&dump), "bodies[0][0].body[0].op.ncDmaCopy.dst.abstract.birPattern.tensor.name  text \"t0\"\n"));
   EXPECT(strstr(strbuf_cstr(&dump), "bodies[0][0].body[1].op.tensorScalar.imm0.imm.float  float32 1.5\n"));
   EXPECT(!strstr(strbuf_cstr(&dump), "not understood"));
