@@ -157,6 +157,7 @@ static bool describe(Info *info, const char *path, Str bytes)
   Session *session = info->cli->session;
   static const char *const kinds[] = {[FILE_PYTHON] = "Python source", [FILE_KLR] = ".klr kernel",
                                       [FILE_GATHERED] = "gathered sources", [FILE_JSON] = "JSON kernel",
+                                      [FILE_SEXP] = "S-expression kernel",
                                       [FILE_TEXT] = "core text"};
   FileKind kind = file_kind(path, bytes);
   text_field(info, "file", path);

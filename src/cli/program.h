@@ -3,6 +3,7 @@
 #pragma once
 #include "cli/arg.h"
 #include "cli/cli.h"
+#include "cli/kernel_file.h"
 #include "core/core.h"
 #include "machine/machine.h"
 #include "trace/kernel.h"
@@ -22,12 +23,6 @@ typedef struct Program {
 // status after reporting.
 int program_load(Cli *cli, Program *program);
 void program_free(Program *program);
-
-typedef enum FileKind { FILE_PYTHON, FILE_KLR, FILE_GATHERED, FILE_JSON, FILE_TEXT } FileKind;
-FileKind file_kind(const char *path, Str bytes);
-
-// A kernel from a .klr file, its JSON or its text; NULL after reporting.
-const Kernel *kernel_read(Session *session, Arena *arena, const char *path, Str bytes);
 
 // Splits "k.py:softmax"; the kernel's name is NULL when there is none.
 void split_kernel_name(Session *session, const char *text, const char **path, const char **kernel);
