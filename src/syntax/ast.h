@@ -133,6 +133,13 @@ typedef enum TypeParamKind {
   TYPE_PARAM_KIND_COUNT
 } TypeParamKind;
 
+typedef enum AstHelperKind {
+#define HELPER(name) AST_HELPER_##name,
+#define HELPER_PLACELESS(name) AST_HELPER_##name,
+#include "syntax/ast.def"
+  AST_HELPER_KIND_COUNT
+} AstHelperKind;
+
 // Payloads: struct Expr_BinOp, Stmt_If, Pattern_MatchAs, TypeParam_TypeVar, Ast_arg, ...
 #define EXPR(name) struct Expr_##name {
 #define STMT(name) struct Stmt_##name {
@@ -196,6 +203,7 @@ typedef struct Module {
   Comment *comments;      // in source order
   uint32_t comment_count;
   bool has_errors;  // diagnostics were reported; the tree holds error nodes
+  int minor_version;  // the oldest Python 3.x, from 3.9 on, that has all the syntax the text uses
 } Module;
 
 // What generic code walks.
@@ -217,5 +225,6 @@ const AstNode *ast_expr_node(ExprKind kind);
 const AstNode *ast_stmt_node(StmtKind kind);
 const AstNode *ast_pattern_node(PatternKind kind);
 const AstNode *ast_type_param_node(TypeParamKind kind);
+const AstNode *ast_helper_node(AstHelperKind kind);
 const char *ast_operator_name(Operator op);  // "Add"
 const char *ast_cmp_op_name(CmpOp op);       // "NotEq"
