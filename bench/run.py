@@ -1,0 +1,196 @@
+"""Measures klr side by side with NumPy, OpenBLAS and CPython, on one thread, and prints one table.
+
+    bench/run.py build/klr [--markdown]
+
+Every peer runs here and now, so ratios hold for this computer whatever its speed. A time is the best of several
+repetitions, since what else the computer does can only add to it; `ratio` is ours against the peer's or the goal, above 1
+when ours is better.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads it
+import numpy as np  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+REPETITIONS = 15
+
+
+class Missing(Exception):
+    """What a row needs is not there."""
+
+
+def seconds_per_call(function, calls):
+    """Best of REPETITIONS means over `calls` calls."""
+    function()
+    times = []
+    for _ in range(REPETITIONS):
+        start = time.perf_counter()
+        for _ in range(calls):
+            function()
+        times.append((time.perf_counter() - start) / calls)
+    return min(times)
+
+
+def run(command):
+    """Runs a command that must succeed; returns what it wrote on both streams, its seconds and its peak bytes."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    out, err = process.communicate()
+    seconds = time.perf_counter() - start
+    if process.returncode != 0:
+        raise Missing((err.strip().splitlines() or ["failed"])[0])
+    return out, err, seconds
+
+
+def rounded(value, unit):
+    """A value with its unit, in three digits."""
+    if unit == "s":
+        for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns")):
+            if value * factor >= 1:
+                return f"{value * factor:.3g} {name}"
+        return f"{value * 1e9:.2g} ns"
+    for factor, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.3g} {name}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+class Bench:
+    """The rows, measured in order; each method yields (name, ours, peer's name, peer, unit, least ratio wanted)."""
+
+    def __init__(self, klr):
+        self.klr = klr
+        self.programs = os.path.join(os.path.dirname(klr), "bench")
+        self.simulated = None
+
+    def simulator(self, name):
+        """Seconds that one instruction adds to a run, by bench_sim."""
+        if self.simulated is None:
+            program = os.path.join(self.programs, "bench_sim")
+            if not os.path.exists(program):
+                raise Missing(f"{program} is not built")
+            out, _, _ = run([program])
+            self.simulated = {line.split()[0]: float(line.split()[1]) * 1e-9 for line in out.splitlines()}
+        return self.simulated[name]
+
+    def parser(self):
+        path = os.path.join(HERE, "bench_parser.py")
+        if not os.path.exists(path):
+            raise Missing("bench_parser.py is not there")
+        out, _, _ = run([sys.executable, path, self.klr, "--json"])
+        result = json.loads(out)
+        yield "parser, standard library", result["klr_seconds"], "ast.parse", result["python_seconds"], "s", 5
+
+    def trace(self, size, folder):
+        """Traces a blocked size x size x size product: operators, seconds of tracing, peak bytes."""
+        path = os.path.join(folder, "matmul.klr")
+        shape = f"bf16[{size},{size}]"
+        kernel = os.path.join(ROOT, "examples", "matmul.py:matmul_blocked")
+        command = [self.klr, "trace", kernel, f"lhs_t={shape}", f"rhs={shape}", "--time", "-o", path]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        err = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        found = re.search(r"trace ([\d.]+) ms", err)
+        if process.returncode != 0 or not found:
+            raise Missing((err.strip().splitlines() or ["trace failed"])[0])
+        out, _, _ = run([self.klr, "info", path, "--json"])
+        return json.loads(out)["operators"], float(found[1]) * 1e-3, usage.ru_maxrss * 1024
+
+    def tracer(self):
+        with tempfile.TemporaryDirectory() as folder:
+            small, large = [], []
+            for _ in range(3):
+                small.append(self.trace(2048, folder))
+                large.append(self.trace(4096, folder))
+        operators, seconds, peak = large[0][0], min(r[1] for r in large), large[0][2]
+        fewer, less, base = small[0][0], min(r[1] for r in small), small[0][2]
+        yield "tracer, blocked matmul 4096^3", operators / seconds, "goal", 1e6, "operators/s", 1
+        yield "bytes per traced operator", (peak - base) / (operators - fewer), "goal", 400, "B", 1
+        yield "tracing time grows linearly", seconds / operators, "at 2048^3", less / fewer, "s", 0.8
+
+    def process(self):
+        kernel = os.path.join(ROOT, "examples", "tensor_add.py")
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "ab":
+                np.save(os.path.join(folder, name), np.random.default_rng(0).standard_normal((128, 512), np.float32))
+            command = [self.klr, "run", kernel, f"a=@{folder}/a.npy", f"b=@{folder}/b.npy", "--out", f"{folder}/out"]
+            seconds = min(run(command)[2] for _ in range(2 * REPETITIONS))
+        yield "klr run, 128x512 add, whole process", seconds, "goal", 10e-3, "s", 1
+
+    def matmul(self):
+        rng = np.random.default_rng(0)
+        stationary, moving = (rng.standard_normal(shape).astype(np.float32) for shape in ((128, 128), (128, 512)))
+        out = np.empty((128, 512), np.float32)
+        peer = seconds_per_call(lambda: np.matmul(stationary.T, moving, out=out), 100)
+        yield "nc_matmul 128x128x512 f32", self.simulator("nc_matmul_f32"), "OpenBLAS", peer, "s", 0.9
+        yield "nc_matmul 128x128x512 bf16", self.simulator("nc_matmul_bf16"), "OpenBLAS f32", peer, "s", 0.9
+
+    def elementwise(self):
+        rng = np.random.default_rng(0)
+        a, b = (rng.standard_normal((128, 512)).astype(np.float32) for _ in range(2))
+        out, scale = np.empty((128, 512), np.float32), np.float32(2.5)
+
+        def multiply_add():
+            np.multiply(a, scale, out=out)
+            np.add(out, np.float32(1.5), out=out)
+
+        rows = [("tensor_tensor add", "tensor_tensor_f32", lambda: np.add(a, b, out=out)),
+                ("tensor_scalar multiply", "tensor_scalar_f32", lambda: np.multiply(a, scale, out=out)),
+                ("tensor_scalar multiply, add", "tensor_scalar_pair_f32", multiply_add),
+                ("tensor_reduce add", "tensor_reduce_f32", lambda: np.sum(a, axis=1)),
+                ("activation exp", "activation_exp_f32", lambda: np.exp(a, out=out))]
+        for name, ours, peer in rows:
+            yield f"{name} 128x512 f32", self.simulator(ours), "NumPy", seconds_per_call(peer, 200), "s", 1
+
+    def overhead(self):
+        yield "fixed cost of an instruction", self.simulator("one_element"), "goal", 1e-6, "s", 1
+        checked, unchecked = self.simulator("tensor_tensor_f32"), self.simulator("tensor_tensor_f32_unchecked")
+        yield "all checks, tensor_tensor 128x512", checked, "unchecked", unchecked, "s", 0.5
+        checked, unchecked = self.simulator("one_element"), self.simulator("one_element_unchecked")
+        yield "all checks, one element", checked, "unchecked", unchecked, "s", 0.5
+
+    def rows(self):
+        for part in (self.parser, self.tracer, self.process, self.matmul, self.elementwise, self.overhead):
+            try:
+                yield from part()
+            except Missing as reason:
+                yield f"{part.__name__}: not measured ({reason})", None, "", None, "", 0
+
+
+def table(rows, markdown):
+    """Lines of the table as rows come in."""
+    columns = ("what", "ours", "peer", "", "ratio", "goal", "")
+    form = "| {} | {} | {} {} | {} | {} | {} |" if markdown else "{:36} {:>16}   {:14} {:>16}  {:>6}  {:>6}  {}"
+    yield form.format(*columns)
+    if markdown:
+        yield "| --- | ---: | ---: | ---: | ---: | --- |"
+    for name, ours, peer_name, peer, unit, least in rows:
+        if ours is None:
+            yield form.format(name, "", "", "", "", "", "-") if markdown else name
+            continue
+        ratio = ours / peer if unit.endswith("/s") else peer / ours
+        yield form.format(name, rounded(ours, unit), peer_name, rounded(peer, unit), f"{ratio:.2f}", f"{least:g}",
+                          "met" if ratio >= least else "not met")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("klr")
+    parser.add_argument("--markdown", action="store_true")
+    args = parser.parse_args()
+    for line in table(Bench(os.path.abspath(args.klr)).rows(), args.markdown):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
