@@ -1,8 +1,8 @@
 // serde_tool.c -- random kernels as files, and files from one form to another, for tests in other languages.
 //
 //   serde_tool random SEED OPS plain|raw|extended PREFIX     writes PREFIX.klr, PREFIX.json and PREFIX.sexp
-//   serde_tool klr FILE | json FILE | sexp FILE              reads FILE (of any form), writes that form to standard output
-//   serde_tool bytes FILE                                    every byte by name
+//   serde_tool klr FILE | json FILE | sexp FILE              reads FILE (of any form), writes that form to standard
+//   output serde_tool bytes FILE                                    every byte by name
 
 #include "core/random.h"
 #include "serde/klr_file.h"
@@ -23,8 +23,11 @@ static bool write_form(Session *session, const KlrFile *file, const char *form, 
 static bool write_random(Session *session, char **args)
 {
   bool plain = strcmp(args[2], "plain") == 0;
-  RandomOptions options = {.op_count = (uint32_t)atoi(args[1]), .raw = !plain, .core_count = plain ? 2 : 1,
-                           .block_count = 2, .extensions = strcmp(args[2], "extended") == 0};
+  RandomOptions options = {.op_count = (uint32_t)atoi(args[1]),
+                           .raw = !plain,
+                           .core_count = plain ? 2 : 1,
+                           .block_count = 2,
+                           .extensions = strcmp(args[2], "extended") == 0};
   KlrFile file = {.contents = KLR_CONTENTS_LNC,
                   .kernel = random_kernel(&session->arena, strtoull(args[0], NULL, 10), options)};
   static const char *const forms[] = {"klr", "json", "sexp"};
@@ -47,9 +50,9 @@ static bool convert(Session *session, const char *form, const char *path)
     bool ok = klr_dump_bytes(session, bytes, path, &out);
     return file_write(session, "-", strbuf_str(&out)) && ok;
   }
-  KlrFile *file = klr_is_file(bytes)                        ? klr_read(session, &session->arena, bytes, path)
-                  : bytes.len && bytes.data[0] == '{'       ? klr_from_json(session, &session->arena, bytes, path)
-                                                            : klr_from_sexp(session, &session->arena, bytes, path);
+  KlrFile *file = klr_is_file(bytes)                  ? klr_read(session, &session->arena, bytes, path)
+                  : bytes.len && bytes.data[0] == '{' ? klr_from_json(session, &session->arena, bytes, path)
+                                                      : klr_from_sexp(session, &session->arena, bytes, path);
   return file && write_form(session, file, form, &out) && file_write(session, "-", strbuf_str(&out));
 }
 
@@ -57,7 +60,7 @@ int main(int count, char **args)
 {
   Session *session = session_new();
   bool ok = count == 6 && strcmp(args[1], "random") == 0 ? write_random(session, args + 2)
-          : count == 3                                   ? convert(session, args[1], args[2])
+            : count == 3                                 ? convert(session, args[1], args[2])
                                                          : false;
   StrBuf messages = strbuf_new(&session->arena);
   diag_print_text(session, &messages, false);

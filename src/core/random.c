@@ -10,8 +10,8 @@ typedef struct Random {
   Arena *arena;
   uint64_t state;
   RandomOptions options;
-  uint32_t depth;       // of nested references
-  uint32_t next_op;     // operators take turns
+  uint32_t depth;   // of nested references
+  uint32_t next_op; // operators take turns
   uint32_t block_count;
   const Tensor *tensors[POOL_TENSORS];
 } Random;
@@ -61,8 +61,8 @@ static int64_t some_integer(Random *random, bool wide)
 
 static float some_real(Random *random)
 {
-  static const uint32_t edges[] = {0, 0x80000000, 0x3F800000, 0x3FC00000, 0x7F800000, 0xFF800000, 0x7FC00000,
-                                   0x7F800001, 0xFFFFFFFF, 1, 0x7F7FFFFF, 0x3DCCCCCD};
+  static const uint32_t edges[] = {0,          0x80000000, 0x3F800000, 0x3FC00000, 0x7F800000, 0xFF800000,
+                                   0x7FC00000, 0x7F800001, 0xFFFFFFFF, 1,          0x7F7FFFFF, 0x3DCCCCCD};
   uint32_t bits = (uint32_t)next_bits(random);
   if (one_in(random, 2))
     bits = edges[below(random, sizeof edges / sizeof *edges)];
@@ -73,8 +73,9 @@ static float some_real(Random *random)
 
 static const char *some_text(Random *random)
 {
-  static const char *const parts[] = {"x", "tile", ".", "_", "0", "9", " ", "\"", "\\", "\n", "\xC3\xA9", "\xE2\x82\xAC",
-                                      "\xF0\x9F\x98\x80", "(", ")", ";", "\x01", "\x7F", "main"};
+  static const char *const parts[] = {
+      "x", "tile", ".", "_",    "0",    "9",   " ", "\"", "\\", "\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+      "(", ")",    ";", "\x01", "\x7F", "main"};
   uint32_t count = random->options.raw && one_in(random, 50) ? below(random, LONG_TEXT) : below(random, 8);
   StrBuf text = strbuf_new(random->arena);
   strbuf_puts(&text, "");
@@ -128,7 +129,8 @@ static const View *new_view(Random *random, const Tensor *tensor)
   uint64_t row = 1;
   for (uint32_t i = rank; i-- > 0;) {
     uint32_t size = (uint32_t)(i ? tensor->shape.free_dims.items[i - 1] : tensor->shape.par_dim);
-    uint32_t first = below(random, size), stride = 1 + below(random, 3), num = 1 + below(random, 1 + (size - 1 - first) / stride);
+    uint32_t first = below(random, size), stride = 1 + below(random, 3),
+             num = 1 + below(random, 1 + (size - 1 - first) / stride);
     bool down = i > 0 && one_in(random, 8);
     view->offset += row * (down ? first + (uint64_t)(num - 1) * stride : first);
     view->pattern.items[i] = (ApPair){(down ? -1 : 1) * (int32_t)(row * stride), num, 0};
@@ -235,14 +237,22 @@ static void fill(Random *random, const TypeInfo *type, char *out)
   case FORM_F32: *(float *)out = some_real(random); break;
   case FORM_STRING:
     *(const char **)out = type == &core_REGISTER ? some_register(random)
-                        : type == &core_LABEL    ? some_label(random)
+                          : type == &core_LABEL  ? some_label(random)
                                                  : some_text(random);
     break;
-  case FORM_SAME: random->depth--; fill(random, type->of, out); random->depth++; break;
+  case FORM_SAME:
+    random->depth--;
+    fill(random, type->of, out);
+    random->depth++;
+    break;
   case FORM_REF: *(const void **)out = new_ref(random, type->of); break;
-  case FORM_OPT_STRING: case FORM_BOXED: case FORM_OPTION: fill_option(random, type, out); break;
+  case FORM_OPT_STRING:
+  case FORM_BOXED:
+  case FORM_OPTION: fill_option(random, type, out); break;
   case FORM_LIST: fill_list(random, type, (AnyList *)out); break;
-  case FORM_ENUM: *(uint32_t *)out = below(random, random->options.extensions ? type->member_count : type->wire_count); break;
+  case FORM_ENUM:
+    *(uint32_t *)out = below(random, random->options.extensions ? type->member_count : type->wire_count);
+    break;
   case FORM_STRUCT: fill_struct(random, type, out); break;
   case FORM_SUM: fill_sum(random, type, out); break;
   case FORM_OPERATOR: *(Op **)out = new_op(random); break;
@@ -319,7 +329,8 @@ static Core_LIST_TENSOR some_tensors(Random *random)
 Kernel *random_kernel(Arena *arena, uint64_t seed, RandomOptions options)
 {
   Random random = new_random(arena, seed, options);
-  uint32_t cores = options.core_count ? options.core_count : 1, op_count = options.op_count ? options.op_count : OP_COUNT;
+  uint32_t cores = options.core_count ? options.core_count : 1,
+           op_count = options.op_count ? options.op_count : OP_COUNT;
   Kernel *kernel = arena_new(arena, Kernel);
   if (options.op_count)
     random.next_op = below(&random, OP_COUNT);

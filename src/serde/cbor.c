@@ -165,7 +165,8 @@ static void note(CoreReader *reader, const char *item, const char *format, ...)
   va_start(args, format);
   vsnprintf(meaning, sizeof meaning, format, args);
   va_end(args);
-  observer->note(observer->context, reader, (size_t)(item - reader->start), (size_t)(reader->next - reader->start), meaning);
+  observer->note(observer->context, reader, (size_t)(item - reader->start), (size_t)(reader->next - reader->start),
+                 meaning);
 }
 
 // `count` bytes more, or an error that names what they are part of.
@@ -189,8 +190,8 @@ static uint64_t big_endian(const char *at, size_t bytes)
 // What the byte at the cursor begins, for messages.
 static const char *found_here(const CoreReader *reader)
 {
-  static const char *const names[] = {"a natural number", "a negative number", "a byte string", "a text",
-                                      "a list", "a map", "a tag", "a simple value"};
+  static const char *const names[] = {
+      "a natural number", "a negative number", "a byte string", "a text", "a list", "a map", "a tag", "a simple value"};
   if (reader->next == reader->end)
     return "the end";
   unsigned char byte = (unsigned char)*reader->next;
@@ -316,7 +317,8 @@ static bool read_text(CoreReader *reader, Str *out)
   *out = (Str){reader->next, (size_t)len};
   size_t bad = first_bad_byte(*out);
   if (bad < out->len)
-    return wrong(reader, reader->next + bad, out->data[bad] ? "the text is not valid UTF-8" : "the text holds a NUL byte");
+    return wrong(reader, reader->next + bad,
+                 out->data[bad] ? "the text is not valid UTF-8" : "the text holds a NUL byte");
   reader->next += len;
   note(reader, item, "text \"%.*s\"%s", (int)(len < 40 ? len : 40), out->data, len > 40 ? " ..." : "");
   return true;
@@ -347,8 +349,8 @@ static bool begin_option(CoreReader *reader, bool *some)
   if (!take_constructor(reader, "an option", &tag, &number, &count))
     return false;
   if (tag != OPTION_TAG || number > 1 || count != number)
-    return wrong(reader, item, "expected an option (tag 255, 0 or 1), found tag %u, constructor %u with %u fields", tag, number,
-                 count);
+    return wrong(reader, item, "expected an option (tag 255, 0 or 1), found tag %u, constructor %u with %u fields", tag,
+                 number, count);
   *some = number;
   note(reader, item, number ? "some" : "none");
   return true;
@@ -383,15 +385,16 @@ static bool begin_struct(CoreReader *reader, const Head *head, uint32_t most, ui
   if (!take_constructor(reader, head->type, &tag, &number, count))
     return false;
   if (tag != head->tag || number != head->number)
-    return wrong(reader, item, "expected `%s` (tag %u, constructor %u), found tag %u, constructor %u", head->type, head->tag,
-                 head->number, tag, number);
+    return wrong(reader, item, "expected `%s` (tag %u, constructor %u), found tag %u, constructor %u", head->type,
+                 head->tag, head->number, tag, number);
   if (*count < head->count || *count > most)
     return wrong(reader, item, "`%s` has %u fields, found %u", head->type, head->count, *count);
   const char *fields = *count == 1 ? "field" : "fields";
   if (head->proofs)
     note(reader, item, "%s, %u %s, %u of them without bytes", head->type, *count, fields, head->proofs);
   else
-    note(reader, item, "%s%s%s, %u %s", head->type, head->ctor ? "." : "", head->ctor ? head->ctor : "", *count, fields);
+    note(reader, item, "%s%s%s, %u %s", head->type, head->ctor ? "." : "", head->ctor ? head->ctor : "", *count,
+         fields);
   return true;
 }
 
@@ -403,7 +406,8 @@ static bool begin_sum(CoreReader *reader, const TypeInfo *sum, uint32_t *choice)
   if (!take_constructor(reader, sum->wire, &tag, &number, &count))
     return false;
   if (tag != sum->tag)
-    return wrong(reader, item, "expected `%s` (tag %u), found tag %u, constructor %u", sum->wire, sum->tag, tag, number);
+    return wrong(reader, item, "expected `%s` (tag %u), found tag %u, constructor %u", sum->wire, sum->tag, tag,
+                 number);
   if (!choice_of_number(sum, number, choice))
     return wrong(reader, item, "`%s` has no constructor %u", sum->wire, number);
   const char *name = choice_name(sum, *choice);
@@ -499,8 +503,9 @@ static bool skip_one(CoreReader *reader)
   case MAJOR_LIST: return begin_list(reader, 1, &count) && skip_items(reader, count);
   case MAJOR_TAG: return skip_constructor(reader);
   case MAJOR_SIMPLE:
-    return byte == REAL64_BYTE ? skip_real64(reader)
-         : byte == REAL32_BYTE ? read_real32(reader, &real) : read_bool(reader, &flag);
+    return byte == REAL64_BYTE   ? skip_real64(reader)
+           : byte == REAL32_BYTE ? read_real32(reader, &real)
+                                 : read_bool(reader, &flag);
   default: return expected(reader, "a value");
   }
 }

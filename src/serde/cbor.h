@@ -1,7 +1,7 @@
 // cbor.h -- the binary form: CBOR with a tag for every structure (docs/format.md).
 //
-// The reader is strict: definite lengths, shortest encodings, valid UTF-8 without NUL, nothing left over. So a value has
-// one encoding, and what is read and written again is the same bytes.
+// The reader is strict: definite lengths, shortest encodings, valid UTF-8 without NUL, nothing left over. So a value
+// has one encoding, and what is read and written again is the same bytes.
 
 #pragma once
 #include "serde/form.h"

@@ -6,7 +6,11 @@ static const TypeInfo opaque_type = {.form = FORM_STRUCT, .wire = "unread"};
 static const CtorInfo contents_ctors[] = {
     {.name = "python", .wire = "python", .number = KLR_CONTENTS_PYTHON, .type = &opaque_type, .field = "kernel"},
     {.name = "nki", .wire = "nki", .number = KLR_CONTENTS_NKI, .type = &opaque_type, .field = "kernel"},
-    {.name = "kernel", .wire = "kernel", .number = KLR_CONTENTS_KERNEL, .type = &core_type_SingleKernel, .field = "kernel"},
+    {.name = "kernel",
+     .wire = "kernel",
+     .number = KLR_CONTENTS_KERNEL,
+     .type = &core_type_SingleKernel,
+     .field = "kernel"},
     {.name = "lnc", .wire = "lnc", .number = KLR_CONTENTS_LNC, .type = &core_type_Kernel, .field = "kernel"},
     {.name = "hlo", .wire = "hlo", .number = KLR_CONTENTS_HLO, .type = &opaque_type, .field = "name"},
     {.name = "sources", .wire = "sources", .number = KLR_CONTENTS_SOURCES, .type = &gathered_type, .field = "sources"},
@@ -55,7 +59,10 @@ void contents_write(CoreWriter *writer, const KlrFile *file)
   uint32_t choice;
   choice_of_number(&contents_type, file->contents, &choice);
   const CtorInfo *ctor = &contents_ctors[choice];
-  Head head = {.type = "Contents", .ctor = ctor->wire, .tag = (uint8_t)contents_type.tag, .number = (uint8_t)ctor->number,
+  Head head = {.type = "Contents",
+               .ctor = ctor->wire,
+               .tag = (uint8_t)contents_type.tag,
+               .number = (uint8_t)ctor->number,
                .count = 1};
   writer->form->begin(writer, &head);
   writer->form->field(writer, ctor->field);

@@ -1,8 +1,8 @@
 // form.h -- one walk over any described value, for every written form.
 //
-// walk.c knows TypeInfo and nothing of bytes; a form (CBOR, JSON, S-expression) knows how scalars, lists, options and
-// constructors look and nothing of kernels. A new operator, type or kind needs no line here; a new form is one table of
-// functions for each direction.
+// write.c and read.c know TypeInfo and nothing of bytes; a form (CBOR, JSON, S-expression) knows how scalars, lists,
+// options and constructors look and nothing of kernels. A new operator, type or kind needs no line here; a new form is
+// one table of functions for each direction.
 //
 // A structure and a constructor of a sum are both a Head and then fields; an enumeration is a Head without fields.
 
@@ -13,11 +13,17 @@
 // Where a walk is: `bodies[0][0].body[3].op.ncMatMul.dst`, innermost step first. Steps live on the C stack.
 typedef struct Step {
   const struct Step *up;
-  const char *name;  // of a field or constructor; NULL: item `index` of a list
+  const char *name; // of a field or constructor; NULL: item `index` of a list
   uint32_t index;
 } Step;
 
 void step_print(const Step *step, StrBuf *out);
+
+// Every list type has this layout.
+typedef struct AnyList {
+  char *items;
+  uint32_t count;
+} AnyList;
 
 typedef struct Head {
   const char *type;    // "NcMatMul"
@@ -28,17 +34,17 @@ typedef struct Head {
 } Head;
 
 enum {
-  DEPTH_LIMIT = 200,         // nested structures in a value
-  TEXT_LIMIT = 64 * 1024,    // bytes of a text in a kernel
-  FIELD_LIMIT = 23,          // fields of a structure
+  DEPTH_LIMIT = 200,      // nested structures in a value
+  TEXT_LIMIT = 64 * 1024, // bytes of a text in a kernel
+  FIELD_LIMIT = 23,       // fields of a structure
 };
 
 // ---- writing
 typedef struct CoreWriter CoreWriter;
 
 typedef struct WriterForm {
-  bool omits_none;  // an absent field of a structure is left out
-  bool is_narrow;   // numbers are limited to 32 bits and texts in length
+  bool omits_none; // an absent field of a structure is left out
+  bool is_narrow;  // numbers are limited to 32 bits and texts in length
   void (*boolean)(CoreWriter *writer, bool value);
   void (*natural)(CoreWriter *writer, uint64_t value);
   void (*integer)(CoreWriter *writer, int64_t value);
@@ -60,10 +66,10 @@ struct CoreWriter {
   Session *session;
   const WriterForm *form;
   StrBuf *out;
-  void *state;          // the form's own
-  uint32_t text_limit;  // bytes; 0: none
+  void *state;         // the form's own
+  uint32_t text_limit; // bytes; 0: none
   const Step *step;
-  const Instr *instr;   // the instruction being written, for errors
+  const Instr *instr; // the instruction being written, for errors
   uint32_t depth;
   bool uses_extensions; // something was written that format 0.0.12 does not have
   bool failed;          // an error was reported; what is in `out` is worthless
@@ -76,45 +82,45 @@ void core_write_value(CoreWriter *writer, const TypeInfo *type, const void *valu
 typedef struct CoreReader CoreReader;
 
 // Functions return false after reporting. Forms that are read from a tree move `node` of the reader to a field or item,
-// and walk.c puts it back after it; forms that are read as a stream move `next`.
+// and read.c puts it back after it; forms that are read as a stream move `next`.
 typedef struct ReaderForm {
-  DiagCode code;     // of errors
+  DiagCode code; // of errors
   bool is_narrow;
   bool is_canonical; // a value has one encoding, and others are refused
   bool (*boolean)(CoreReader *reader, bool *out);
   bool (*natural)(CoreReader *reader, uint64_t most, uint64_t *out);
   bool (*integer)(CoreReader *reader, int64_t least, int64_t most, int64_t *out);
   bool (*real32)(CoreReader *reader, float *out);
-  bool (*text)(CoreReader *reader, Str *out);  // valid UTF-8 without NUL
+  bool (*text)(CoreReader *reader, Str *out); // valid UTF-8 without NUL
   bool (*begin_option)(CoreReader *reader, bool *some);
   bool (*begin_list)(CoreReader *reader, uint32_t item_least_bytes, uint32_t *count);
-  bool (*item)(CoreReader *reader, const void *list, uint32_t index);  // node: `list`, or item `index - 1` of it
+  bool (*item)(CoreReader *reader, const void *list, uint32_t index); // node: `list`, or item `index - 1` of it
   // `head` says what is expected; the number of fields found, at most `most`, goes to *count.
   bool (*begin_struct)(CoreReader *reader, const Head *head, uint32_t most, uint32_t *count);
   bool (*begin_sum)(CoreReader *reader, const TypeInfo *sum, uint32_t *choice);
   // The next field; *absent (not NULL when the field may be left out): it is.
   bool (*field)(CoreReader *reader, const char *name, uint32_t index, bool *absent);
-  bool (*end)(CoreReader *reader, const FieldInfo *fields, uint32_t count);  // nothing may be left over
+  bool (*end)(CoreReader *reader, const FieldInfo *fields, uint32_t count); // nothing may be left over
   // Adds where the cursor is to a message, such as "byte 12: ", and finds its line and column if it has any.
   void (*place)(CoreReader *reader, StrBuf *text, uint32_t *line, uint32_t *column);
 } ReaderForm;
 
 struct CoreReader {
   Session *session;
-  Arena *arena;  // the result's
+  Arena *arena; // the result's
   const ReaderForm *form;
-  const char *path;     // of the file, for errors
-  const void *node;     // cursor in a tree
-  const char *start, *next, *end;  // cursor in a stream
-  void *state;          // the form's own
+  const char *path;               // of the file, for errors
+  const void *node;               // cursor in a tree
+  const char *start, *next, *end; // cursor in a stream
+  void *state;                    // the form's own
   uint32_t text_limit;
   const Step *step;
   uint32_t depth;
   bool allows_extensions, uses_extensions;
   bool failed;
   uint32_t tensor_count;
-  Map texts;   // every text read, once
-  Map shared;  // tensors, addresses and positions by hash: equal content is one value
+  Map texts;  // every text read, once
+  Map shared; // tensors, addresses and positions by hash: equal content is one value
 };
 
 // Reads a value of `type` into `out` (type->bytes bytes). False after reporting.
@@ -130,7 +136,11 @@ void write_error(CoreWriter *writer, DiagCode code, const char *format, ...) __a
 uint32_t choice_count(const TypeInfo *sum);
 const char *choice_name(const TypeInfo *sum, uint32_t choice);
 uint32_t choice_number(const TypeInfo *sum, uint32_t choice);
-uint32_t choice_fields(const TypeInfo *sum, uint32_t choice);         // 0 or 1
+uint32_t choice_fields(const TypeInfo *sum, uint32_t choice); // 0 or 1
 bool choice_of_number(const TypeInfo *sum, uint32_t number, uint32_t *choice);
 bool choice_of_name(const TypeInfo *sum, Str name, uint32_t *choice);
+bool is_option(const TypeInfo *type);
+bool is_default(const TypeInfo *type, const char *value); // what an extension field is when no file mentions it
+uint32_t count_extensions(const FieldInfo *fields, uint32_t count);
+const char *ctor_of_struct(const TypeInfo *type); // a statement is a sum of one constructor in files, a structure here
 void suggest_choice(Diag *diag, const TypeInfo *sum, Str found);

@@ -159,8 +159,9 @@ bool klr_to_json(Session *session, const KlrFile *file, int indent, StrBuf *out)
 static const char *found_here(const CoreReader *reader)
 {
   static const char *const names[] = {
-      [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string", [JSON_INTEGER] = "an integer",
-      [JSON_REAL] = "a real number", [JSON_TRUE] = "true", [JSON_FALSE] = "false", [JSON_NULL] = "null"};
+      [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",     [JSON_STRING] = "a string",
+      [JSON_INTEGER] = "an integer", [JSON_REAL] = "a real number", [JSON_TRUE] = "true",
+      [JSON_FALSE] = "false",        [JSON_NULL] = "null"};
   return names[json_typeof((const json_t *)reader->node)];
 }
 
@@ -205,8 +206,10 @@ static bool read_integer(CoreReader *reader, int64_t least, int64_t most, int64_
 
 static bool real_of_text(const char *text, float *out)
 {
-  static const struct { const char *text; uint32_t bits; } known[] = {
-      {"NaN", F32_NAN_BITS}, {"Infinity", 0x7F800000}, {"-Infinity", 0xFF800000}};
+  static const struct {
+    const char *text;
+    uint32_t bits;
+  } known[] = {{"NaN", F32_NAN_BITS}, {"Infinity", 0x7F800000}, {"-Infinity", 0xFF800000}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(text, known[i].text) == 0) {
       memcpy(out, &known[i].bits, sizeof *out);
@@ -228,7 +231,7 @@ static bool read_real32(CoreReader *reader, float *out)
   if (!json_is_number(node))
     return expected(reader, "a number");
   double value = json_number_value(node);
-  if (fabs(value) > 3.4028235677973366e38 - 1)  // halfway to the next power of two: would become infinite
+  if (fabs(value) > 3.4028235677973366e38 - 1) // halfway to the next power of two: would become infinite
     return read_error(reader, "the number %g is too large for a float32", value);
   *out = (float)value;
   return true;
@@ -316,7 +319,8 @@ static bool begin_sum(CoreReader *reader, const TypeInfo *sum, uint32_t *choice)
     reader->node = inside;
     return true;
   }
-  return read_error(reader, fields ? "`%s.%s` is {\"%s\": {...}} with one member in it" : "`%s.%s` is the string \"%s\"",
+  return read_error(reader,
+                    fields ? "`%s.%s` is {\"%s\": {...}} with one member in it" : "`%s.%s` is the string \"%s\"",
                     sum->wire, name, name);
 }
 

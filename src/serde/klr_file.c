@@ -42,7 +42,7 @@ bool klr_write_file(Session *session, const KlrFile *file, StrBuf *out)
   size_t before = out->len;
   CoreWriter writer = cbor_writer(session, out);
   bool ok = write_with_format(&writer, file, STR(FORMAT));
-  if (ok && writer.uses_extensions) {  // seldom: known only at the end
+  if (ok && writer.uses_extensions) { // seldom: known only at the end
     out->len = before;
     writer = cbor_writer(session, out);
     ok = write_with_format(&writer, file, STR(FORMAT_EXTENDED));
@@ -125,8 +125,9 @@ static bool read_metadata(CoreReader *reader)
   reader->allows_extensions = str_is(format, FORMAT_EXTENDED);
   if (reader->allows_extensions || str_is(format, FORMAT))
     return true;
-  return read_error_code(reader, E_KLR_VERSION, "the file has format `%.*s`, and only `" FORMAT "` and `" FORMAT_EXTENDED
-                         "` are known", STR_ARG(format));
+  return read_error_code(reader, E_KLR_VERSION,
+                         "the file has format `%.*s`, and only `" FORMAT "` and `" FORMAT_EXTENDED "` are known",
+                         STR_ARG(format));
 }
 
 static bool read_file(CoreReader *reader, Str bytes, KlrFile *file)
@@ -137,7 +138,8 @@ static bool read_file(CoreReader *reader, Str bytes, KlrFile *file)
     return false;
   file->has_extensions = reader->uses_extensions;
   if (reader->allows_extensions && !reader->uses_extensions)
-    return read_error(reader, "the format is `" FORMAT_EXTENDED "`, but nothing in the file needs more than `" FORMAT "`");
+    return read_error(reader,
+                      "the format is `" FORMAT_EXTENDED "`, but nothing in the file needs more than `" FORMAT "`");
   return true;
 }
 
@@ -152,7 +154,8 @@ KlrFile *klr_read(Session *session, Arena *arena, Str bytes, const char *path)
 
 const Gathered *gathered_read(Session *session, Arena *arena, Str bytes, const char *path)
 {
-  KlrFile *file = klr_is_file(bytes) ? klr_read(session, arena, bytes, path) : klr_from_json(session, arena, bytes, path);
+  KlrFile *file =
+      klr_is_file(bytes) ? klr_read(session, arena, bytes, path) : klr_from_json(session, arena, bytes, path);
   if (file && !file->sources)
     diag_where(diag_error(session, E_KLR_CONTENTS, "the file holds a kernel, not gathered sources"), path, 0, 0);
   return file ? file->sources : NULL;
@@ -169,10 +172,10 @@ bool core_from_cbor(Session *session, Arena *arena, const TypeInfo *type, Str by
 // ---- every byte by name
 typedef struct Dump {
   StrBuf *out;
-  StrBuf path;   // of the item being shown
+  StrBuf path; // of the item being shown
   Str bytes;
-  size_t shown;  // bytes printed so far
-  int digits;    // of an offset
+  size_t shown; // bytes printed so far
+  int digits;   // of an offset
 } Dump;
 
 enum { HEX_PER_LINE = 12 };
@@ -256,9 +259,9 @@ bool klr_dump_bytes(Session *session, Str bytes, const char *path, StrBuf *out)
   CoreReader reader;
   core_reader_init(&reader, session, &arena, &cbor_reader_form, path);
   cbor_set_bytes(&reader, bytes, &observer);
-  bool ok = klr_is_file(bytes) ? read_version(&reader) && read_metadata(&reader) && dump_contents(&reader) &&
-                                     cbor_expect_end(&reader)
-                               : not_a_klr_file(&reader, bytes);
+  bool ok = klr_is_file(bytes)
+                ? read_version(&reader) && read_metadata(&reader) && dump_contents(&reader) && cbor_expect_end(&reader)
+                : not_a_klr_file(&reader, bytes);
   dump_rest(&dump);
   arena_free(&paths);
   arena_free(&arena);

@@ -19,9 +19,9 @@
 // ---- writing
 // Large structures have a line for each field, and a line for each item of a field that is a list; the rest is in line.
 typedef struct Layout {
-  bool fresh;        // nothing stands before the next value on its line
-  int depth;         // of parentheses
-  int large[8];      // depths of the fields of the large structures around, innermost last
+  bool fresh;   // nothing stands before the next value on its line
+  int depth;    // of parentheses
+  int large[8]; // depths of the fields of the large structures around, innermost last
   int large_count;
 } Layout;
 
@@ -211,10 +211,10 @@ typedef enum NodeKind { NODE_LIST, NODE_ATOM, NODE_TEXT } NodeKind;
 typedef struct Node {
   NodeKind kind;
   uint32_t line, column;
-  Str text;             // of atoms and texts
-  struct Node *first;   // of lists
-  struct Node *next;    // in the same list
-  uint32_t count;       // of lists
+  Str text;           // of atoms and texts
+  struct Node *first; // of lists
+  struct Node *next;  // in the same list
+  uint32_t count;     // of lists
 } Node;
 
 typedef struct Parser {
@@ -352,8 +352,13 @@ static Node *parse_node(Parser *parser, int depth)
 // The one value that `text` holds.
 static const Node *parse(Session *session, Arena *arena, Str text, const char *path)
 {
-  Parser parser = {.session = session, .arena = arena, .path = path, .at = text.data, .end = text.data + text.len,
-                   .line_start = text.data, .line = 1};
+  Parser parser = {.session = session,
+                   .arena = arena,
+                   .path = path,
+                   .at = text.data,
+                   .end = text.data + text.len,
+                   .line_start = text.data,
+                   .line = 1};
   const Node *node = parse_node(&parser, 0);
   if (!node)
     return NULL;

@@ -55,6 +55,12 @@ def test_every_operator_and_constructor_is_met(tmp_path):
     assert not wanted - met
 
 
+def test_the_documented_types_are_those_tested(tmp_path):
+    with open(os.path.join(ROOT, "docs", "format.md"), encoding="utf-8") as file:
+        text = file.read()
+    assert klr_reference.TABLE.strip() in text
+
+
 def test_dump_shows_all_bytes_in_order(tmp_path):
     klr = random_files(tmp_path, 1, 76, "raw")[0]
     shown = bytearray()

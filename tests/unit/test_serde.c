@@ -37,7 +37,8 @@ static bool has_hex(Str bytes, size_t *at, const char *text)
   int used;
   while (sscanf(text, " %2x%n", &value, &used) == 1) {
     if (*at >= bytes.len || (unsigned char)bytes.data[*at] != value) {
-      fprintf(stderr, "at byte %zu: 0x%02x, expected %02x\n", *at, *at < bytes.len ? (unsigned char)bytes.data[*at] : 0, value);
+      fprintf(stderr, "at byte %zu: 0x%02x, expected %02x\n", *at, *at < bytes.len ? (unsigned char)bytes.data[*at] : 0,
+              value);
       return false;
     }
     ++*at;
@@ -53,8 +54,12 @@ static const Tensor *named_tensor(Arena *arena, const char *name, Memory memory)
   uint64_t *dims = arena_array(arena, uint64_t, 1);
   dims[0] = 512;
   *address = (Address){.name = name, .memory = memory, .par_size = 128, .free_size = 2048};
-  *tensor = (Tensor){.name = name, .dtype = DTYPE_FLOAT32, .shape = {128, {dims, 1}}, .address = address,
-                     .free_elements = 512, .address_rotation = true};
+  *tensor = (Tensor){.name = name,
+                     .dtype = DTYPE_FLOAT32,
+                     .shape = {128, {dims, 1}},
+                     .address = address,
+                     .free_elements = 512,
+                     .address_rotation = true};
   return tensor;
 }
 
@@ -118,7 +123,8 @@ TEST(a_file_has_the_bytes_of_the_format)
   EXPECT(has_hex(bytes, &at, "81") && has_hex(bytes, &at, tensor_a));
   EXPECT(has_hex(bytes, &at, "81 81 d9680083 66 6d61696e2e31 f4  82"));
   EXPECT(has_hex(bytes, &at, "d9670083 d9da0b81 d9990088 d9800081 d97d0381 d97c0087"));
-  EXPECT(has_hex(bytes, &at, "d9720088 62 7430 d96f0580 d9700082 1880 81 190200 d9710087 62 7430 d96e0180 1880 190800"));
+  EXPECT(
+      has_hex(bytes, &at, "d9720088 62 7430 d96f0580 d9700082 1880 81 190200 d9710087 62 7430 d96e0180 1880 190800"));
   EXPECT(has_hex(bytes, &at, "d9ff0080 d9ff0080 f4 190200 f5"));
   EXPECT(has_hex(bytes, &at, "00 82 d9770083 190200 1880 00 d9770083 01 190200 00 d9ff0080 d9ff0080 00 d9ff0080"));
   EXPECT(has_hex(bytes, &at, "d9800081 d97d0381 d97c0087") && has_hex(bytes, &at, tensor_a));
@@ -135,7 +141,8 @@ static void check_round_trips(uint64_t seed, RandomOptions options)
 {
   Fixture f = begin();
   const Kernel *kernel = random_kernel(&f.arena, seed, options);
-  StrBuf bytes = strbuf_new(&f.arena), again = strbuf_new(&f.arena), json = strbuf_new(&f.arena), sexp = strbuf_new(&f.arena);
+  StrBuf bytes = strbuf_new(&f.arena), again = strbuf_new(&f.arena), json = strbuf_new(&f.arena),
+         sexp = strbuf_new(&f.arena);
   KlrFile written = {.contents = KLR_CONTENTS_LNC, .kernel = kernel};
   if (options.core_count <= 1 && seed % 4 == 0)
     written.contents = KLR_CONTENTS_KERNEL;
@@ -244,7 +251,8 @@ static void expect_clean_failure(Str bytes, const char *what)
   if (file)
     test_fail(__FILE__, __LINE__, "%s: was read", what);
   else if (f.session->error_count != 1 || !strstr(first_message(f.session), "byte "))
-    test_fail(__FILE__, __LINE__, "%s: %d errors, first: %s", what, (int)f.session->error_count, first_message(f.session));
+    test_fail(__FILE__, __LINE__, "%s: %d errors, first: %s", what, (int)f.session->error_count,
+              first_message(f.session));
   finish(&f);
 }
 
@@ -322,7 +330,8 @@ TEST(a_dump_names_every_byte)
   EXPECT(klr_dump_bytes(f.session, bytes_of(&out), "k.klr", &dump));
   EXPECT(str_equal(bytes_of(&out), bytes_of_dump(&f.arena, strbuf_cstr(&dump))));
   EXPECT(strstr(strbuf_cstr(&dump), "\n0013  d9 6c 00 87                          LncKernel, 7 fields\n"));
-  EXPECT(strstr(strbuf_cstr(&dump), "bodies[0][0].body[0].op.ncDmaCopy.dst.abstract.birPattern.tensor.name  text \"t0\"\n"));
+  EXPECT(strstr(strbuf_cstr(&dump),
+                "bodies[0][0].body[0].op.ncDmaCopy.dst.abstract.birPattern.tensor.name  text \"t0\"\n"));
   EXPECT(strstr(strbuf_cstr(&dump), "bodies[0][0].body[1].op.tensorScalar.imm0.imm.float  float32 1.5\n"));
   EXPECT(!strstr(strbuf_cstr(&dump), "not understood"));
   for (size_t len = 0; len < out.len; len += 13) {
@@ -356,9 +365,11 @@ TEST(what_a_file_cannot_hold_names_field_and_instruction)
   const Kernel *kernel = example_kernel(&f.arena);
   View *view = (View *)kernel->bodies.items[0].items[0]->body.items[0]->op->nc_dma_copy.src.abstract.view;
   view->offset = UINT64_C(1) << 32;
-  expect_write_error(kernel, "E0704",
-                     "`bodies[0][0].body[0].op.ncDmaCopy.src.abstract.birPattern.offset` is 4294967296, but .klr files hold "
-                     "numbers up to 4294967295", "in instruction `inst.1`, a `nc_dma_copy`");
+  expect_write_error(
+      kernel, "E0704",
+      "`bodies[0][0].body[0].op.ncDmaCopy.src.abstract.birPattern.offset` is 4294967296, but .klr files hold "
+      "numbers up to 4294967295",
+      "in instruction `inst.1`, a `nc_dma_copy`");
   view->offset = 0;
   Instr *instr = (Instr *)kernel->bodies.items[0].items[0]->body.items[1];
   instr->name = "\xC3";
@@ -367,14 +378,17 @@ TEST(what_a_file_cannot_hold_names_field_and_instruction)
   char *name = arena_alloc(&f.arena, 65538);
   memset(name, 'x', 65536);
   instr->name = NULL;
-  instr->op->tensor_scalar.dst = (TensorRef){.ctor = TensorRef_abstract,
-                                             .abstract = {.ctor = Access_simple, .simple = named_tensor(&f.arena, name, MEMORY_SBUF)}};
+  instr->op->tensor_scalar.dst =
+      (TensorRef){.ctor = TensorRef_abstract,
+                  .abstract = {.ctor = Access_simple, .simple = named_tensor(&f.arena, name, MEMORY_SBUF)}};
   StrBuf out = strbuf_new(&f.arena);
   EXPECT(klr_write(f.session, kernel, &out));
   name[65536] = 'x';
-  expect_write_error(kernel, "E0705",
-                     "`bodies[0][0].body[1].op.tensorScalar.dst.abstract.simple.name` is a text of 65537 bytes, but files hold "
-                     "at most 65536", "in a `tensor_scalar` without a name");
+  expect_write_error(
+      kernel, "E0705",
+      "`bodies[0][0].body[1].op.tensorScalar.dst.abstract.simple.name` is a text of 65537 bytes, but files hold "
+      "at most 65536",
+      "in a `tensor_scalar` without a name");
   finish(&f);
 }
 
@@ -398,7 +412,8 @@ TEST(the_reader_is_strict)
 {
   expect_read_error("", "E0701", "byte 0: not a .klr file: it does not begin with d9 d9 f7 83");
   expect_read_error("7b7d", "E0701", "byte 0: not a .klr file: it does not begin with d9 d9 f7 83");
-  expect_read_error("d9d9f783 00 00 0d", "E0702", "byte 7: the file has format version 0.0.13, and only 0.0.12 is known");
+  expect_read_error("d9d9f783 00 00 0d", "E0702",
+                    "byte 7: the file has format version 0.0.13, and only 0.0.12 is known");
   expect_read_error("d9d9f783 00 00 180c", "E0701", "byte 6: the number 12 is not in its shortest encoding");
   expect_read_error("d9d9f783 00 00 0c d9eb0081 634e4b4a", "E0702",
                     "byte 15: the file has format `NKJ`, and only `NKI` and `NKI+klr` are known");
@@ -489,10 +504,12 @@ TEST(json_mistakes_are_explained)
   expect_json_error("[]", "expected a `Stmt`, which is {\"oper\": {...}}, found an array");
   expect_json_error("{\"oper\":{\"op\":{\"tensorScala\":{\"op\":{}}}}}", "`Operator` has no constructor `tensorScala`");
   expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{}}},\"name\":null}}", "the field `dst` is missing");
-  expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{\"dst\":1}}},\"name\":null}}", "expected a string, found an integer");
+  expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{\"dst\":1}}},\"name\":null}}",
+                    "expected a string, found an integer");
   expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{\"dst\":\"r\",\"more\":1}}},\"name\":null}}",
                     "there is no field `more` here");
-  expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{\"dst\":\"r\"}}},\"pos\":{\"line\":-1}}}", "the field `name` is missing");
+  expect_json_error("{\"oper\":{\"op\":{\"rankId\":{\"op\":{\"dst\":\"r\"}}},\"pos\":{\"line\":-1}}}",
+                    "the field `name` is missing");
 }
 
 TEST(gathered_sources_round_trip)
@@ -516,5 +533,31 @@ TEST(gathered_sources_round_trip)
   EXPECT(klr_write(f.session, example_kernel(&f.arena), &bytes));
   EXPECT(!gathered_read(f.session, &f.arena, bytes_of(&bytes), "k.klr"));
   EXPECT_TEXT(first_message(f.session), "the file holds a kernel, not gathered sources");
+  finish(&f);
+}
+
+// What docs/format.md says is ours. Numbers of members and the order of fields are in files: neither may change.
+TEST(extensions_are_those_documented)
+{
+  Fixture f = begin();
+  StrBuf found = strbuf_new(&f.arena);
+  const TypeInfo *enums[] = {core_DTYPE.of, core_ALU_OP.of, core_ACTIVATION_FUNC.of};
+  for (int i = 0; i < 3; i++)
+    for (uint32_t k = enums[i]->wire_count; k < enums[i]->member_count; k++)
+      strbuf_printf(&found, "%u %s\n", k, enums[i]->member_name(k));
+  for (int i = 0; i < OP_COUNT; i++) {
+    uint32_t count, extensions = 0;
+    const FieldInfo *fields = op_info((OpKind)i)->fields(&count);
+    for (uint32_t k = 0; k < count; k++) {
+      EXPECT(fields[k].is_extension || extensions == 0); // ours stand last
+      extensions += fields[k].is_extension;
+      if (fields[k].is_extension)
+        strbuf_printf(&found, "%s.%s\n", op_info((OpKind)i)->payload, fields[k].wire);
+    }
+  }
+  EXPECT_TEXT(strbuf_cstr(&found),
+              "20 bool\n21 float8_e8m0fnu\n22 float4_e2m1fn\n"
+              "29 abs_max\n30 abs_min\n31 square\n32 relu\n33 reciprocal\n34 logical_not\n25 prelu\n"
+              "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\n");
   finish(&f);
 }
