@@ -1,4 +1,4 @@
-"""An independent encoder of .klr files: the format's tables as text, and the rules of docs/format.md in a page of Python.
+"""An independent encoder of .klr files: the format's tables as text, and the rules in a page of Python.
 
 Nothing here is made from the tables of src/: names, tags and the order of fields are those of format 0.0.12.
 """
@@ -195,7 +195,8 @@ def parse_table():
             types[name] = (int(tag), {member: (number, []) for number, member in enumerate(rest.split())}, None)
         else:
             constructors = (re.match(r"(\d+) (\S+) ?(.*)", part.strip()).groups() for part in rest.split(" |"))
-            types[name] = (int(tag), {ctor: (int(number), fields_of(text)) for number, ctor, text in constructors}, None)
+            constructors = {ctor: (int(number), fields_of(text)) for number, ctor, text in constructors}
+            types[name] = (int(tag), constructors, None)
     return types
 
 
@@ -253,4 +254,5 @@ def encode(kind, value):
 
 def encode_file(contents):
     """A whole file from {"lnc": {"kernel": {...}}} or {"kernel": {"kernel": {...}}}."""
-    return (b"\xd9\xd9\xf7\x83\x00\x00\x0c" + encode("KLRMetaData", {"format": "NKI"}) + encode("Contents", contents))
+    header = b"\xd9\xd9\xf7\x83\x00\x00\x0c"
+    return header + encode("KLRMetaData", {"format": "NKI"}) + encode("Contents", contents)
