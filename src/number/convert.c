@@ -24,10 +24,20 @@ typedef uint64_t Unit8;
 #include "number/dtypes.def"
 #define FORMAT_OF(name) name##_E, name##_F, name##_BIAS, name##_LARGEST, name##_OVERFLOW, name##_NAN
 
+// True of formats that are the upper bits of a float32.
+KERNEL_INLINE bool is_upper_bits(int exponent_bits, int bias, uint32_t largest, uint32_t overflow)
+{
+  return exponent_bits == 8 && bias == 127 && overflow == largest + 1;
+}
+
 // The parameters are those of FloatFormat; all but `code` are constants where this is used.
 KERNEL_INLINE float widen(uint32_t code, int exponent_bits, int fraction_bits, int bias, uint32_t largest,
                           uint32_t overflow, uint32_t nan)
 {
+  if (is_upper_bits(exponent_bits, bias, largest, overflow)) {
+    uint32_t upper = code << (31 - exponent_bits - fraction_bits);
+    return f32_from_bits((int32_t)(upper & 0x7FFFFFFF) > 0x7F800000 ? F32_NAN_BITS : upper);
+  }
   uint32_t magnitude = code & ((1u << (exponent_bits + fraction_bits)) - 1);
   uint32_t sign = code >> (exponent_bits + fraction_bits) << 31;
   float value = f32_from_bits(magnitude << (23 - fraction_bits));
@@ -43,6 +53,10 @@ KERNEL_INLINE uint32_t narrow(float value, int exponent_bits, int fraction_bits,
 {
   uint32_t bits = f32_bits(value), magnitude = bits & 0x7FFFFFFF;
   int drop = 23 - fraction_bits;
+  if (is_upper_bits(exponent_bits, bias, largest, overflow)) {  // rounding up to infinity included
+    uint32_t half = drop == 0 ? 0 : (1u << (drop ? drop - 1 : 0)) - 1 + (bits >> drop & 1);
+    return (int32_t)magnitude > 0x7F800000 ? nan : (bits + half) >> drop;
+  }
   uint32_t sign = bits >> 31 << (exponent_bits + fraction_bits);
   uint32_t code;
   if (drop == 0) {

@@ -387,7 +387,8 @@ static void reduce_finish(const Reduce *w, uint64_t p, float *out, uint64_t firs
 static void reduce_partitions(const Reduce *w, uint64_t first, uint64_t last)
 {
   float block[PIECE_ELEMS], out[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &w->src, first, last, false);) {
+  bool whole = tile_reads_direct(&w->src) && last - first <= PIECE_ELEMS;  // the kernel runs across many rows
+  for (Piece piece = {0}; piece_next(&piece, &w->src, first, last, whole);) {
     KernelRows rows = piece_read(&w->src, &piece, block, w->mode);
     kernel_reduce_f32(w->op, piece.partitions, piece.n, out, 1, rows.at, rows.stride, false);
     for (uint64_t r = 0; r < piece.partitions; r++)
