@@ -8,7 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { RECENT_TENSORS = 1024 };  // power of two
+enum {
+  RECENT_TENSORS = 4096,  // power of two
+  REWIND_EVERY = 256,     // instructions whose views may stay in scratch
+};
 
 typedef struct Verifier {
   Reporter reporter;
@@ -183,12 +186,15 @@ static void check_rows(Verifier *v, const Instr *instr, const char *field, const
 {
   Arena *arena = &v->reporter.session->arena;
   int64_t step = tile->view->pattern.count ? tile->view->pattern.items[0].step : 0;
-  int64_t last = (int64_t)tile->start_partition + tile->partition_step * ((int64_t)tile->partitions - 1);
-  if (tile->partitions > 1 && step % (int64_t)tile->row_elements != 0)
+  int64_t first = (int64_t)tile->start_partition, last = first;
+  ApPair partitions = {(int32_t)tile->partition_step, (uint32_t)tile->partitions, 0};
+  reach_pair(&partitions, &first, &last);
+  if (tile->partitions > 1 && tile->partition_step != 1 && step % (int64_t)tile->row_elements != 0)
     report_bounds(v, instr, field, tile, "partition-step", arena_printf(arena, "a step of %" PRId64 " between partitions", step),
                   arena_printf(arena, "a multiple of the %" PRIu64 " elements of a partition", tile->row_elements));
-  else if (last < 0 || last >= (int64_t)tile->tensor->shape.par_dim)
-    report_bounds(v, instr, field, tile, "partition-bounds", arena_printf(arena, "partition %" PRId64, last),
+  else if (first < 0 || last >= (int64_t)tile->tensor->shape.par_dim)
+    report_bounds(v, instr, field, tile, "partition-bounds",
+                  arena_printf(arena, "partitions %" PRId64 " to %" PRId64, first, last),
                   arena_printf(arena, "partitions 0 to %" PRIu64, tile->tensor->shape.par_dim - 1));
   else if (tile->row_low < 0 || tile->row_high >= (int64_t)tile->row_elements)
     report_bounds(v, instr, field, tile, "free-bounds",
@@ -203,15 +209,10 @@ static void check_flat(Verifier *v, const Instr *instr, const char *field, const
   const View *view = tile->view;
   uint64_t elements = tile->tensor->shape.par_dim * tile->row_elements;
   int64_t low = (int64_t)view->offset, high = low;
-  for (uint32_t i = view->vector_offset ? 1 : 0; i < view->pattern.count; i++) {
-    int64_t reach = (int64_t)view->pattern.items[i].step * ((int64_t)view->pattern.items[i].num - 1);
-    *(reach < 0 ? &low : &high) += reach;
-  }
-  if (view->scalar_offset) {
-    high -= low;
-    low = 0;
-  }
-  if (low >= 0 && high < (int64_t)elements)
+  for (uint32_t i = view->vector_offset ? 1 : 0; i < view->pattern.count; i++)
+    reach_pair(&view->pattern.items[i], &low, &high);
+  bool fits = view->scalar_offset ? (uint64_t)high - (uint64_t)low < elements : low >= 0 && high < (int64_t)elements;
+  if (fits)
     return;
   Arena *arena = &v->reporter.session->arena;
   report_bounds(v, instr, field, tile, "bounds", arena_printf(arena, "elements %" PRId64 " to %" PRId64, low, high),
@@ -234,7 +235,8 @@ static void check_tile(Verifier *v, const Instr *instr, const char *field, const
 {
   check_tensor(v, tile->tensor, instr->pos);
   const View *view = tile->view;
-  if (tile->row_elements == 0 || tile->tensor->shape.par_dim == 0 || is_empty(view))
+  bool is_broken = tile->row_elements == 0 || tile->row_elements > INT64_MAX / 2 || tile->tensor->shape.par_dim == 0;
+  if (is_broken || is_empty(view))
     return;  // a broken tensor was reported; nothing is reached by an empty view
   if (memory_is_on_chip(tile->memory) && !tile->is_indirect)
     check_rows(v, instr, field, tile);
@@ -271,7 +273,6 @@ static void check_instr(Verifier *v, const Instr *instr)
 {
   const OpRules *rules = rule_book_op(&v->book, instr->op->kind);
   Tile tiles[TILES_MAX];
-  ArenaMark mark = arena_mark(&v->reporter.scratch);
   for (uint32_t i = 0; i < rules->shape.count; i++) {
     const TensorRef *ref = op_slot_ref(instr->op, &rules->shape.slots[i]);
     tiles[i].is_known = false;
@@ -283,7 +284,6 @@ static void check_instr(Verifier *v, const Instr *instr)
     check_listed(v, instr, rules);
   if (rules->shape.has_registers)
     check_registers(v, instr);
-  arena_rewind(&v->reporter.scratch, mark);
 }
 
 // ---- blocks
@@ -441,8 +441,12 @@ static void check_core(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t core
       memcpy(v->defined, in + (size_t)i * v->word_count, sizeof *in * v->word_count);
     else
       memset(v->defined, 0xFF, sizeof *in * v->word_count);  // the graph was reported; registers cannot be judged
-    for (uint32_t k = 0; k < blocks->items[i]->body.count; k++)
+    ArenaMark views = arena_mark(scratch);
+    for (uint32_t k = 0; k < blocks->items[i]->body.count; k++) {
       check_instr(v, blocks->items[i]->body.items[k]);
+      if (k % REWIND_EVERY == REWIND_EVERY - 1)
+        arena_rewind(scratch, views);
+    }
   }
   arena_rewind(scratch, mark);
 }

@@ -13,18 +13,13 @@ static void place_on_chip(Tile *tile)
 {
   const View *view = tile->view;
   uint64_t row = tile->row_elements;
-  int64_t low = 0, high = 0;
-  for (uint32_t i = 1; i < view->pattern.count; i++) {
-    const ApPair *pair = &view->pattern.items[i];
-    int64_t reach = (int64_t)pair->step * ((int64_t)pair->num - 1);
-    *(reach < 0 ? &low : &high) += reach;
-  }
   tile->start_partition = view->offset < row ? 0 : view->offset / row;
   tile->row_start = view->offset - tile->start_partition * row;
-  tile->row_low = (int64_t)tile->row_start + low;
-  tile->row_high = (int64_t)tile->row_start + high;
+  tile->row_low = tile->row_high = (int64_t)tile->row_start;
+  for (uint32_t i = 1; i < view->pattern.count; i++)
+    reach_pair(&view->pattern.items[i], &tile->row_low, &tile->row_high);
   int64_t step = view->pattern.count && view->pattern.items[0].num > 1 ? view->pattern.items[0].step : 0;
-  tile->partition_step = step == (int64_t)row ? 1 : step / (int64_t)row;
+  tile->partition_step = step == (int64_t)row ? 1 : step == 0 ? 0 : step / (int64_t)row;
 }
 
 bool tile_of_ref(Arena *scratch, const TensorRef *ref, Tile *out)

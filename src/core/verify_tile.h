@@ -26,6 +26,14 @@ static inline bool memory_is_on_chip(Memory memory)
   return memory == MEMORY_SBUF || memory == MEMORY_PSUM;
 }
 
+// Moves the end of a range that the pair reaches: `*high` for steps up, `*low` for steps down. Stops at the ends of int64.
+static inline void reach_pair(const ApPair *pair, int64_t *low, int64_t *high)
+{
+  int64_t reach = pair->num ? (int64_t)pair->step * ((int64_t)pair->num - 1) : 0, *end = reach < 0 ? low : high;
+  if (__builtin_add_overflow(*end, reach, end))
+    *end = reach < 0 ? INT64_MIN : INT64_MAX;
+}
+
 // The tile of `ref`; views of other forms of access are made in `scratch`. False when it is not known.
 bool tile_of_ref(Arena *scratch, const TensorRef *ref, Tile *out);
 

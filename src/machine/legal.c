@@ -61,7 +61,10 @@ typedef struct OpLimits {
   int not_both_in_psum[2];    // slots; -1: no such rule
 } OpLimits;
 
-enum { RECENT_TENSORS = 1024 };  // power of two
+enum {
+  RECENT_TENSORS = 4096,  // power of two
+  REWIND_EVERY = 256,     // instructions whose views may stay in scratch
+};
 
 typedef struct Checker {
   Reporter reporter;
@@ -166,11 +169,9 @@ static inline void check_tensor(Checker *c, const Tensor *tensor, const Pos *pos
 static bool start_is_legal(const Machine *machine, uint64_t start, uint64_t partitions)
 {
   uint64_t quadrant = machine->partition_quadrant;
-  if (partitions <= quadrant)
-    return start % quadrant == 0;
-  if (partitions <= 2 * quadrant)
-    return start % (2 * quadrant) == 0;
-  return start == 0;
+  if (start == 0)
+    return true;
+  return partitions <= quadrant ? start % quadrant == 0 : partitions <= 2 * quadrant && start % (2 * quadrant) == 0;
 }
 
 static void check_start(Checker *c, const Instr *instr, const char *field, const Tile *tile)
@@ -422,7 +423,6 @@ static void check_instr(Checker *c, const Instr *instr)
   if (!limits->shape.is_ready)
     limits_init(c, instr->op->kind);
   Tile tiles[TILES_MAX];
-  ArenaMark mark = arena_mark(&c->reporter.scratch);
   for (uint32_t i = 0; i < limits->shape.count; i++) {
     const TensorRef *ref = op_slot_ref(instr->op, &limits->shape.slots[i]);
     tiles[i].is_known = false;
@@ -441,7 +441,6 @@ static void check_instr(Checker *c, const Instr *instr)
   if (limits->not_both_in_psum[0] >= 0)
     check_psum_pair(c, instr, limits, tiles);
   check_special(c, instr, tiles);
-  arena_rewind(&c->reporter.scratch, mark);
 }
 
 bool machine_check(Session *session, const Machine *machine, const Kernel *kernel)
@@ -458,8 +457,12 @@ bool machine_check(Session *session, const Machine *machine, const Kernel *kerne
   for (uint32_t i = 0; i < kernel->bodies.count; i++)
     for (uint32_t k = 0; k < kernel->bodies.items[i].count; k++) {
       const Block *block = kernel->bodies.items[i].items[k];
-      for (uint32_t n = 0; n < block->body.count; n++)
+      ArenaMark views = arena_mark(&c->reporter.scratch);
+      for (uint32_t n = 0; n < block->body.count; n++) {
         check_instr(c, block->body.items[n]);
+        if (n % REWIND_EVERY == REWIND_EVERY - 1)
+          arena_rewind(&c->reporter.scratch, views);
+      }
     }
   reporter_free(&c->reporter);
   return !c->reporter.failed;

@@ -1,6 +1,8 @@
 // test_core_verify.c -- each rule of the verifier broken by a small kernel in text form.
 
 #include "core/verify.h"
+#include "core/random.h"
+#include "machine/legal.h"
 #include "kernel_text.h"
 
 static const char *const legal[] = {
@@ -53,7 +55,7 @@ static const CheckCase broken[] = {
   {"kernel k(x, x~2) -> ()\ntensor x: float32[4, 4] @hbm\ntensor x~2: float32[4, 5] @hbm\ncore 0\nmain:\n", "E0513",
    {"two different tensors are called `x`"}},
   // bounds
-  {"  nc_copy t{0; 512*129, 1*512} = t{0; 512*129, 1*512}", "E0514", {"reaches outside of tensor `t`", "partition 128"}},
+  {"  nc_copy t{0; 512*129, 1*512} = t{0; 512*129, 1*512}", "E0514", {"reaches outside of tensor `t`", "partitions 0 to 128"}},
   {"  nc_copy t{0; 512*128, 1*513} = t{0; 512*128, 1*513}", "E0514", {"elements 0 to 512 of a partition"}},
   {"  nc_copy t{1; 512*128, 1*512} = u[0:128, 0:512]", "E0514", {"elements 1 to 512"}},
   {"  nc_copy t{0; 512*128, -1*512} = u[0:128, 0:512]", "E0514", {"elements -511 to 0"}},
@@ -162,4 +164,24 @@ TEST(verify_points_at_the_file_and_the_calls)
   EXPECT(strstr(said, "other.py:7") != NULL);
   arena_free(&arena);
   session_free(session);
+}
+
+// Whatever a file may hold is judged without a crash; the sanitizers watch.
+TEST(verify_survives_random_kernels)
+{
+  for (uint64_t seed = 0; seed < 200; seed++) {
+    Session *session = session_new();
+    Arena arena = ARENA_INIT;
+    session->error_limit = 10;
+    RandomOptions options = {.op_count = seed % 2 ? 20 : 0, .block_count = 1 + seed % 4, .core_count = 1 + (uint32_t)(seed % 2),
+                             .raw = seed & 1, .extensions = seed & 2, .wide_numbers = seed & 4};
+    Kernel *kernel = random_kernel(&arena, seed, options);
+    bool ok = core_verify(session, kernel);
+    EXPECT_INT(ok, ==, session->error_count == 0);
+    size_t before = session->error_count;
+    ok = machine_check(session, machine_default(), kernel);
+    EXPECT_INT(ok, ==, session->error_count == before);
+    arena_free(&arena);
+    session_free(session);
+  }
 }
