@@ -2,8 +2,6 @@
 
 #include "sim/piece.h"
 
-#include "number/convert.h"
-
 #include <string.h>
 
 typedef struct Matmul {
@@ -19,28 +17,6 @@ static void matmul_rows(void *context, uint64_t first, uint64_t last)
   const Matmul *w = context;
   kernel_matmul_f32(last - first, w->columns, w->depth, w->out + first * w->out_stride, w->out_stride,
                     w->stationary + first, w->stationary_stride, w->moving, w->moving_stride, false);
-}
-
-// A tile as rows of float32, where it lies or converted in scratch memory.
-static const float *matrix(Sim *sim, const Tile *tile, size_t *stride)
-{
-  tile_expect_unpacked(sim, tile);
-  if (tile_is_direct(tile) && !sim->number_mode.flush_to_zero) {
-    *stride = (size_t)tile->partition_step / sizeof(float);
-    return (const float *)(const void *)tile->base;
-  }
-  float *values = arena_array(&sim->scratch, float, tile->partitions * tile->free_elems), scratch[TILE_PIECE];
-  *stride = tile->free_elems;
-  for (uint64_t p = 0; p < tile->partitions; p++)
-    for (uint64_t i = 0; i < tile->free_elems; i += TILE_PIECE) {
-      uint64_t n = tile->free_elems - i < TILE_PIECE ? tile->free_elems - i : TILE_PIECE;
-      float *to = values + p * tile->free_elems + i;
-      if (tile->is_row_contiguous)
-        convert_row_to_f32(tile->dtype, n, to, tile_row(tile, p) + i * tile->item, sim->number_mode);
-      else
-        memcpy(to, tile_row_f32(tile, p, i, n, scratch, sim->number_mode), n * sizeof(float));
-    }
-  return values;
 }
 
 // What the destination's cells say when `accumulate` is left out.
@@ -115,7 +91,7 @@ static bool is_identity(const float *values, size_t stride, uint64_t n)
 static bool transpose(Sim *sim, const Tile *dst, const Tile *stationary, const Tile *moving)
 {
   size_t stride;
-  const float *picks = matrix(sim, moving, &stride);
+  const float *picks = tile_matrix(sim, moving, &stride);
   if (moving->partitions != moving->free_elems || dst->item != stationary->item || !dst->is_row_contiguous ||
       !stationary->is_row_contiguous || dst->partition_step < 0 || dst->partition_step % dst->item ||
       stationary->partition_step < 0 || stationary->partition_step % dst->item ||
@@ -139,11 +115,11 @@ static bool fast_nc_matmul(Sim *sim, const Op *op)
     return false;
   if (o->is_transpose)
     return transpose(sim, &dst, &stationary, &moving);
-  if (o->accumulate.some && o->accumulate.value && dst.buffer->written)
+  if (o->accumulate.some && o->accumulate.value && !tile_is_written(&dst))
     return false;  // the reference warns about cells that were never written
   Matmul w = {.rows = dst.partitions, .columns = dst.free_elems, .depth = moving.partitions};
-  w.stationary = matrix(sim, &stationary, &w.stationary_stride);
-  w.moving = matrix(sim, &moving, &w.moving_stride);
+  w.stationary = tile_matrix(sim, &stationary, &w.stationary_stride);
+  w.moving = tile_matrix(sim, &moving, &w.moving_stride);
   Cells cells = cells_of(o, &dst);
   bool is_direct = cells == CELLS_FRESH && tile_is_direct(&dst) && !sim->number_mode.flush_to_zero;
   w.out = is_direct ? (float *)(void *)dst.base : arena_array(&sim->scratch, float, w.rows * w.columns);

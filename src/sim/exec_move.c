@@ -2,6 +2,7 @@
 
 #include "sim/piece.h"
 
+#include "base/kernel.h"
 #include "number/convert.h"
 
 #include <string.h>
@@ -303,6 +304,7 @@ static bool fast_iota(Sim *sim, const Op *op)
   return true
 
 // out[k] = values[k] where row[k] + start compares with 0, else `other`. False for what is not a comparison.
+KERNEL_CLONES
 static bool select_where(AluOp cmp, uint64_t n, const uint32_t *row, uint32_t start, const float *values, float other,
                          float *out)
 {

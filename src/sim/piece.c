@@ -3,6 +3,8 @@
 #include "number/convert.h"
 #include "base/threads.h"
 
+#include <string.h>
+
 bool tile_is_direct(const Tile *tile)
 {
   return tile->dtype == DTYPE_FLOAT32 && tile->is_row_contiguous && (uintptr_t)tile->base % sizeof(float) == 0 &&
@@ -94,6 +96,27 @@ void piece_store(const Tile *tile, const Piece *piece, const float *scratch, Num
     return;
   for (uint64_t r = 0; r < piece->partitions; r++)
     tile_store(tile, piece->partition + r, piece->start, piece->n, scratch + r * piece->n, mode);
+}
+
+const float *tile_matrix(Sim *sim, const Tile *tile, size_t *stride)
+{
+  tile_expect_unpacked(sim, tile);
+  if (tile_is_direct(tile) && !sim->number_mode.flush_to_zero) {
+    *stride = (size_t)tile->partition_step / sizeof(float);
+    return (const float *)(const void *)tile->base;
+  }
+  float *values = arena_array(&sim->scratch, float, tile->partitions * tile->free_elems), scratch[TILE_PIECE];
+  *stride = tile->free_elems;
+  for (uint64_t p = 0; p < tile->partitions; p++)
+    for (uint64_t i = 0; i < tile->free_elems; i += TILE_PIECE) {
+      uint64_t n = tile->free_elems - i < TILE_PIECE ? tile->free_elems - i : TILE_PIECE;
+      float *to = values + p * tile->free_elems + i;
+      if (tile->is_row_contiguous)
+        convert_row_to_f32(tile->dtype, n, to, tile_row(tile, p) + i * tile->item, sim->number_mode);
+      else
+        memcpy(to, tile_row_f32(tile, p, i, n, scratch, sim->number_mode), n * sizeof(float));
+    }
+  return values;
 }
 
 // Elements below which waking another thread costs more than it saves.

@@ -31,6 +31,9 @@ KernelRows piece_lanes(const float *lanes, const Piece *piece);  // one value pe
 float *piece_target(const Tile *tile, const Piece *piece, float *scratch, size_t *stride);
 void piece_store(const Tile *tile, const Piece *piece, const float *scratch, NumberMode mode);
 
+// All of a tile as rows of float32 at multiples of `stride`: where it lies, or converted in scratch memory.
+const float *tile_matrix(Sim *sim, const Tile *tile, size_t *stride);
+
 // Runs work(context, first, last) over [0, partitions), split among threads when `cost` (elements touched) is worth it.
 typedef void PieceWork(void *context, uint64_t first, uint64_t last);
 void piece_parallel(Sim *sim, uint64_t partitions, uint64_t cost, PieceWork *work, void *context);
@@ -38,4 +41,5 @@ void piece_parallel(Sim *sim, uint64_t partitions, uint64_t cost, PieceWork *wor
 // The fast executors of each file; NULL for operators that it has none of.
 FastFn *fast_elementwise(OpKind kind);
 FastFn *fast_move(OpKind kind);
+FastFn *fast_rows(OpKind kind);
 FastFn *fast_tensor_engine(OpKind kind);

@@ -1,6 +1,7 @@
 // run.c -- the interpreter: blocks, branches, logical cores; arrays in and out.
 
 #include "sim/exec.h"
+#include "sim/lifetime.h"
 
 #include "base/bug.h"
 
@@ -74,12 +75,43 @@ static uint32_t find_block(Sim *sim, const Map *labels, const char *label)
   sim_stop(sim);
 }
 
-// Runs a block; the index of the next, which is the one after it unless a branch says otherwise.
-static uint32_t run_block(Sim *sim, const Core_LIST_BLOCK *blocks, uint32_t at, const Map *labels)
+// A core's blocks and what is known about them before they run.
+typedef struct Program {
+  const Core_LIST_BLOCK *blocks;
+  Map labels;  // to indices
+  Lifetimes lifetimes;
+  size_t *first_release;  // of each block, and one past the last
+} Program;
+
+static Program prepare(Sim *sim, const Core_LIST_BLOCK *blocks)
 {
-  const Block *block = blocks->items[at];
+  Program program = {.blocks = blocks, .labels = map_new(&sim->arena)};
+  uint32_t *indices = arena_array(&sim->arena, uint32_t, blocks->count + 1);
+  for (uint32_t i = 0; i < blocks->count; i++) {
+    indices[i] = i;
+    map_set(&program.labels, str_from(blocks->items[i]->label), &indices[i]);
+  }
+  program.lifetimes = lifetimes_of(sim, blocks, &program.labels);
+  program.first_release = arena_array(&sim->arena, size_t, blocks->count + 2);
+  for (uint32_t block = 0; block <= blocks->count + 1; block++) {
+    size_t at = block ? program.first_release[block - 1] : 0;
+    while (at < program.lifetimes.count && program.lifetimes.releases[at].block < block)
+      at++;
+    program.first_release[block] = at;
+  }
+  return program;
+}
+
+// Runs a block; the index of the next, which is the one after it unless a branch says otherwise.
+static uint32_t run_block(Sim *sim, const Program *program, uint32_t at)
+{
+  const Block *block = program->blocks->items[at];
+  const Release *release = program->lifetimes.releases + program->first_release[at];
+  const Release *end = program->lifetimes.releases + program->first_release[at + 1];
   for (uint32_t i = 0; i < block->body.count; i++) {
     const Instr *instr = block->body.items[i];
+    for (; release < end && release->instr <= i; release++)
+      state_release(sim, release->address);
     if (instr->op->kind != OP_cmp_branch) {
       run_instruction(sim, instr);
       continue;
@@ -89,24 +121,20 @@ static uint32_t run_block(Sim *sim, const Core_LIST_BLOCK *blocks, uint32_t at, 
     sim->stats.branch_count++;
     if (++sim->core_step_count > sim->options.step_limit)
       run_instruction(sim, instr);  // reports the limit
-    return find_block(sim, labels, compare(sim, o) ? o->true_label : o->false_label);
+    return find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);
   }
+  for (; release < end; release++)
+    state_release(sim, release->address);
   return at + 1;
 }
 
 static void run_core(Sim *sim, uint32_t core)
 {
-  const Core_LIST_BLOCK *blocks = &sim->kernel->bodies.items[core];
   state_start_core(sim, core);
   sim->core_step_count = 0;
-  Map labels = map_new(&sim->arena);
-  for (uint32_t i = 0; i < blocks->count; i++) {
-    uint32_t *index = arena_new(&sim->arena, uint32_t);
-    *index = i;
-    map_set(&labels, str_from(blocks->items[i]->label), index);
-  }
-  for (uint32_t at = 0; at < blocks->count;)
-    at = run_block(sim, blocks, at, &labels);
+  Program program = prepare(sim, &sim->kernel->bodies.items[core]);
+  for (uint32_t at = 0; at < program.blocks->count;)
+    at = run_block(sim, &program, at);
   sim->instr = NULL;
 }
 

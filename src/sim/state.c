@@ -83,10 +83,8 @@ void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
     buffer->written[w] |= mask;
   }
   buffer->unwritten_bytes -= fresh;
-  if (!buffer->unwritten_bytes) {
-    free(buffer->written);
+  if (!buffer->unwritten_bytes)
     buffer->written = NULL;
-  }
 }
 
 // First bit of [start, start + bytes) that differs from those of `pattern`, all zeros or all ones.
@@ -121,7 +119,11 @@ void buffer_poison(Buffer *buffer, DType dtype)
   if (!buffer->written || dtype_is_packed(dtype))
     return;
   dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
-  for (uint64_t row = 0; row < buffer->rows; row++)
+  bool is_empty = buffer->unwritten_bytes == buffer->rows * buffer->row_bytes;
+  for (uint64_t row = 0; row < buffer->rows && is_empty; row++)
+    for (uint64_t i = 0; i + item <= buffer->row_bytes; i += item)
+      memcpy(buffer->data + row * buffer->row_stride + i, unit, item);
+  for (uint64_t row = 0; row < buffer->rows && !is_empty; row++)
     for (uint64_t i = 0; i + item <= buffer->row_bytes; i += item)
       for (unsigned b = 0; b < item; b++) {
         uint64_t at = row * buffer->row_stride + i + b;
@@ -148,34 +150,69 @@ static uint64_t stride_of_row(uint64_t row_bytes)
   return (row_bytes + 63) / 64 * 64 | 64;
 }
 
-static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t rows, uint64_t row_bytes, DType dtype)
+static bool poisons(const Sim *sim)
 {
-  Buffer *buffer = arena_new(&sim->arena, Buffer);
-  *buffer = (Buffer){.name = name, .memory = memory, .rows = rows, .row_bytes = row_bytes};
-  buffer->row_stride = is_on_chip(memory) ? stride_of_row(row_bytes) : row_bytes;
-  if (__builtin_mul_overflow(rows, buffer->row_stride, &buffer->bytes) || buffer->bytes > PTRDIFF_MAX / 2)
-    out_of_memory(sim, name, UINT64_MAX);
-  void *data = NULL;
-  buffer->unwritten_bytes = rows * row_bytes;
-  uint64_t words = buffer->bytes / 64 + 1;
-  // calloc hands out large zeroed blocks without touching them; padding keeps the alignment of its rows.
-  data = calloc(1, buffer->bytes + 64);
-  buffer->written = buffer->unwritten_bytes ? calloc(words, sizeof *buffer->written) : NULL;
-  buffer->data = data;
-  if (!data || (buffer->unwritten_bytes && !buffer->written)) {
-    free(data);
-    free(buffer->written);
-    out_of_memory(sim, name, buffer->bytes);
+  return !sim->options.checks || sim->options.lenient;
+}
+
+static uint64_t bitmap_words(const Buffer *buffer)
+{
+  return buffer->bytes / 64 + 1;
+}
+
+// Released memory of the same shape, as if it were new.
+static Buffer *idle_buffer(Sim *sim, const Buffer *wanted)
+{
+  for (size_t i = sim->idle.count; i-- > 0;) {
+    Buffer *buffer = sim->idle.items[i];
+    if (buffer->rows != wanted->rows || buffer->row_bytes != wanted->row_bytes || buffer->row_stride != wanted->row_stride)
+      continue;
+    sim->idle.items[i] = sim->idle.items[--sim->idle.count];
+    buffer->name = wanted->name;
+    buffer->memory = wanted->memory;
+    buffer->written = buffer->bitmap;
+    buffer->unwritten_bytes = buffer->rows * buffer->row_bytes;
+    if (buffer->bitmap)
+      memset(buffer->bitmap, 0, bitmap_words(buffer) * sizeof *buffer->bitmap);
+    return buffer;
+  }
+  return NULL;
+}
+
+static void allocate(Sim *sim, Buffer *buffer)
+{
+  // calloc hands out large zeroed blocks without touching them; the extra bytes let kernels read whole vectors.
+  buffer->unwritten_bytes = buffer->rows * buffer->row_bytes;
+  buffer->data = calloc(1, buffer->bytes + 64);
+  buffer->bitmap = buffer->written = buffer->unwritten_bytes ? calloc(bitmap_words(buffer), sizeof *buffer->written) : NULL;
+  if (!buffer->data || (buffer->unwritten_bytes && !buffer->written)) {
+    free(buffer->data);
+    free(buffer->bitmap);
+    out_of_memory(sim, buffer->name, buffer->bytes);
   }
   sim->stats.memory_bytes += buffer->bytes;
-  if (!sim->options.checks || sim->options.lenient)
+}
+
+static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t rows, uint64_t row_bytes, DType dtype)
+{
+  Buffer wanted = {.name = name, .memory = memory, .rows = rows, .row_bytes = row_bytes};
+  wanted.row_stride = is_on_chip(memory) ? stride_of_row(row_bytes) : row_bytes;
+  if (__builtin_mul_overflow(rows, wanted.row_stride, &wanted.bytes) || wanted.bytes > PTRDIFF_MAX / 2)
+    out_of_memory(sim, name, UINT64_MAX);
+  Buffer *buffer = idle_buffer(sim, &wanted);
+  if (buffer)
+    return buffer;
+  allocate(sim, &wanted);
+  buffer = arena_new(&sim->arena, Buffer);
+  *buffer = wanted;
+  if (poisons(sim))
     buffer_poison(buffer, dtype);
   return buffer;
 }
 
 static void free_buffer(Buffer *buffer)
 {
-  free(buffer->written);
+  free(buffer->bitmap);
   if (!buffer->is_borrowed)
     free(buffer->data);
 }
@@ -183,7 +220,24 @@ static void free_buffer(Buffer *buffer)
 static void free_buffers(const Map *map)
 {
   for (size_t i = 0; i < map->count; i++)
-    free_buffer(map->entries[i].value);
+    if (map->entries[i].value)
+      free_buffer(map->entries[i].value);
+}
+
+// What is kept for later is bounded, so that a kernel of many shapes does not keep them all.
+enum { MAX_IDLE = 32 };
+
+void state_release(Sim *sim, const char *address)
+{
+  Str name = str_from(address);
+  Buffer *buffer = map_get(&sim->core_buffers, name);
+  if (!buffer)
+    return;
+  map_set(&sim->core_buffers, name, NULL);
+  if (poisons(sim) || sim->idle.count == MAX_IDLE)
+    free_buffer(buffer);
+  else
+    vec_push(&sim->arena, &sim->idle, buffer);
 }
 
 DType state_stored_dtype(const Sim *sim, DType dtype)
@@ -385,6 +439,9 @@ const Register *state_read_register(Sim *sim, const char *name)
 static void free_core(Sim *sim)
 {
   free_buffers(&sim->core_buffers);
+  for (size_t i = 0; i < sim->idle.count; i++)
+    free_buffer(sim->idle.items[i]);
+  sim->idle.count = 0;
   if (sim->sbuf)
     free_buffer(sim->sbuf);
   if (sim->psum)

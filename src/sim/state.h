@@ -19,6 +19,7 @@ typedef struct Buffer {
   uint8_t *data;
   uint64_t bytes;
   uint64_t *written;         // one bit a byte; NULL once everything was written
+  uint64_t *bitmap;          // where `written` points or pointed
   uint64_t unwritten_bytes;  // padding not counted
   uint64_t rows, row_bytes;  // HBM: 1 row
   uint64_t row_stride;       // bytes from one row to the next
@@ -56,6 +57,7 @@ typedef struct Sim {
   const Instr *instr;  // the one that runs
   uint32_t core;
   Map shared_buffers, core_buffers;  // by address name
+  Vec(Buffer *) idle;                // released memory, to be used again
   Buffer *sbuf, *psum;               // physical, NULL until a placed address is used
   TensorPlace *places;                     // open addressing by tensor, of this core
   size_t place_count, place_capacity;
@@ -69,6 +71,9 @@ typedef struct Sim {
 
 void state_start_core(Sim *sim, uint32_t core);  // forgets what is private to the core before
 void state_free(Sim *sim);
+
+// The memory of an address that no instruction will use again; unknown names are fine.
+void state_release(Sim *sim, const char *address);
 
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor);
 Register *state_register(Sim *sim, const char *name);        // made when new
