@@ -320,14 +320,16 @@ static Expr *parse_field_expression(Parser *p, const FormatField *field)
     error_help(diag, "double the braces to write them: {{}}");
     return expr_error(p, field->open);
   }
-  const Token *saved = p->token;
+  const Token *saved = p->token, *saved_statement = p->statement;
   uint32_t saved_end = p->last_end;
   TokenList tokens = tokens_scan_piece(p->session, p->scratch, p->source, p->source_id, field->expr_start,
                                        field->expr_end);
-  p->token = tokens.items;
+  p->token = p->statement = tokens.items;
   Expr *e = parse_parenthesized(p);
-  p->token = saved;
+  p->statement = saved_statement;
   p->last_end = saved_end;
+  if (!p->has_given_up)
+    p->token = saved;
   return e;
 }
 
@@ -520,7 +522,8 @@ Expr *parse_strings(Parser *p)
   uint32_t last_end = p->last_end;
   for (const Token *token = first; token < end; token++)
     add_string(&pieces, token);
-  p->token = end;
+  if (!p->has_given_up)
+    p->token = end;
   p->last_end = last_end;
   if (pieces.is_format) {
     flush_text(&pieces);

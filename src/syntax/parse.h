@@ -18,10 +18,13 @@ typedef struct Parser {
   const char *text;
   uint32_t source_id;
   const Token *token;      // the next one
+  const Token *statement;  // where the statement or field began that is being read
   uint32_t last_end;       // where the last token that is not white space ended
   bool panic;              // an error was reported and reading is not sound again yet
   uint32_t depth;          // of the recursion, weighted by stack use
   uint32_t height;         // of the tree of the expression that was read last
+  uint32_t error_count;    // reported so far
+  bool has_given_up;       // too many; p->token is the last one
   uint32_t format_depth;   // f-strings inside one another
   int minor_version;       // see Module
   Vec(void *) stack;       // items of unfinished lists, innermost last
@@ -135,7 +138,7 @@ void error_help(Diag *diag, const char *format, ...) __attribute__((format(print
 
 // The next token is not what can stand here: finds the friendliest way to say so. `wanted` is such as "an expression".
 void error_unexpected(Parser *p, const char *wanted);
-bool expect(Parser *p, TokenKind kind, const char *after);       // `after`: "`lambda` parameters"; NULL: nothing to say
+bool expect(Parser *p, TokenKind kind);                           // false after reporting
 void expect_close(Parser *p, TokenKind kind, const Token *open);  // skips to it after an error
 const Name *expect_name(Parser *p, const char *what);            // NULL after an error
 const char *expr_describe(const Expr *e);                        // "a function call", "a literal"

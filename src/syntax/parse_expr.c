@@ -69,7 +69,7 @@ static Ast_comprehension *parse_clause(Parser *p)
   advance(p);
   clause->target = parse_targets(p);
   highest = p->height;
-  expect(p, TOKEN_in, "the loop's target");
+  expect(p, TOKEN_in);
   clause->iter = parse_disjunction(p);
   highest = higher(highest, p->height);
   size_t base = p->stack.count;
@@ -849,7 +849,7 @@ static Expr *parse_lambda(Parser *p)
   advance(p);
   Ast_arguments *args = parse_parameters(p, TOKEN_COLON, false);
   uint32_t height = p->height;
-  expect(p, TOKEN_COLON, "the parameters of `lambda`");
+  expect(p, TOKEN_COLON);
   Expr *body = expr_error(p, p->token->start);
   if (enter(p, EXPRESSION_DEPTH) && !p->panic)
     body = parse_any_expression(p);

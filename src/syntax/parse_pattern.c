@@ -191,7 +191,7 @@ static Pattern *parse_mapping(Parser *p)
       rest = parse_capture(p);
     } else {
       vec_push(p->scratch, &keys, parse_key(p));
-      expect(p, TOKEN_COLON, "the key");
+      expect(p, TOKEN_COLON);
       push(p, parse_pattern(p));
     }
     if (!accept(p, TOKEN_COMMA))

@@ -13,6 +13,8 @@ static void push_statement(Parser *p);
 // After an error: to the end of the logical line.
 static void skip_line(Parser *p)
 {
+  if (p->has_given_up)
+    return;
   while (!at(p, TOKEN_NEWLINE) && !at(p, TOKEN_END) && !at(p, TOKEN_INDENT) && !at(p, TOKEN_DEDENT))
     advance(p);
 }
@@ -23,22 +25,32 @@ static bool ends_header(const Parser *p)
   return at(p, TOKEN_COLON) && (next == TOKEN_NEWLINE || next == TOKEN_END);
 }
 
+// Does the line end in `:`?
+static bool line_has_colon(const Parser *p)
+{
+  const Token *token = p->token;
+  while (token->kind != TOKEN_NEWLINE && token->kind != TOKEN_END)
+    token++;
+  return token > p->token && token[-1].kind == TOKEN_COLON;
+}
+
 // The `:` that ends the header of a compound statement. What stands before it instead is reported and skipped.
-static void parse_colon(Parser *p, const Token *header, const char *what)
+static void parse_colon(Parser *p, const char *what)
 {
   if (!p->panic && accept(p, TOKEN_COLON))
     return;
-  if (!p->panic) {
-    bool line_ends = at(p, TOKEN_NEWLINE) || at(p, TOKEN_END);
-    if (line_ends) {
-      Diag *diag = syntax_error(p, E_COLON, (Span){p->source_id, p->last_end, p->last_end + 1},
-                                "`:` was expected here", "%s has no `:`", what);
-      (void)diag;
-    } else {
-      error_unexpected(p, "`:`");
-    }
+  bool is_value = at(p, TOKEN_NAME) || at(p, TOKEN_NUMBER) || at(p, TOKEN_STRING) ||
+                  (token_is_keyword((TokenKind)p->token->kind) && !at(p, TOKEN_as));
+  bool is_missing = at(p, TOKEN_NEWLINE) || at(p, TOKEN_END) || (is_value && !line_has_colon(p));
+  if (!p->panic && is_missing) {
+    Diag *diag = syntax_error(p, E_COLON, (Span){p->source_id, p->last_end, p->last_end + 1},
+                              "`:` was expected here", "%s has no `:`", what);
+    error_help(diag, "the line that begins a block ends in a colon");
+  } else if (!p->panic) {
+    error_unexpected(p, "`:`");
   }
-  (void)header;
+  if (p->has_given_up)
+    return;
   while (!at(p, TOKEN_NEWLINE) && !at(p, TOKEN_END) && !ends_header(p))
     advance(p);
   if (accept(p, TOKEN_COLON) || p->token[1].kind == TOKEN_INDENT)
@@ -50,9 +62,13 @@ static StmtList parse_block(Parser *p, const Token *header, const char *what)
 {
   size_t base = p->stack.count;
   StmtList body = {0};
+  if (p->has_given_up)
+    return body;
   if (at(p, TOKEN_NEWLINE) && p->token[1].kind != TOKEN_INDENT) {
     if (!p->panic) {
-      Diag *diag = syntax_error(p, E_INDENT, span_of_token(p, p->token + 1), "this line is not indented further",
+      bool is_end = p->token[1].kind == TOKEN_END || p->token[1].kind == TOKEN_DEDENT;
+      Span next = is_end ? (Span){p->source_id, p->last_end, p->last_end + 1} : span_of_token(p, p->token + 1);
+      Diag *diag = syntax_error(p, E_INDENT, next, is_end ? "nothing follows" : "this line is not indented further",
                                 "an indented block must follow %s", what);
       error_label(diag, span_of_token(p, header), "begins here");
       error_help(diag, "indent its lines, or write `pass` for an empty one");
@@ -96,11 +112,6 @@ static bool is_single_target(const Expr *e)
   return e->kind == EXPR_Name || e->kind == EXPR_Attribute || e->kind == EXPR_Subscript;
 }
 
-static Expr *parse_assigned(Parser *p)
-{
-  return parse_yield_or_star_expressions(p);
-}
-
 // single_target augassign ~ (yield_expr | star_expressions)
 static Stmt *parse_augmented(Parser *p, uint32_t start, Expr *target)
 {
@@ -109,11 +120,10 @@ static Stmt *parse_augmented(Parser *p, uint32_t start, Expr *target)
   if (is_single_target(target)) {
     set_target(p, target, CONTEXT_Store);
   } else if (target->kind != EXPR_Error) {
-    Diag *diag = syntax_error(p, E_ASSIGN_TARGET, target->span, "not a name, an attribute or an item",
-                              "`%s` cannot change %s", token_text((TokenKind)op->kind), expr_describe(target));
-    (void)diag;
+    syntax_error(p, E_ASSIGN_TARGET, target->span, "not a name, an attribute or an item", "`%s` cannot change %s",
+                 token_text((TokenKind)op->kind), expr_describe(target));
   }
-  Expr *value = parse_assigned(p);
+  Expr *value = parse_yield_or_star_expressions(p);
   Stmt *s = STMT_NEW(p, AugAssign, start);
   s->AugAssign.target = target;
   s->AugAssign.op = (Operator)augmented_operators[op->kind].op;
@@ -137,7 +147,7 @@ static Stmt *parse_annotated(Parser *p, const Token *first, Expr *target)
   }
   Expr *annotation = parse_any_expression(p), *value = NULL;
   if (accept(p, TOKEN_EQUAL))
-    value = parse_assigned(p);
+    value = parse_yield_or_star_expressions(p);
   Stmt *s = STMT_NEW(p, AnnAssign, first->start);
   s->AnnAssign.target = target;
   s->AnnAssign.annotation = annotation;
@@ -154,7 +164,7 @@ static Stmt *parse_assignment(Parser *p, uint32_t start, Expr *first)
   while (!p->panic && accept(p, TOKEN_EQUAL)) {
     set_target(p, value, CONTEXT_Store);
     push(p, value);
-    value = parse_assigned(p);
+    value = parse_yield_or_star_expressions(p);
   }
   ExprList targets;
   TAKE(p, base, &targets);
@@ -350,7 +360,7 @@ static Stmt *parse_import_from(Parser *p)
   const Name *module = NULL;
   if (level == 0 || !at(p, TOKEN_import))
     module = parse_dotted_name(p);
-  expect(p, TOKEN_import, "the module's name");
+  expect(p, TOKEN_import);
   size_t base = p->stack.count;
   if (at(p, TOKEN_STAR)) {
     const Token *star = p->token;
@@ -440,7 +450,7 @@ static Stmt *parse_type_alias(Parser *p)
   name->Name.id = id;
   name->Name.ctx = CONTEXT_Store;
   TypeParamList params = parse_type_params(p);
-  expect(p, TOKEN_EQUAL, "the type's name");
+  expect(p, TOKEN_EQUAL);
   Expr *value = parse_any_expression(p);
   Stmt *s = STMT_NEW(p, TypeAlias, start);
   s->TypeAlias.name = name;
@@ -631,7 +641,7 @@ static Stmt *parse_function(Parser *p, uint32_t start, ExprList decorators, bool
   struct Stmt_FunctionDef def = {.name = name, .decorator_list = decorators};
   def.type_params = parse_type_params(p);
   const Token *open = p->token;
-  if (expect(p, TOKEN_LPAR, "the function's name")) {
+  if (expect(p, TOKEN_LPAR)) {
     def.args = parse_parameters(p, TOKEN_RPAR, true);
     expect_close(p, TOKEN_RPAR, open);
   } else {
@@ -639,7 +649,7 @@ static Stmt *parse_function(Parser *p, uint32_t start, ExprList decorators, bool
   }
   if (accept(p, TOKEN_RARROW))
     def.returns = parse_any_expression(p);
-  parse_colon(p, header, "the function definition");
+  parse_colon(p, "the function definition");
   def.body = parse_block(p, header, "a function definition");
   if (!name)
     return NULL;
@@ -669,7 +679,7 @@ static Stmt *parse_class(Parser *p, ExprList decorators)
   const Token *open = p->token;
   if (accept(p, TOKEN_LPAR))
     parse_arguments(p, open, &def.bases, &def.keywords, false);
-  parse_colon(p, header, "the class definition");
+  parse_colon(p, "the class definition");
   def.body = parse_block(p, header, "a class definition");
   if (!name)
     return NULL;
@@ -703,7 +713,7 @@ static Stmt *parse_decorated(Parser *p)
     advance(p);
     return parse_function(p, start, decorators, true);
   }
-  error_unexpected(p, "a function or class after its decorator");
+  error_unexpected(p, "a function or class");
   return NULL;
 }
 
@@ -723,7 +733,7 @@ static StmtList parse_else(Parser *p)
                               "`elif` was expected", "`else if` is not Python");
     error_help(diag, "write `elif`");
   }
-  parse_colon(p, header, "`else`");
+  parse_colon(p, "`else`");
   return parse_block(p, header, "`else`");
 }
 
@@ -734,7 +744,7 @@ static Stmt *parse_if(Parser *p, uint32_t depth)
   const char *what = at(p, TOKEN_if) ? "`if`" : "`elif`";
   advance(p);
   Expr *test = parse_named_expression(p);
-  parse_colon(p, header, what);
+  parse_colon(p, what);
   StmtList body = parse_block(p, header, what), orelse = {0};
   if (at(p, TOKEN_elif)) {
     size_t base = p->stack.count;
@@ -762,7 +772,7 @@ static Stmt *parse_while(Parser *p)
   const Token *header = p->token;
   advance(p);
   Expr *test = parse_named_expression(p);
-  parse_colon(p, header, "`while`");
+  parse_colon(p, "`while`");
   StmtList body = parse_block(p, header, "`while`");
   StmtList orelse = parse_else(p);
   Stmt *s = STMT_NEW(p, While, header->start);
@@ -779,9 +789,9 @@ static Stmt *parse_for(Parser *p, uint32_t start, bool is_async)
   advance(p);
   struct Stmt_For loop = {0};
   loop.target = parse_targets(p);
-  expect(p, TOKEN_in, "the loop's target");
+  expect(p, TOKEN_in);
   loop.iter = p->panic ? loop.target : parse_star_expressions(p);
-  parse_colon(p, header, "`for`");
+  parse_colon(p, "`for`");
   loop.body = parse_block(p, header, "`for`");
   loop.orelse = parse_else(p);
   if (!is_async) {
@@ -852,7 +862,7 @@ static Stmt *parse_with(Parser *p, uint32_t start, bool is_async)
   TAKE(p, base, &with.items);
   if (has_parens)
     expect_close(p, TOKEN_RPAR, open);
-  parse_colon(p, header, "`with`");
+  parse_colon(p, "`with`");
   with.body = parse_block(p, header, "`with`");
   if (!is_async) {
     Stmt *s = STMT_NEW(p, With, start);
@@ -888,7 +898,7 @@ static Ast_ExceptHandler *parse_handler(Parser *p, bool *is_star)
     syntax_error(p, E_STATEMENT_PART, span_of_token(p, p->token), "a type was expected before this",
                  "`except*` needs an exception type");
   }
-  parse_colon(p, header, "`except`");
+  parse_colon(p, "`except`");
   handler->body = parse_block(p, header, "`except`");
   handler->span = span_from(p, header->start);
   return handler;
@@ -899,7 +909,7 @@ static Stmt *parse_try(Parser *p)
 {
   const Token *header = p->token;
   advance(p);
-  parse_colon(p, header, "`try`");
+  parse_colon(p, "`try`");
   struct Stmt_Try try = {0};
   try.body = parse_block(p, header, "`try`");
   size_t base = p->stack.count;
@@ -922,7 +932,7 @@ static Stmt *parse_try(Parser *p)
   if (at(p, TOKEN_finally)) {
     const Token *finally = p->token;
     advance(p);
-    parse_colon(p, finally, "`finally`");
+    parse_colon(p, "`finally`");
     try.finalbody = parse_block(p, finally, "`finally`");
   } else if (try.handlers.count == 0 && !p->panic) {
     Diag *diag = syntax_error(p, E_STATEMENT_PART, span_of_token(p, p->token), "`except` or `finally` was expected",
@@ -964,7 +974,7 @@ static Ast_match_case *parse_case(Parser *p)
   item->pattern = parse_patterns(p);
   if (accept(p, TOKEN_if))
     item->guard = parse_named_expression(p);
-  parse_colon(p, header, "`case`");
+  parse_colon(p, "`case`");
   item->body = parse_block(p, header, "`case`");
   item->span = span_from(p, header->start);
   return item;
@@ -1005,10 +1015,11 @@ static Stmt *parse_match(Parser *p)
   p->minor_version = p->minor_version < 10 ? 10 : p->minor_version;
   advance(p);
   Expr *subject = parse_subject(p);
-  parse_colon(p, header, "`match`");
+  parse_colon(p, "`match`");
   p->panic = false;
   size_t base = p->stack.count;
-  p->token += 2;  // NEWLINE INDENT, as at_match saw
+  p->token += at(p, TOKEN_NEWLINE);
+  p->token += at(p, TOKEN_INDENT);
   while (!at(p, TOKEN_DEDENT) && !at(p, TOKEN_END)) {
     if (token_is(p, p->token, "case")) {
       push(p, parse_case(p));
@@ -1066,6 +1077,7 @@ static void push_simple_statements(Parser *p)
 {
   for (;;) {
     uint32_t start = p->token->start;
+    p->statement = p->token;
     Stmt *s = parse_simple(p);
     push(p, p->panic ? STMT_NEW_PLAIN(p, Error, start) : s);
     if (p->panic || !accept(p, TOKEN_SEMI) || at(p, TOKEN_NEWLINE) || at(p, TOKEN_END))
@@ -1073,11 +1085,17 @@ static void push_simple_statements(Parser *p)
   }
   if (!at(p, TOKEN_NEWLINE) && !at(p, TOKEN_END) && !p->panic)
     error_unexpected(p, "the end of the statement");
-  if (p->panic)
+  bool has_failed = p->panic;
+  if (has_failed)
     skip_line(p);
   p->panic = false;
   if (at(p, TOKEN_NEWLINE))
     p->token++;
+  if (has_failed && at(p, TOKEN_INDENT)) {  // the block of what was not understood
+    p->token++;
+    parse_statements(p);
+    p->token += at(p, TOKEN_DEDENT);
+  }
 }
 
 static Stmt *parse_async(Parser *p)
@@ -1090,7 +1108,7 @@ static Stmt *parse_async(Parser *p)
   case TOKEN_with: return parse_with(p, start, true);
   default: break;
   }
-  error_unexpected(p, "`def`, `for` or `with` after `async`");
+  error_unexpected(p, "`def`, `for` or `with`");
   return NULL;
 }
 
@@ -1120,6 +1138,7 @@ static void push_statement(Parser *p)
 {
   Stmt *s = NULL;
   uint32_t start = p->token->start;
+  p->statement = p->token;
   if (!parse_compound(p, &s)) {
     push_simple_statements(p);
     return;

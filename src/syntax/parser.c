@@ -185,7 +185,7 @@ static Module *parse_guarded(Session *session, Arena *arena, Source *source, Gua
   if (source_decode(session, source)) {
     Parser p = parser_new(session, arena, guard, source);
     TokenList tokens = tokens_scan(session, p.scratch, source, p.source_id);
-    p.token = tokens.items;
+    p.token = p.statement = tokens.items;
     module->body = parse_file(&p);
     module->docstring = docstring_of(arena, module->body);
     module->comment_count = (uint32_t)tokens.comment_count;
@@ -223,7 +223,7 @@ static Expr *parse_expression_guarded(Session *session, Arena *arena, Source *so
   while (start < source->text.len && (p.text[start] == ' ' || p.text[start] == '\t'))
     start++;
   TokenList tokens = tokens_scan_line(session, p.scratch, source, p.source_id, start);
-  p.token = tokens.items;
+  p.token = p.statement = tokens.items;
   Expr *result = parse_star_expressions(&p);
   while (at(&p, TOKEN_NEWLINE))
     p.token++;

@@ -9,6 +9,8 @@ enum {
   MOST_INDENTS = 100,
   TAB_COLUMNS = 8,
   MOST_NESTED_FORMATS = 50,
+  MOST_ERRORS = 100,
+  MARGIN = 2,  // tokens before the first and after the last that may be looked at
 };
 
 static const char *const texts[] = {
@@ -386,6 +388,7 @@ typedef struct Lexer {
   bool is_new_line;      // ... of a physical line
   bool is_stopped;       // a limit was hit: the rest is not looked at
   uint32_t unclosed_at;  // second try: brackets from here on are ended by the start of a statement; UINT32_MAX: none
+  size_t error_limit;    // of the session's error count, past which the rest is not looked at
   size_t format_budget;  // bytes that may still be looked through for f-strings that turn out not to end
 } Lexer;
 
@@ -618,7 +621,7 @@ static void close_forgotten(Lexer *lx)
   diag_primary(diag, span_of(lx, top->at, top->at + 1), "no matching `%c` follows", top->close);
   if (!lx->is_piece && lx->at < lx->end)
     diag_label(diag, span_of(lx, lx->at, lx->at + 1), "a new statement begins here");
-  uint32_t at = lx->tokens.count ? lx->tokens.items[lx->tokens.count - 1].end : lx->at;
+  uint32_t at = lx->tokens.items[lx->tokens.count - 1].end;
   for (; lx->bracket_count > 0; lx->bracket_count--)
     emit(lx, close_kind(lx->brackets[lx->bracket_count - 1].close), at, at);
 }
@@ -699,7 +702,9 @@ static void emit_number(Lexer *lx, uint32_t start, const char *kind)
   if (!number_ends(lx)) {
     bool is_name = peek(lx, 0) != '_';
     bad_number(lx, start, kind, is_name ? "this cannot follow the digits" : "an underscore stands between two digits",
-               is_name && strcmp(kind, "decimal") == 0 ? "a name cannot begin with a digit" : NULL);
+               !is_name || strcmp(kind, "decimal") != 0 ? NULL
+               : (peek(lx, 0) | 0x20) == 'l' && !is(peek(lx, 1), IS_NAME) ? "Python 2's long numbers have no `L` now"
+                                                                          : "a name cannot begin with a digit");
     return;
   }
   emit(lx, TOKEN_NUMBER, start, lx->at);
@@ -797,7 +802,7 @@ static void scan_number(Lexer *lx)
 
 // ---- strings
 
-static void unterminated(Lexer *lx, uint32_t start, Quoting q, uint8_t flags)
+static void unterminated(Lexer *lx, uint32_t start, Quoting q, uint8_t flags, uint8_t prefix_bytes)
 {
   int quotes = q.is_triple ? 3 : 1;
   Diag *diag;
@@ -815,6 +820,17 @@ static void unterminated(Lexer *lx, uint32_t start, Quoting q, uint8_t flags)
     diag_help(diag, "close it with `%s`, or use three quotes for a text of several lines", quote);
   Token *token = emit(lx, TOKEN_STRING, start, lx->at);
   token->flags = flags | STRING_UNTERMINATED;
+  token->prefix_bytes = prefix_bytes;
+  if (q.is_triple || lx->is_piece)
+    return;
+  // It has swallowed what closes the brackets that were opened on its line.
+  uint32_t line_start = start;
+  while (line_start > 0 && !is(lx->text[line_start - 1], ENDS_LINE))
+    line_start--;
+  while (lx->bracket_count > 0 && lx->brackets[lx->bracket_count - 1].at >= line_start) {
+    lx->bracket_count--;
+    emit(lx, close_kind(lx->brackets[lx->bracket_count].close), lx->at, lx->at);
+  }
 }
 
 // At the quote; `start` is where the prefix began.
@@ -865,8 +881,7 @@ static void scan_string(Lexer *lx, uint32_t start, Prefix prefix)
   }
   if (!stop) {
     lx->at = i < lx->end ? i : lx->end;
-    unterminated(lx, start, q, flags);
-    lx->tokens.items[lx->tokens.count - 1].prefix_bytes = prefix.bytes;
+    unterminated(lx, start, q, flags, prefix.bytes);
     return;
   }
   lx->at = stop;
@@ -876,6 +891,21 @@ static void scan_string(Lexer *lx, uint32_t start, Prefix prefix)
 }
 
 // ---- names
+
+// The end of a text that a typographic quote or a backquote of `len` bytes opened: past the next one on its line, so
+// that one mistake is told once. `at` itself when there is none.
+static uint32_t quoted_end(const Lexer *lx, uint32_t at, uint32_t len)
+{
+  const char *text = lx->text;
+  for (uint32_t i = at; i < lx->end && !is(text[i], ENDS_LINE); i++) {
+    uint32_t c;
+    const UnicodeLookalike *like = NULL;
+    if (len == 1 ? text[i] == '`' : is_high(text[i]) && utf8_decode(text + i, text + lx->end, &c) == len &&
+                                      (like = unicode_lookalike(c)) && (*like->plain == '"' || *like->plain == '\''))
+      return i + len;
+  }
+  return at;
+}
 
 static void bad_character(Lexer *lx, uint32_t code_point, uint32_t len)
 {
@@ -889,9 +919,12 @@ static void bad_character(Lexer *lx, uint32_t code_point, uint32_t len)
                       code_point);
     diag_primary(diag, span_of(lx, lx->at, lx->at + len), "%s", like ? like->name : "not part of Python outside strings");
   }
-  if (like)
+  if (like && *like->plain == ' ')
+    diag_help(diag, "replace it by a plain space");
+  else if (like)
     diag_help(diag, "write `%s` instead", like->plain);
-  emit_error(lx, lx->at, lx->at + len);
+  bool is_quote = like && (*like->plain == '"' || *like->plain == '\'');
+  emit_error(lx, lx->at, is_quote ? quoted_end(lx, lx->at + len, code_point < 0x2000 ? 2 : 3) : lx->at + len);
 }
 
 static void scan_name(Lexer *lx)
@@ -985,7 +1018,8 @@ static void scan_operator(Lexer *lx)
     bad_character(lx, (unsigned char)c, 1);
     return;
   }
-  Diag *diag = diag_error(lx->session, E_CHARACTER, "invalid character `%c`", c);
+  DiagCode code = c == '`' ? E_PYTHON_2 : c == '$' ? E_CHARACTER : E_OPERATOR;
+  Diag *diag = diag_error(lx->session, code, "invalid character `%c`", c);
   diag_primary(diag, span_of(lx, lx->at, lx->at + 1), "not an operator of Python");
   if (c == '!')
     diag_help(diag, "write `not` to negate, `!=` to compare");
@@ -993,7 +1027,7 @@ static void scan_operator(Lexer *lx)
     diag_help(diag, "Python 2's backquotes are `repr(...)` now");
   else if (c == '?')
     diag_help(diag, "a choice is written `a if condition else b`");
-  emit_error(lx, lx->at, lx->at + 1);
+  emit_error(lx, lx->at, c == '`' ? quoted_end(lx, lx->at + 1, 1) : lx->at + 1);
 }
 
 // ---- putting it together
@@ -1060,7 +1094,15 @@ static void scan_all(Lexer *lx)
     if (lx->at >= lx->end || lx->is_stopped)
       break;
     scan_token(lx);
+    if (lx->session->error_count >= lx->error_limit)
+      lx->is_stopped = true;
   }
+}
+
+static void emit_end(Lexer *lx, uint32_t at)
+{
+  for (int i = 0; i <= MARGIN; i++)
+    emit(lx, TOKEN_END, at, at);
 }
 
 static void finish(Lexer *lx)
@@ -1071,18 +1113,19 @@ static void finish(Lexer *lx)
   if (lx->bracket_count)
     close_forgotten(lx);
   if (!lx->is_piece) {
-    TokenKind last = lx->tokens.count ? (TokenKind)lx->tokens.items[lx->tokens.count - 1].kind : TOKEN_NEWLINE;
+    TokenKind last = (TokenKind)lx->tokens.items[lx->tokens.count - 1].kind;
     if (last != TOKEN_NEWLINE && last != TOKEN_DEDENT && last != TOKEN_INDENT)
       emit(lx, TOKEN_NEWLINE, lx->at, lx->at);
     for (; lx->indent_count > 0; lx->indent_count--)
       emit(lx, TOKEN_DEDENT, lx->at, lx->at);
   }
-  emit(lx, TOKEN_END, lx->at, lx->at);
+  emit_end(lx, lx->at);
 }
 
 static TokenList list_of(const Lexer *lx)
 {
-  return (TokenList){lx->tokens.items, lx->tokens.count, lx->comments.items, lx->comments.count};
+  return (TokenList){lx->tokens.items + MARGIN, lx->tokens.count - 2 * MARGIN, lx->comments.items,
+                     lx->comments.count};
 }
 
 static Lexer *lexer_new(Session *session, Arena *arena, Source *source, uint32_t source_id, uint32_t start,
@@ -1097,6 +1140,9 @@ static Lexer *lexer_new(Session *session, Arena *arena, Source *source, uint32_t
   lx->end = end;
   lx->unclosed_at = UINT32_MAX;
   lx->format_budget = 8 * (size_t)(end - start) + 1024;
+  lx->error_limit = session->error_count + MOST_ERRORS;
+  for (int i = 0; i < MARGIN; i++)
+    emit(lx, TOKEN_NEWLINE, start, start);
   return lx;
 }
 
@@ -1141,6 +1187,6 @@ TokenList tokens_scan_piece(Session *session, Arena *arena, Source *source, uint
   if (lx->bracket_count)
     close_forgotten(lx);
   emit(lx, TOKEN_RPAR, end, end + 1);
-  emit(lx, TOKEN_END, end + 1, end + 1);
+  emit_end(lx, end + 1);
   return list_of(lx);
 }

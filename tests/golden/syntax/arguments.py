@@ -1,0 +1,6 @@
+f(axis=1, x)
+f(**k, *a)
+f(**k, x)
+f(x for x in y, 1)
+f(a=)
+f(a=x for x in y)

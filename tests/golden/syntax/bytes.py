@@ -1,0 +1,2 @@
+a = b"head" "tail"
+b = b"é"

@@ -1,0 +1,3 @@
+total = a + \ # and
+    b
+last = a + \

@@ -1,0 +1,3 @@
+def f():
+    """Loads a tile.
+    return 1

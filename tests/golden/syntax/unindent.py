@@ -1,0 +1,4 @@
+if ready:
+        load()
+    store()
+done()
