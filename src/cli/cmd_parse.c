@@ -77,9 +77,9 @@ int cmd_parse(Cli *cli)
     return batch_files(cli, paths);
   if (!cli_wants(cli, 1))
     return EXIT_USAGE;
-  bool as_source = strcmp(form, "source") == 0;
-  if (!as_source && strcmp(form, "dump") != 0)
-    return cli_usage(cli, "klr parse writes dump or source, not `%s`", form);
+  bool as_source = strcmp(form, "source") == 0, as_tree = strcmp(form, "tree") == 0;
+  if (!as_source && !as_tree && strcmp(form, "dump") != 0)
+    return cli_usage(cli, "klr parse writes dump, tree or source, not `%s`", form);
   Source *source = session_read_source(cli->session, paths->items[0]);
   if (!source)
     return EXIT_USER;
@@ -90,7 +90,10 @@ int cmd_parse(Cli *cli)
   if (as_source) {
     ast_print(module, &text);
   } else {
-    ast_dump(module, &text);
+    if (as_tree)
+      ast_dump_without_places(module, &text);
+    else
+      ast_dump(module, &text);
     strbuf_putc(&text, '\n');
   }
   if (cli->options.json) {
