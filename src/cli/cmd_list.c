@@ -54,12 +54,18 @@ static void list_enums(Lister *list)
 
 static void list_alu(Lister *list)
 {
-  list_members(list, core_ALU_OP.of);
+  for (int i = 0; i < ALU_OP_COUNT; i++) {
+    const AluInfo *info = alu_info((AluOp)i);
+    row(list, info->wire_name, "nki", info->nki_name ? info->nki_name : "-", info->doc);
+  }
 }
 
 static void list_activations(Lister *list)
 {
-  list_members(list, core_ACTIVATION_FUNC.of);
+  for (int i = 0; i < ACTIVATION_FUNC_COUNT; i++) {
+    const ActivationInfo *info = activation_info((ActivationFunc)i);
+    row(list, info->name, "nki", info->nki_name, info->formula);
+  }
 }
 
 static void list_dtypes(Lister *list)
