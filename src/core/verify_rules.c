@@ -83,26 +83,15 @@ static bool is_integer(const Tile *tile)
   return dtype_is_integer(tile->dtype);
 }
 
-static bool is_bitwise(AluOp op)
-{
-  switch (op) {
-  case ALU_OP_ARITH_SHIFT_LEFT: case ALU_OP_ARITH_SHIFT_RIGHT: case ALU_OP_BITWISE_AND: case ALU_OP_BITWISE_NOT:
-  case ALU_OP_BITWISE_OR: case ALU_OP_BITWISE_XOR: case ALU_OP_LOGICAL_SHIFT_LEFT: case ALU_OP_LOGICAL_SHIFT_RIGHT:
-    return true;
-  default:
-    return false;
-  }
-}
-
 // The ALU operators of an operator that rule BITS is for, as one flag.
 static bool uses_bits(const Op *op)
 {
   switch (op->kind) {
-  case OP_tensor_tensor: return is_bitwise(op->tensor_tensor.op);
-  case OP_tensor_reduce: return is_bitwise(op->tensor_reduce.op);
-  case OP_tensor_partition_reduce: return is_bitwise(op->tensor_partition_reduce.op);
+  case OP_tensor_tensor: return alu_is_bitvec(op->tensor_tensor.op);
+  case OP_tensor_reduce: return alu_is_bitvec(op->tensor_reduce.op);
+  case OP_tensor_partition_reduce: return alu_is_bitvec(op->tensor_partition_reduce.op);
   case OP_tensor_scalar:
-    return is_bitwise(op->tensor_scalar.op0) || (op->tensor_scalar.op1.some && is_bitwise(op->tensor_scalar.op1.value));
+    return alu_is_bitvec(op->tensor_scalar.op0) || (op->tensor_scalar.op1.some && alu_is_bitvec(op->tensor_scalar.op1.value));
   default: bug("no bitwise form of %s", op_info(op->kind)->name);
   }
 }
@@ -262,5 +251,47 @@ void rules_apply(Reporter *reporter, const OpRules *op_rules, const Instr *instr
     bool applies = tiles[use->a].is_known && (use->b < 0 || tiles[use->b].is_known || shape->slots[use->b].type == &core_LIST_TENSOR_REF);
     if (applies && !holds(&reporter->scratch, instr->op, use->rule, &tiles[use->a], use->b >= 0 ? &tiles[use->b] : NULL))
       report_rule(reporter, op_rules, instr, use, tiles);
+  }
+}
+
+static const char *field_at(OpKind kind, uint32_t offset)
+{
+  uint32_t count;
+  const FieldInfo *fields = op_info(kind)->fields(&count);
+  for (uint32_t i = 0; i < count; i++)
+    if (fields[i].offset == offset)
+      return fields[i].name;
+  bug("%s has no field at %u", op_info(kind)->name, offset);
+}
+
+static bool has_role(const OpRules *op, bool written)
+{
+  for (uint32_t i = 0; i < op->shape.count; i++) {
+    Role role = op->shape.slots[i].field->role;
+    if ((role == ROLE_WRITE || role == ROLE_UPDATE) == written)
+      return true;
+  }
+  return false;
+}
+
+void rules_print(RuleBook *book, OpKind kind, StrBuf *out)
+{
+  const OpRules *op = rule_book_op(book, kind);
+  bool is_restricted = op->reads != UINT32_MAX;
+  if (is_restricted || op->use_count)
+    strbuf_puts(out, "\nRules:\n\n");
+  if (is_restricted && has_role(op, false))
+    strbuf_printf(out, "* `space`: reads %s\n", space_text(op->reads));
+  if (is_restricted && has_role(op, true))
+    strbuf_printf(out, "* `space`: writes %s\n", space_text(op->writes));
+  for (uint32_t i = 0; i < op->use_count; i++) {
+    const Rule *rule = op->uses[i].rule;
+    strbuf_printf(out, "* `%s`: `%s`", checks[rule->check].id, field_at(kind, rule->a));
+    if (rule->b != NO_FIELD)
+      strbuf_printf(out, ", `%s`", field_at(kind, rule->b));
+    strbuf_printf(out, ": %s", checks[rule->check].doc);
+    if (rule->number)
+      strbuf_printf(out, ": %" PRIu64, rule->number);
+    strbuf_putc(out, '\n');
   }
 }

@@ -383,6 +383,26 @@ static void check_psum_pair(Checker *c, const Instr *instr, const OpLimits *limi
     diag_help(diag, "copy one of them to SBUF with `tensor_copy`");
 }
 
+// ---- DMA
+
+enum { DGE_HARDWARE = 2 };  // the number of nki.isa.dge_mode.hwdge
+
+static void check_dma_copy(Checker *c, const Instr *instr, const Tile *dst, const Tile *src)
+{
+  const struct Op_nc_dma_copy *op = &instr->op->nc_dma_copy;
+  if (op->priority.some && !c->machine->dma.has_priority)
+    report(c, instr->pos, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
+  if (op->dge_mode != DGE_HARDWARE || !dst->is_known || !src->is_known)
+    return;
+  if (c->machine->dma.hardware_dge == 0)
+    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` asks for hardware descriptors, %s has none", op_name(instr), c->machine->nc_version);
+  else if (dst->dtype != src->dtype)
+    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors converts %s to %s", op_name(instr),
+           core_DTYPE.of->member_name(src->dtype), core_DTYPE.of->member_name(dst->dtype));
+  else if (dst->view->vector_offset || src->view->vector_offset)
+    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors takes an index for each row", op_name(instr));
+}
+
 // ---- operators
 
 static void check_special(Checker *c, const Instr *instr, const Tile *tiles)
@@ -394,10 +414,7 @@ static void check_special(Checker *c, const Instr *instr, const Tile *tiles)
   case OP_batch_norm_stats: check_row(c, instr, "src", &tiles[1], 1, machine->bn_stats_fmax); return;
   case OP_max8: case OP_find_index8: check_row(c, instr, "src", &tiles[1], machine->max8_fmin, machine->max8_fmax); return;
   case OP_transpose: check_transpose(c, instr, &tiles[1]); return;
-  case OP_nc_dma_copy:
-    if (instr->op->nc_dma_copy.priority.some && !machine->dma.has_priority)
-      report(c, instr->pos, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
-    return;
+  case OP_nc_dma_copy: check_dma_copy(c, instr, &tiles[0], &tiles[1]); return;
   case OP_dma_transpose:
     if (instr->op->dma_transpose.priority.some && !machine->dma.has_priority)
       report(c, instr->pos, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));

@@ -214,3 +214,33 @@ TEST(text_damage_is_survived)
   arena_free(&keep);
   session_free(first);
 }
+
+// docs/ops.md is what the generator writes. `KLR_BLESS=1 build/tests/unit_tests --filter ops_page` writes it anew.
+TEST(ops_page_is_current)
+{
+  Session *session = session_new();
+  Arena arena = ARENA_INIT;
+  StrBuf page = strbuf_new(&arena);
+  core_print_ops_markdown(&page);
+  const char *path = KLR_SOURCE_ROOT "/docs/ops.md";
+  if (getenv("KLR_BLESS"))
+    EXPECT(file_write(session, path, strbuf_str(&page)));
+  Str text = STR("");
+  EXPECT(file_read(session, &arena, path, &text));
+  if (!str_equal(text, strbuf_str(&page)))
+    test_fail(__FILE__, __LINE__, "docs/ops.md is not what the tables say; bless it");
+  arena_free(&arena);
+  session_free(session);
+}
+
+// Every operator and field says what it is.
+TEST(ops_have_documentation)
+{
+  for (int i = 0; i < OP_COUNT; i++) {
+    uint32_t count;
+    const FieldInfo *fields = op_info((OpKind)i)->fields(&count);
+    for (uint32_t k = 0; k < count; k++)
+      if (!*fields[k].doc)
+        test_fail(__FILE__, __LINE__, "field `%s` of `%s` has no documentation", fields[k].name, op_info((OpKind)i)->name);
+  }
+}

@@ -73,6 +73,7 @@ static const CheckCase broken_on_trn2[] = {
    {"NeuronCore-v3 has no instruction `activate2`"}},
   {"  tensor_tensor t = u, v op=add engine=act", "E0534", {"does not run on the scalar engine", "vector, gpsimd"}},
   {"  nc_dma_copy t = x oob_mode=$error priority=1", "E0534", {"dma-priority"}},
+  {"  nc_dma_copy h = x oob_mode=$error dge_mode=2", "E0534", {"hardware-dge", "converts float32 to bfloat16"}},
   {"  tensor_tensor t = u, p op=add engine=pool", "E0535", {"on the gpsimd engine cannot read `src1` in psum"}},
   {"  memset p value=0.0 dtype=float32 engine=pool", "E0535", {"cannot write `dst` in psum"}},
   {"  transpose t[0:128, 0:128] = w engine=pe", "E0535", {"`transpose` on the tensor engine cannot write `dst` in sbuf"}},
@@ -85,6 +86,7 @@ static const CheckCase broken_on_trn2[] = {
 };
 
 static const CheckCase broken_on_trn1[] = {
+  {"  nc_dma_copy t = x oob_mode=$error dge_mode=2", "E0534", {"NeuronCore-v2 has none"}},
   {"kernel k() -> ()\ncore 0\nmain:\ncore 1\nmain:\n", "E0539", {"NeuronCore-v2 has 1"}},
   {ONE_TENSOR("uint8[128, 196609] @sbuf"), "E0538", {"sbuf has 196608 bytes"}},
   {"  nc_copy t = u engine=act", "E0534", {"does not run on the scalar engine"}},
