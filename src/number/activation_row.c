@@ -192,7 +192,7 @@ static void settle(ActivationFunc func, size_t n, float *low, const float *high,
 #define LEVELS(FUNC, quick)                                                                                            \
   QUICK_ROW(FUNC##_base, FUNC, quick, )                                                                                \
   QUICK_ROW(FUNC##_avx2, FUNC, quick, __attribute__((target("avx2,fma"))))                                             \
-  QUICK_ROW(FUNC##_avx512, FUNC, quick, __attribute__((target(AVX512))))                                                 \
+  QUICK_ROW(FUNC##_avx512, FUNC, quick, __attribute__((target(AVX512))))                                               \
   static void row_##FUNC(size_t n, float *dst, const float *src)                                                       \
   {                                                                                                                    \
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))                                       \

@@ -155,7 +155,8 @@ static uint64_t to_wide(DType dtype, float value)
   TO_F32(name, Unit##bytes, widen((uint32_t)unit >> UNUSED_LOW_BITS(name, bytes), FORMAT_OF(name)))                    \
   FROM_F32(name, Unit##bytes, narrow(value, FORMAT_OF(name)) << UNUSED_LOW_BITS(name, bytes))
 
-#define ROWS_SIGNED(name, bytes) TO_F32(name, Unit##bytes, SIGNED_##bytes) FROM_F32(name, Unit##bytes, TO_SIGNED_##bytes)
+#define ROWS_SIGNED(name, bytes)                                                                                       \
+  TO_F32(name, Unit##bytes, SIGNED_##bytes) FROM_F32(name, Unit##bytes, TO_SIGNED_##bytes)
 #define SIGNED_1 (int8_t)unit
 #define SIGNED_2 (int16_t)unit
 #define SIGNED_4 (float)(int32_t)unit
@@ -165,7 +166,8 @@ static uint64_t to_wide(DType dtype, float value)
 #define TO_SIGNED_4 to_int32(value)
 #define TO_SIGNED_8 to_wide(DTYPE_INT64, value)
 
-#define ROWS_UNSIGNED(name, bytes) TO_F32(name, Unit##bytes, (float)unit) FROM_F32(name, Unit##bytes, TO_UNSIGNED_##bytes)
+#define ROWS_UNSIGNED(name, bytes)                                                                                     \
+  TO_F32(name, Unit##bytes, (float)unit) FROM_F32(name, Unit##bytes, TO_UNSIGNED_##bytes)
 #define TO_UNSIGNED_1 clamp_to_int(value, 0, UINT8_MAX)
 #define TO_UNSIGNED_2 clamp_to_int(value, 0, UINT16_MAX)
 #define TO_UNSIGNED_4 to_uint32(value)

@@ -1,7 +1,8 @@
 // random.h -- the XORWOW generator of the vector and gpsimd engines: one per lane.
 //
-// The device's generator is documented by name and by the size of its state only. How words are ordered, lanes seeded
-// and bits made numbers is our choice (docs/numerics.md section 10): the distribution is the device's, the bits are not.
+// The device's generator is documented by name and by the size of its state only. How words are ordered, lanes are
+// seeded and bits become numbers is our choice (docs/numerics.md, section 10): expect the device's distribution, not
+// its bits.
 
 #pragma once
 #include <stddef.h>
