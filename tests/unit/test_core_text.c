@@ -2,6 +2,7 @@
 
 #include "core/random.h"
 #include "core/text.h"
+#include "core/verify.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -243,4 +244,29 @@ TEST(ops_have_documentation)
       if (!*fields[k].doc)
         test_fail(__FILE__, __LINE__, "field `%s` of `%s` has no documentation", fields[k].name, op_info((OpKind)i)->name);
   }
+}
+
+// The kernels of docs/core.md are valid and in canonical spelling, and every operator has a meaning there.
+TEST(core_page_is_right)
+{
+  Session *session = session_new();
+  Arena arena = ARENA_INIT;
+  Str page = STR("");
+  EXPECT(file_read(session, &arena, KLR_SOURCE_ROOT "/docs/core.md", &page));
+  int kernels = 0;
+  for (const char *at = strstr(page.data, "```klr\n"); at; at = strstr(at + 7, "```klr\n"), kernels++) {
+    const char *end = strstr(at + 7, "```");
+    const char *text = arena_strndup(&arena, at + 7, (size_t)(end - at - 7));
+    Kernel *kernel = parse(session, &arena, text);
+    EXPECT(kernel && core_verify(session, kernel));
+    EXPECT_TEXT(errors_of(session, &arena), "");
+    if (kernel)
+      EXPECT_TEXT(print(&arena, kernel, false), text);
+  }
+  EXPECT_INT(kernels, >=, 1);
+  for (int i = 0; i < OP_COUNT; i++)
+    if (!strstr(page.data, arena_printf(&arena, "`%s`", op_info((OpKind)i)->name)))
+      test_fail(__FILE__, __LINE__, "docs/core.md does not say what `%s` means", op_info((OpKind)i)->name);
+  arena_free(&arena);
+  session_free(session);
 }
