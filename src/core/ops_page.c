@@ -36,16 +36,18 @@ static void add_kind(StrBuf *out, const TypeInfo *kind)
   const TypeInfo *type = text_resolve(kind);
   switch (type->form) {
   case FORM_BOOL: strbuf_puts(out, "true or false"); return;
-  case FORM_NAT: case FORM_NAT32: strbuf_puts(out, "natural"); return;
-  case FORM_INT: case FORM_INT32: strbuf_puts(out, "integer"); return;
+  case FORM_NAT:
+  case FORM_NAT32: strbuf_puts(out, "natural"); return;
+  case FORM_INT:
+  case FORM_INT32: strbuf_puts(out, "integer"); return;
   case FORM_F32: strbuf_puts(out, "float32"); return;
-  case FORM_STRING: case FORM_OPT_STRING:
+  case FORM_STRING:
+  case FORM_OPT_STRING:
     strbuf_puts(out, kind == &core_REGISTER ? "register" : kind == &core_LABEL ? "label" : "text");
     return;
-  case FORM_ENUM:
-    strbuf_printf(out, "[%s](#%s)", type->name, type->wire);
-    return;
-  case FORM_BOXED: case FORM_OPTION:
+  case FORM_ENUM: strbuf_printf(out, "[%s](#%s)", type->name, type->wire); return;
+  case FORM_BOXED:
+  case FORM_OPTION:
     add_kind(out, type->of);
     strbuf_puts(out, ", or none");
     return;
@@ -55,11 +57,14 @@ static void add_kind(StrBuf *out, const TypeInfo *kind)
     return;
   case FORM_REF: add_kind(out, type->of); return;
   case FORM_SUM:
-    strbuf_puts(out, type == &core_type_TensorRef ? "tensor" : type == &core_type_Operand ? "tensor or constant"
-                     : type == &core_type_Immediate ? "constant" : type->name);
+    strbuf_puts(out, type == &core_type_TensorRef   ? "tensor"
+                     : type == &core_type_Operand   ? "tensor or constant"
+                     : type == &core_type_Immediate ? "constant"
+                                                    : type->name);
     return;
   case FORM_STRUCT: strbuf_puts(out, type->name); return;
-  case FORM_SAME: case FORM_OPERATOR: return;
+  case FORM_SAME:
+  case FORM_OPERATOR: return;
   }
 }
 
@@ -79,9 +84,9 @@ static void add_fields(StrBuf *out, const OpInfo *info)
 static void add_operator(StrBuf *out, RuleBook *book, OpKind kind)
 {
   const OpInfo *info = op_info(kind);
-  strbuf_printf(out, "\n## %s\n\n%s.\n\nEngine: %s. In files: constructor %u, `%s`, of type `%s`, %u.\n", info->name, info->doc,
-                info->has_engine_field ? "the field `engine`" : engine_text(info->engine), info->number, info->wire,
-                info->payload, info->payload_tag);
+  strbuf_printf(out, "\n## %s\n\n%s.\n\nEngine: %s. In files: constructor %u, `%s`, of type `%s`, %u.\n", info->name,
+                info->doc, info->has_engine_field ? "the field `engine`" : engine_text(info->engine), info->number,
+                info->wire, info->payload, info->payload_tag);
   add_fields(out, info);
   rules_print(book, kind, out);
 }
@@ -98,16 +103,19 @@ void core_print_ops_markdown(StrBuf *out)
 {
   RuleBook *book = arena_new(out->arena, RuleBook);
   book->arena = out->arena;
-  strbuf_puts(out, "# Operators\n\n"
-                   "Made from src/core/ops.def and src/core/rules.def; a test keeps it current. What each operator does to the "
-                   "machine is in [core.md](core.md), section 3. P is partitions, F elements per partition; a PxF tile and the "
-                   "fields' text form are those of core.md.\n\n");
+  strbuf_puts(
+      out, "# Operators\n\n"
+           "Made from src/core/ops.def and src/core/rules.def; a test keeps it current. What each operator does to the "
+           "machine is in [core.md](core.md), section 3. P is partitions, F elements per partition; a PxF tile and the "
+           "fields' text form are those of core.md.\n\n");
   for (int i = 0; i < OP_COUNT; i++)
     strbuf_printf(out, "%s[%s](#%s)", i ? ", " : "", op_info((OpKind)i)->name, op_info((OpKind)i)->name);
   strbuf_puts(out, "\n");
   for (int i = 0; i < OP_COUNT; i++)
     add_operator(out, book, (OpKind)i);
-  strbuf_puts(out, "\n## Enumerations\n\nTheir members, as the text form writes them, in the order of their numbers in files.\n");
+  strbuf_puts(
+      out,
+      "\n## Enumerations\n\nTheir members, as the text form writes them, in the order of their numbers in files.\n");
 #define KIND_ENUM(kind, type) add_members(out, core_##kind.of);
 #include "core/kinds.def"
 }

@@ -14,8 +14,8 @@
 #include "core/core.h"
 
 typedef struct TextOptions {
-  bool positions;           // `; 12:4..12:40` after each operator: line and column in the kernel's own file
-  Session *source;          // not NULL: a comment after each operator quotes its source line where that is known
+  bool positions;   // `; 12:4..12:40` after each operator: line and column in the kernel's own file
+  Session *source;  // not NULL: a comment after each operator quotes its source line where that is known
 } TextOptions;
 
 void core_print_kernel(const Kernel *kernel, StrBuf *out, TextOptions options);

@@ -17,7 +17,10 @@ static bool is_name_part(char c)
 
 static int hex_digit(char c)
 {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 // STRING: '"' (any byte but '"', '\' and the end of the line | '\' ('"' | '\' | 'n' | 't' | 'x' hex hex))* '"'
@@ -71,7 +74,8 @@ static void lex_number(Lexer *lexer, Token *token)
       at++;
   }
   uint32_t exponent = at + 1 + (at + 1 < lexer->length && (s[at + 1] == '+' || s[at + 1] == '-'));
-  if (at < lexer->length && (s[at] == 'e' || s[at] == 'E') && exponent < lexer->length && isdigit((unsigned char)s[exponent])) {
+  if (at < lexer->length && (s[at] == 'e' || s[at] == 'E') && exponent < lexer->length &&
+      isdigit((unsigned char)s[exponent])) {
     token->kind = TOKEN_FLOAT;
     at = exponent;
     while (at < lexer->length && isdigit((unsigned char)s[at]))
@@ -124,7 +128,8 @@ Token text_next_token(Lexer *lexer)
     while (lexer->at < lexer->length && s[lexer->at] != '\n')
       lexer->at++;
   Token token = {.start = lexer->at, .end = lexer->at};
-  char c = lexer->at < lexer->length ? s[lexer->at] : '\0', next = lexer->at + 1 < lexer->length ? s[lexer->at + 1] : '\0';
+  char c = lexer->at < lexer->length ? s[lexer->at] : '\0',
+       next = lexer->at + 1 < lexer->length ? s[lexer->at + 1] : '\0';
   if (lexer->at >= lexer->length)
     token.kind = TOKEN_END;
   else if (c == '\n')

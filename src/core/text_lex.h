@@ -4,13 +4,13 @@
 #include "base/str.h"
 
 typedef enum TokenKind {
-  TOKEN_NAME,    // a word, or a quoted text when `quoted`
-  TOKEN_INT,     // digits, perhaps with a minus sign
-  TOKEN_FLOAT,   // with a point or an exponent; nan, inf, -inf, nan(0x7fc00001)
-  TOKEN_SIGN,    // punctuation, one to two characters
+  TOKEN_NAME,   // a word, or a quoted text when `quoted`
+  TOKEN_INT,    // digits, perhaps with a minus sign
+  TOKEN_FLOAT,  // with a point or an exponent; nan, inf, -inf, nan(0x7fc00001)
+  TOKEN_SIGN,   // punctuation, one to two characters
   TOKEN_NEWLINE,
   TOKEN_END,
-  TOKEN_BAD,     // `bad` says why
+  TOKEN_BAD,  // `bad` says why
 } TokenKind;
 
 typedef struct Token {

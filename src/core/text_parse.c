@@ -28,7 +28,7 @@ typedef Vec(Block *) BlockVec;
 typedef Vec(const Instr *) InstrVec;
 
 static bool fail_at(Parser *p, uint32_t start, uint32_t end, DiagCode code, const char *format, ...)
-  __attribute__((format(printf, 5, 6)));
+    __attribute__((format(printf, 5, 6)));
 
 static bool fail_at(Parser *p, uint32_t start, uint32_t end, DiagCode code, const char *format, ...)
 {
@@ -302,7 +302,8 @@ static bool parse_dimension(Parser *p, Dimension *out)
   out->is_slice = accept_sign(p, ":");
   if (!out->is_slice)
     return true;
-  return take_unsigned(p, UINT64_MAX, &out->end) && (!accept_sign(p, ":") || take_signed(p, INT64_MIN, INT64_MAX, &out->step));
+  return take_unsigned(p, UINT64_MAX, &out->end) &&
+         (!accept_sign(p, ":") || take_signed(p, INT64_MIN, INT64_MAX, &out->step));
 }
 
 // '[' DIMENSION (',' DIMENSION)* ']': slices of every dimension of the tensor; an index drops its dimension.
@@ -322,18 +323,20 @@ static bool parse_slices(Parser *p, const Tensor *tensor, View *view)
       return false;
     if (at == rank)
       return fail_at(p, dimension_start, p->last_end, E_CORE_TEXT, "`%s` has %u dimensions", tensor->name, rank);
-    if (dimension.start >= sizes[at] || (dimension.is_slice && (dimension.end > sizes[at] || dimension.end <= dimension.start)))
+    if (dimension.start >= sizes[at] ||
+        (dimension.is_slice && (dimension.end > sizes[at] || dimension.end <= dimension.start)))
       return fail_at(p, dimension_start, p->last_end, E_CORE_TEXT, "out of range: dimension %u of `%s` has size %llu",
                      at, tensor->name, (unsigned long long)sizes[at]);
     view->offset += dimension.start * steps[at];
     if (!dimension.is_slice)
       continue;
     uint64_t count = dimension.step >= 1 ? (dimension.end - dimension.start - 1) / (uint64_t)dimension.step + 1 : 0;
-    bool fits = dimension.step >= 1 && dimension.step <= INT32_MAX && steps[at] <= (uint64_t)(INT32_MAX / dimension.step);
+    bool fits =
+        dimension.step >= 1 && dimension.step <= INT32_MAX && steps[at] <= (uint64_t)(INT32_MAX / dimension.step);
     if (!fits || count > UINT32_MAX)
       return fail_at(p, dimension_start, p->last_end, E_CORE_TEXT, "the step of a slice must be at least 1 and fit");
     view->pattern.items[view->pattern.count++] =
-      (ApPair){(int32_t)((int64_t)steps[at] * dimension.step), (uint32_t)count, 0};
+        (ApPair){(int32_t)((int64_t)steps[at] * dimension.step), (uint32_t)count, 0};
   }
   if (at != rank)
     return fail_at(p, start, p->token.end, E_CORE_TEXT, "`%s` has %u dimensions, %u are given", tensor->name, rank, at);
@@ -543,9 +546,11 @@ static bool parse_sum(Parser *p, const TypeInfo *type, void *out)
   if (type == &core_type_Operand) {
     Operand *operand = out;
     Token word = at_sign(p, "$") ? second_token(p) : (Token){0};
-    bool is_immediate = is_number(p) || (word.kind == TOKEN_NAME && (str_is(word.text, "reg") || str_is(word.text, "pointer")));
+    bool is_immediate =
+        is_number(p) || (word.kind == TOKEN_NAME && (str_is(word.text, "reg") || str_is(word.text, "pointer")));
     operand->ctor = is_immediate ? Operand_imm : Operand_tile;
-    return is_immediate ? parse_sum(p, &core_type_Immediate, &operand->imm) : parse_sum(p, &core_type_TensorRef, &operand->tile);
+    return is_immediate ? parse_sum(p, &core_type_Immediate, &operand->imm)
+                        : parse_sum(p, &core_type_TensorRef, &operand->tile);
   }
   if (type == &core_type_Immediate && is_number(p))
     return parse_immediate(p, out);
@@ -609,16 +614,15 @@ static bool parse_value(Parser *p, const TypeInfo *kind, void *out)
     *(int32_t *)out = (int32_t)integer;
     return true;
   case FORM_F32: return take_float(p, out);
-  case FORM_STRING: case FORM_OPT_STRING: return parse_text(p, kind, out);
+  case FORM_STRING:
+  case FORM_OPT_STRING: return parse_text(p, kind, out);
   case FORM_ENUM: return take_member(p, type, out);
   case FORM_BOXED: {
     void *inner = arena_alloc(p->arena, type->of->bytes);
     *(void **)out = inner;
     return parse_value(p, type->of, inner);
   }
-  case FORM_OPTION:
-    *(bool *)out = true;
-    return parse_value(p, type->of, (char *)out + type->value_offset);
+  case FORM_OPTION: *(bool *)out = true; return parse_value(p, type->of, (char *)out + type->value_offset);
   case FORM_LIST: return parse_list(p, type, out);
   case FORM_REF: {
     if (type->of == &core_type_Tensor)
@@ -634,7 +638,8 @@ static bool parse_value(Parser *p, const TypeInfo *kind, void *out)
       return parse_data_pattern(p, out);
     return parse_struct(p, type, out);
   case FORM_SUM: return parse_sum(p, type, out);
-  case FORM_SAME: case FORM_OPERATOR: break;
+  case FORM_SAME:
+  case FORM_OPERATOR: break;
   }
   return expected(p, "a value");
 }
@@ -642,7 +647,8 @@ static bool parse_value(Parser *p, const TypeInfo *kind, void *out)
 // ---- operators
 
 // KEY '=' VALUE for the attributes of `op`; `*seen` has a bit for each field that has a value.
-static bool parse_attributes(Parser *p, Op *op, const FieldInfo *fields, uint32_t count, uint64_t *seen, const char **name)
+static bool parse_attributes(Parser *p, Op *op, const FieldInfo *fields, uint32_t count, uint64_t *seen,
+                             const char **name)
 {
   while (p->token.kind == TOKEN_NAME) {
     Token key = p->token;
@@ -715,7 +721,8 @@ static bool parse_branch(Parser *p, struct Op_cmp_branch *branch)
     return expected(p, "`goto`");
   if (!take_name(p, "a label", &branch->true_label))
     return false;
-  return !conditional || ((accept_word(p, "else") || expected(p, "`else`")) && take_name(p, "a label", &branch->false_label));
+  return !conditional ||
+         ((accept_word(p, "else") || expected(p, "`else`")) && take_name(p, "a label", &branch->false_label));
 }
 
 static bool unknown_operator(Parser *p)
@@ -825,14 +832,12 @@ static bool parse_tensor(Parser *p)
     tensor->free_elements *= sizes.items[i];
   *address = (Address){.name = tensor->name, .memory = (Memory)member, .par_size = sizes.items[0]};
   address->free_size = tensor->free_elements * dtype_bytes(tensor->dtype);
-  if (accept_word(p, "in") &&
-      (!take_name(p, "an address's name", &address->name) || !take_sign(p, "[") ||
-       !take_unsigned(p, UINT64_MAX, &address->par_size) || !take_sign(p, ",") ||
-       !take_unsigned(p, UINT64_MAX, &address->free_size) || !take_sign(p, "]")))
+  if (accept_word(p, "in") && (!take_name(p, "an address's name", &address->name) || !take_sign(p, "[") ||
+                               !take_unsigned(p, UINT64_MAX, &address->par_size) || !take_sign(p, ",") ||
+                               !take_unsigned(p, UINT64_MAX, &address->free_size) || !take_sign(p, "]")))
     return false;
-  if (accept_word(p, "at") &&
-      (!take_sign(p, "(") || !take_optional(p, &address->par_offset) || !take_sign(p, ",") ||
-       !take_optional(p, &address->free_offset) || !take_sign(p, ")")))
+  if (accept_word(p, "at") && (!take_sign(p, "(") || !take_optional(p, &address->par_offset) || !take_sign(p, ",") ||
+                               !take_optional(p, &address->free_offset) || !take_sign(p, ")")))
     return false;
   address->is_shared = accept_word(p, "shared");
   tensor->address_rotation = accept_word(p, "rotate");
@@ -888,9 +893,9 @@ static bool parse_header(Parser *p, Kernel *kernel)
     return expected(p, "one kernel in a text");
   advance(p);
   kernel->name = "";
-  return take_name(p, "the kernel's name", &kernel->name) && take_sign(p, "(") && parse_tensor_names(p, &kernel->inputs) &&
-         take_sign(p, ")") && take_sign(p, "->") && take_sign(p, "(") && parse_tensor_names(p, &kernel->outputs) &&
-         take_sign(p, ")") && end_line(p);
+  return take_name(p, "the kernel's name", &kernel->name) && take_sign(p, "(") &&
+         parse_tensor_names(p, &kernel->inputs) && take_sign(p, ")") && take_sign(p, "->") && take_sign(p, "(") &&
+         parse_tensor_names(p, &kernel->outputs) && take_sign(p, ")") && end_line(p);
 }
 
 typedef struct Sections {
@@ -983,7 +988,8 @@ static bool parse_file(Parser *p)
 static bool parse_label(Parser *p, Sections *s)
 {
   if (!s->in_core)
-    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT, "a block stands outside of a core: `core 0` comes first");
+    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT,
+                   "a block stands outside of a core: `core 0` comes first");
   close_block(s);
   Block *block = arena_new(p->arena, Block);
   block->label = keep(p, p->token.text);
@@ -998,7 +1004,8 @@ static bool parse_line(Parser *p, Kernel *kernel, Sections *s)
   if (p->token.kind != TOKEN_NAME)
     return expected(p, "a label, an operator or a declaration");
   Token next = second_token(p);
-  if ((next.kind == TOKEN_SIGN && str_is(next.text, ":")) || (next.kind == TOKEN_NAME && str_is(next.text, "no_reorder")))
+  if ((next.kind == TOKEN_SIGN && str_is(next.text, ":")) ||
+      (next.kind == TOKEN_NAME && str_is(next.text, "no_reorder")))
     return parse_label(p, s);
   if (at_word(p, "kernel"))
     return parse_header(p, kernel);
@@ -1019,7 +1026,8 @@ static bool parse_line(Parser *p, Kernel *kernel, Sections *s)
   if (at_word(p, "file"))
     return parse_file(p);
   if (s->blocks.count == 0)
-    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT, "an operator stands outside of a block: a label comes first");
+    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT,
+                   "an operator stands outside of a block: a label comes first");
   return parse_instr(p, &s->body);
 }
 

@@ -12,7 +12,7 @@
 // Each tensor is declared once. Different tensors of one name are told apart by `~2`, `~3`, ...
 typedef struct Handle {
   const Tensor *tensor;
-  uint32_t ordinal;       // from 1 among the tensors of its name
+  uint32_t ordinal;  // from 1 among the tensors of its name
   struct Handle *same_name;
 } Handle;
 
@@ -119,10 +119,9 @@ static void intern_fields(Printer *p, const FieldInfo *fields, uint32_t count, c
 static void intern_value(Printer *p, const TypeInfo *type, const void *value)
 {
   switch (type->form) {
-  case FORM_SAME:
-    intern_value(p, type->of, value);
-    return;
-  case FORM_REF: case FORM_BOXED: {
+  case FORM_SAME: intern_value(p, type->of, value); return;
+  case FORM_REF:
+  case FORM_BOXED: {
     const void *inner = *(const void *const *)value;
     if (inner && type->of == &core_type_Tensor)
       intern_tensor(p, inner);
@@ -159,8 +158,7 @@ static void intern_value(Printer *p, const TypeInfo *type, const void *value)
     intern_fields(p, fields, count, op);
     return;
   }
-  default:
-    return;
+  default: return;
   }
 }
 
@@ -209,7 +207,8 @@ typedef struct DimSlice {
 } DimSlice;
 
 // The view as one slice or index for each dimension of its tensor, if that is what it is. Pairs are matched to
-// dimensions in order; whatever matches reads back as the same view, since offset and pairs are computed from the slices.
+// dimensions in order; whatever matches reads back as the same view, since offset and pairs are computed from the
+// slices.
 static bool view_slices(const View *view, DimSlice *slices, uint32_t *rank)
 {
   uint64_t sizes[TEXT_MAX_RANK], steps[TEXT_MAX_RANK];
@@ -446,13 +445,12 @@ static void print_value(Printer *p, const TypeInfo *kind, const void *value)
   case FORM_INT: add_signed(p->out, *(const int64_t *)value); return;
   case FORM_INT32: add_signed(p->out, *(const int32_t *)value); return;
   case FORM_F32: add_float(p->out, *(const float *)value); return;
-  case FORM_STRING: case FORM_OPT_STRING: print_text(p, kind, *(const char *const *)value); return;
+  case FORM_STRING:
+  case FORM_OPT_STRING: print_text(p, kind, *(const char *const *)value); return;
   case FORM_ENUM: strbuf_puts(p->out, type->member_name(*(const uint32_t *)value)); return;
   case FORM_BOXED: print_value(p, type->of, *(const void *const *)value); return;
   case FORM_OPTION: print_value(p, type->of, (const char *)value + type->value_offset); return;
-  case FORM_LIST:
-    print_list(p, type, value);
-    return;
+  case FORM_LIST: print_list(p, type, value); return;
   case FORM_REF:
     if (type->of == &core_type_Tensor)
       add_tensor_name(p, *(const Tensor *const *)value);
@@ -468,7 +466,8 @@ static void print_value(Printer *p, const TypeInfo *kind, const void *value)
       print_struct(p, type, value);
     return;
   case FORM_SUM: print_sum(p, type, value); return;
-  case FORM_SAME: case FORM_OPERATOR: break;
+  case FORM_SAME:
+  case FORM_OPERATOR: break;
   }
   bug("form %d", (int)type->form);
 }

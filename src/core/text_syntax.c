@@ -14,7 +14,8 @@ TextSide text_side(const FieldInfo *field)
 {
   bool is_operand = field->type == &core_TENSOR_REF || field->type == &core_LIST_TENSOR_REF;
   // The registers of a comparison are attributes; see text_comparison for how they are written.
-  bool is_register = field->type == &core_REGISTER && (str_is(str_from(field->name), "dst") || str_is(str_from(field->name), "src"));
+  bool is_register =
+      field->type == &core_REGISTER && (str_is(str_from(field->name), "dst") || str_is(str_from(field->name), "src"));
   if (!is_operand && !is_register)
     return TEXT_ATTRIBUTE;
   return field->role == ROLE_READ || field->role == ROLE_PARAM ? TEXT_RIGHT : TEXT_LEFT;
@@ -23,7 +24,8 @@ TextSide text_side(const FieldInfo *field)
 static bool is_neutral(const TypeInfo *type, uint32_t member)
 {
   Str name = str_from(type->member_name(member));
-  return member == 0 && (str_is(name, "none") || str_is(name, "None") || str_is(name, "unassigned") || str_is(name, "Idle"));
+  return member == 0 &&
+         (str_is(name, "none") || str_is(name, "None") || str_is(name, "unassigned") || str_is(name, "Idle"));
 }
 
 const TypeInfo *text_resolve(const TypeInfo *type)
@@ -37,12 +39,14 @@ bool text_is_omissible(const TypeInfo *kind)
 {
   const TypeInfo *type = text_resolve(kind);
   switch (type->form) {
-  case FORM_BOOL: case FORM_NAT: case FORM_OPT_STRING: case FORM_BOXED: case FORM_OPTION: case FORM_LIST:
-    return true;
-  case FORM_ENUM:
-    return is_neutral(type, 0);
-  default:
-    return false;
+  case FORM_BOOL:
+  case FORM_NAT:
+  case FORM_OPT_STRING:
+  case FORM_BOXED:
+  case FORM_OPTION:
+  case FORM_LIST: return true;
+  case FORM_ENUM: return is_neutral(type, 0);
+  default: return false;
   }
 }
 
@@ -50,9 +54,11 @@ bool text_is_omitted(const TypeInfo *kind, const void *value)
 {
   const TypeInfo *type = text_resolve(kind);
   switch (type->form) {
-  case FORM_BOOL: case FORM_OPTION: return !*(const bool *)value;
+  case FORM_BOOL:
+  case FORM_OPTION: return !*(const bool *)value;
   case FORM_NAT: return *(const uint64_t *)value == 0;
-  case FORM_OPT_STRING: case FORM_BOXED: return *(const void *const *)value == NULL;
+  case FORM_OPT_STRING:
+  case FORM_BOXED: return *(const void *const *)value == NULL;
   case FORM_LIST: return ((const AnyList *)value)->count == 0;
   case FORM_ENUM: return is_neutral(type, *(const uint32_t *)value);
   default: return false;
@@ -88,9 +94,9 @@ static const struct {
   const char *sign;
   BrCmpOp with_constant, with_register;
 } comparisons[] = {
-  {"<", BR_CMP_OP_LT_IMM, BR_CMP_OP_LT_REG},  {"<=", BR_CMP_OP_LE_IMM, BR_CMP_OP_LE_REG},
-  {"==", BR_CMP_OP_EQ_IMM, BR_CMP_OP_EQ_REG}, {"!=", BR_CMP_OP_NE_IMM, BR_CMP_OP_NE_REG},
-  {">=", BR_CMP_OP_GE_IMM, BR_CMP_OP_GE_REG}, {">", BR_CMP_OP_GT_IMM, BR_CMP_OP_GT_REG},
+    {"<", BR_CMP_OP_LT_IMM, BR_CMP_OP_LT_REG},  {"<=", BR_CMP_OP_LE_IMM, BR_CMP_OP_LE_REG},
+    {"==", BR_CMP_OP_EQ_IMM, BR_CMP_OP_EQ_REG}, {"!=", BR_CMP_OP_NE_IMM, BR_CMP_OP_NE_REG},
+    {">=", BR_CMP_OP_GE_IMM, BR_CMP_OP_GE_REG}, {">", BR_CMP_OP_GT_IMM, BR_CMP_OP_GT_REG},
 };
 
 const char *text_comparison(BrCmpOp op, bool *with_register)

@@ -17,7 +17,7 @@ typedef struct Verifier {
   Reporter reporter;
   const Kernel *kernel;
   RuleBook book;
-  Map tensors;  // of this core, by name -> const Tensor *
+  Map tensors;                           // of this core, by name -> const Tensor *
   const Tensor *recent[RECENT_TENSORS];  // tensors seen to be right, by address
   Map registers;                         // name -> number + 1
   uint64_t *defined;                     // set of registers, at the instruction being looked at
@@ -62,13 +62,14 @@ static void check_tensor_itself(Verifier *v, const Tensor *tensor, const Pos *po
     return;
   }
   if (free_elements != tensor->free_elements)
-    report_at(r, pos, E_CORE_TENSOR, "tensor-elements", "tensor `%s` claims %" PRIu64 " elements per partition, its shape has %" PRIu64,
-              tensor->name, tensor->free_elements, free_elements);
+    report_at(r, pos, E_CORE_TENSOR, "tensor-elements",
+              "tensor `%s` claims %" PRIu64 " elements per partition, its shape has %" PRIu64, tensor->name,
+              tensor->free_elements, free_elements);
   uint64_t row_bytes = free_elements * dtype_bytes(tensor->dtype);
   if (tensor->shape.par_dim > address->par_size || row_bytes > address->free_size)
     report_at(r, pos, E_CORE_TENSOR, "tensor-fits",
-              "tensor `%s` needs %" PRIu64 " x %" PRIu64 " bytes, its address `%s` has %" PRIu64 " x %" PRIu64, tensor->name,
-              tensor->shape.par_dim, row_bytes, address->name, address->par_size, address->free_size);
+              "tensor `%s` needs %" PRIu64 " x %" PRIu64 " bytes, its address `%s` has %" PRIu64 " x %" PRIu64,
+              tensor->name, tensor->shape.par_dim, row_bytes, address->name, address->par_size, address->free_size);
 }
 
 static void check_new_tensor(Verifier *v, const Tensor *tensor, const Pos *pos)
@@ -129,7 +130,8 @@ static void check_register(Verifier *v, const char *name, const Pos *pos)
   uintptr_t number = (uintptr_t)map_get(&v->registers, str_from(name ? name : ""));
   if (number && set_has(v->defined, (uint32_t)number - 1))
     return;
-  Diag *diag = report_at(&v->reporter, pos, E_CORE_REGISTER, "register-defined", "register `%s` may be read before it is set", name);
+  Diag *diag = report_at(&v->reporter, pos, E_CORE_REGISTER, "register-defined",
+                         "register `%s` may be read before it is set", name);
   if (diag)
     diag_help(diag, "set it on every path that leads here, for example with `register_move` before the branch");
 }
@@ -164,8 +166,8 @@ static void check_registers(Verifier *v, const Instr *instr)
 static void report_bounds(Verifier *v, const Instr *instr, const char *field, const Tile *tile, const char *rule,
                           const char *found, const char *expected)
 {
-  Diag *diag = report_at(&v->reporter, instr->pos, E_CORE_BOUNDS, rule, "`%s` of `%s` reaches outside of tensor `%s`", field,
-                         op_info(instr->op->kind)->name, tile->tensor->name);
+  Diag *diag = report_at(&v->reporter, instr->pos, E_CORE_BOUNDS, rule, "`%s` of `%s` reaches outside of tensor `%s`",
+                         field, op_info(instr->op->kind)->name, tile->tensor->name);
   if (!diag)
     return;
   diag_note(diag, "`%s` is `%s`", field, tile_text(&v->reporter.session->arena, tile));
@@ -190,20 +192,22 @@ static void check_rows(Verifier *v, const Instr *instr, const char *field, const
   ApPair partitions = {(int32_t)tile->partition_step, (uint32_t)tile->partitions, 0};
   reach_pair(&partitions, &first, &last);
   if (tile->partitions > 1 && tile->partition_step != 1 && step % (int64_t)tile->row_elements != 0)
-    report_bounds(v, instr, field, tile, "partition-step", arena_printf(arena, "a step of %" PRId64 " between partitions", step),
+    report_bounds(v, instr, field, tile, "partition-step",
+                  arena_printf(arena, "a step of %" PRId64 " between partitions", step),
                   arena_printf(arena, "a multiple of the %" PRIu64 " elements of a partition", tile->row_elements));
   else if (first < 0 || last >= (int64_t)tile->tensor->shape.par_dim)
     report_bounds(v, instr, field, tile, "partition-bounds",
                   arena_printf(arena, "partitions %" PRId64 " to %" PRId64, first, last),
                   arena_printf(arena, "partitions 0 to %" PRIu64, tile->tensor->shape.par_dim - 1));
   else if (tile->row_low < 0 || tile->row_high >= (int64_t)tile->row_elements)
-    report_bounds(v, instr, field, tile, "free-bounds",
-                  arena_printf(arena, "elements %" PRId64 " to %" PRId64 " of a partition", tile->row_low, tile->row_high),
-                  arena_printf(arena, "elements 0 to %" PRIu64, tile->row_elements - 1));
+    report_bounds(
+        v, instr, field, tile, "free-bounds",
+        arena_printf(arena, "elements %" PRId64 " to %" PRId64 " of a partition", tile->row_low, tile->row_high),
+        arena_printf(arena, "elements 0 to %" PRIu64, tile->row_elements - 1));
 }
 
-// HBM: the static part lies inside the tensor. With a run-time offset only its size can be judged; with an index for each
-// row the rows are where the indices say.
+// HBM: the static part lies inside the tensor. With a run-time offset only its size can be judged; with an index for
+// each row the rows are where the indices say.
 static void check_flat(Verifier *v, const Instr *instr, const char *field, const Tile *tile)
 {
   const View *view = tile->view;
@@ -304,7 +308,8 @@ static const Pos *block_pos(const Block *block)
 static void check_target(Verifier *v, const Instr *branch, const char *label, Map *blocks)
 {
   if (!label || !map_get(blocks, str_from(label)))
-    report_at(&v->reporter, branch->pos, E_CORE_BLOCKS, "label-defined", "no block is labelled `%s`", label ? label : "");
+    report_at(&v->reporter, branch->pos, E_CORE_BLOCKS, "label-defined", "no block is labelled `%s`",
+              label ? label : "");
 }
 
 // Labels, jumps and ends of the blocks of one core; `labels` receives label -> block number + 1. False when the control
@@ -315,18 +320,21 @@ static bool check_blocks(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t co
   bool failed_before = r->failed;
   r->failed = false;
   if (blocks->count == 0)
-    report_at(r, NULL, E_CORE_BLOCKS, arena_printf(&r->session->arena, "entry-block of core %u", core), "core %u has no block to start with", core);
+    report_at(r, NULL, E_CORE_BLOCKS, arena_printf(&r->session->arena, "entry-block of core %u", core),
+              "core %u has no block to start with", core);
   for (uint32_t i = 0; i < blocks->count; i++) {
     Str label = str_from(blocks->items[i]->label);
     if (map_get(labels, label))
-      report_at(r, block_pos(blocks->items[i]), E_CORE_BLOCKS, "label-unique", "two blocks are labelled `%s`", blocks->items[i]->label);
+      report_at(r, block_pos(blocks->items[i]), E_CORE_BLOCKS, "label-unique", "two blocks are labelled `%s`",
+                blocks->items[i]->label);
     map_set(labels, label, (void *)(uintptr_t)(i + 1));
   }
   for (uint32_t i = 0; i < blocks->count; i++) {
     const Block *block = blocks->items[i];
     for (uint32_t k = 0; k + 1 < block->body.count; k++)
       if (block->body.items[k]->op->kind == OP_cmp_branch)
-        report_at(r, block->body.items[k]->pos, E_CORE_BLOCKS, "branch-last", "a branch stands in the middle of block `%s`", block->label);
+        report_at(r, block->body.items[k]->pos, E_CORE_BLOCKS, "branch-last",
+                  "a branch stands in the middle of block `%s`", block->label);
     const Instr *last = terminator(block);
     if (!last && i + 1 < blocks->count)
       report_at(r, block_pos(block), E_CORE_BLOCKS, "block-ends", "block `%s` does not end with a jump", block->label);
@@ -473,17 +481,18 @@ static void check_cores_agree(Verifier *v)
   for (uint32_t core = 1; core < bodies->count; core++) {
     const Core_LIST_BLOCK *a = &bodies->items[0], *b = &bodies->items[core];
     if (a->count != b->count) {
-      report_at(&v->reporter, NULL, E_CORE_CORES, "cores-blocks", "core %u has %u blocks, core 0 has %u", core, b->count, a->count);
+      report_at(&v->reporter, NULL, E_CORE_CORES, "cores-blocks", "core %u has %u blocks, core 0 has %u", core,
+                b->count, a->count);
       continue;
     }
     for (uint32_t i = 0; i < a->count; i++) {
       const Block *x = a->items[i], *y = b->items[i];
       if (!same_text(x->label, y->label))
-        report_at(&v->reporter, block_pos(y), E_CORE_CORES, "cores-labels", "block %u is `%s` on core %u, `%s` on core 0", i,
-                  y->label, core, x->label);
+        report_at(&v->reporter, block_pos(y), E_CORE_CORES, "cores-labels",
+                  "block %u is `%s` on core %u, `%s` on core 0", i, y->label, core, x->label);
       else if (!same_jump(terminator(x), terminator(y)))
-        report_at(&v->reporter, block_pos(y), E_CORE_CORES, "cores-jumps", "block `%s` ends differently on cores 0 and %u",
-                  x->label, core);
+        report_at(&v->reporter, block_pos(y), E_CORE_CORES, "cores-jumps",
+                  "block `%s` ends differently on cores 0 and %u", x->label, core);
     }
   }
 }

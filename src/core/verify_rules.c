@@ -91,7 +91,8 @@ static bool uses_bits(const Op *op)
   case OP_tensor_reduce: return alu_is_bitvec(op->tensor_reduce.op);
   case OP_tensor_partition_reduce: return alu_is_bitvec(op->tensor_partition_reduce.op);
   case OP_tensor_scalar:
-    return alu_is_bitvec(op->tensor_scalar.op0) || (op->tensor_scalar.op1.some && alu_is_bitvec(op->tensor_scalar.op1.value));
+    return alu_is_bitvec(op->tensor_scalar.op0) ||
+           (op->tensor_scalar.op1.some && alu_is_bitvec(op->tensor_scalar.op1.value));
   default: bug("no bitwise form of %s", op_info(op->kind)->name);
   }
 }
@@ -173,17 +174,16 @@ static void add_help(Diag *diag, const Rule *rule)
     diag_help(diag, "select one column, as in `t[0:P, 0:1]`; a whole tile is combined with `tensor_tensor`");
     return;
   case CHECK_CONTRACTED:
-    diag_help(diag, "both operands hold the contracted dimension on their partitions: stationary is KxM, moving is KxN");
+    diag_help(diag,
+              "both operands hold the contracted dimension on their partitions: stationary is KxM, moving is KxN");
     return;
-  case CHECK_INTEGER:
-    diag_help(diag, "copy it to an integer tile first, or compute it as one, such as uint8");
-    return;
-  default:
-    return;
+  case CHECK_INTEGER: diag_help(diag, "copy it to an integer tile first, or compute it as one, such as uint8"); return;
+  default: return;
   }
 }
 
-static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const RuleUse *use, const Tile *tiles)
+static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const RuleUse *use,
+                        const Tile *tiles)
 {
   const Rule *rule = use->rule;
   const TileSlot *slots = op_rules->shape.slots;
@@ -198,9 +198,9 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
   const char *a_name = slots[use->a].field->name, *b_name = b ? slots[use->b].field->name : NULL;
   const char *op_name = op_info(instr->op->kind)->name, *a_found = found_text(arena, a, dtypes);
   const char *b_found = b ? found_text(arena, b, dtypes) : NULL;
-  Diag *diag = report_at(reporter, instr->pos, checks[rule->check].code, checks[rule->check].id,
-                         "`%s` of `%s` is %s%s%s%s%s", a_name, op_name, a_found, b ? ", `" : "", b ? b_name : "",
-                         b ? "` is " : "", b ? b_found : "");
+  Diag *diag =
+      report_at(reporter, instr->pos, checks[rule->check].code, checks[rule->check].id, "`%s` of `%s` is %s%s%s%s%s",
+                a_name, op_name, a_found, b ? ", `" : "", b ? b_name : "", b ? "` is " : "", b ? b_found : "");
   if (!diag)
     return;
   if (rule->number > 0)
@@ -218,10 +218,15 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
 static const char *space_text(uint32_t set)
 {
   bool hbm = set & 1u << MEMORY_HBM, sbuf = set & 1u << MEMORY_SBUF, psum = set & 1u << MEMORY_PSUM;
-  return hbm && sbuf && psum ? "HBM, SBUF or PSUM" : hbm && sbuf ? "HBM or SBUF" : sbuf && psum ? "SBUF or PSUM" : psum ? "PSUM" : "SBUF";
+  return hbm && sbuf && psum ? "HBM, SBUF or PSUM"
+         : hbm && sbuf       ? "HBM or SBUF"
+         : sbuf && psum      ? "SBUF or PSUM"
+         : psum              ? "PSUM"
+                             : "SBUF";
 }
 
-static void report_space(Reporter *reporter, const Instr *instr, const char *field, const Tile *tile, uint32_t set, bool written)
+static void report_space(Reporter *reporter, const Instr *instr, const char *field, const Tile *tile, uint32_t set,
+                         bool written)
 {
   const char *op = op_info(instr->op->kind)->name, *memory = core_MEMORY.of->member_name(tile->memory);
   Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, "space", "`%s` cannot %s `%s` in %s", op,
@@ -248,8 +253,10 @@ void rules_apply(Reporter *reporter, const OpRules *op_rules, const Instr *instr
   }
   for (uint32_t i = 0; i < op_rules->use_count; i++) {
     const RuleUse *use = &op_rules->uses[i];
-    bool applies = tiles[use->a].is_known && (use->b < 0 || tiles[use->b].is_known || shape->slots[use->b].type == &core_LIST_TENSOR_REF);
-    if (applies && !holds(&reporter->scratch, instr->op, use->rule, &tiles[use->a], use->b >= 0 ? &tiles[use->b] : NULL))
+    bool applies = tiles[use->a].is_known &&
+                   (use->b < 0 || tiles[use->b].is_known || shape->slots[use->b].type == &core_LIST_TENSOR_REF);
+    if (applies &&
+        !holds(&reporter->scratch, instr->op, use->rule, &tiles[use->a], use->b >= 0 ? &tiles[use->b] : NULL))
       report_rule(reporter, op_rules, instr, use, tiles);
   }
 }

@@ -74,8 +74,8 @@ void op_shape_init(OpShape *shape, OpKind kind)
     const TypeInfo *type = fields[i].type;
     shape->has_registers |= type == &core_REGISTER;
     shape->has_lists |= type == &core_LIST_TENSOR_REF;
-    if (type != &core_TENSOR_REF && type != &core_OPT_TENSOR_REF && type != &core_OPERAND && type != &core_OPT_OPERAND &&
-        type != &core_LIST_TENSOR_REF)
+    if (type != &core_TENSOR_REF && type != &core_OPT_TENSOR_REF && type != &core_OPERAND &&
+        type != &core_OPT_OPERAND && type != &core_LIST_TENSOR_REF)
       continue;
     if (shape->count == TILES_MAX)
       bug("%s has more than %d tensor operands", op_info(kind)->name, TILES_MAX);

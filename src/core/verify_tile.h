@@ -12,13 +12,13 @@ typedef struct Tile {
   const View *view;
   const Tensor *tensor;
   Memory memory;
-  DType dtype;               // after the override
+  DType dtype;  // after the override
   uint64_t partitions, free_elements;
-  uint64_t row_elements;     // of the tensor: elements of `dtype` in one partition
-  uint64_t start_partition;  // on chip: of the view in its tensor
-  int64_t partition_step;    // on chip: partitions between rows
-  uint64_t row_start;        // on chip: first element within the partition
-  int64_t row_low, row_high; // on chip: lowest and highest element reached within the partition
+  uint64_t row_elements;      // of the tensor: elements of `dtype` in one partition
+  uint64_t start_partition;   // on chip: of the view in its tensor
+  int64_t partition_step;     // on chip: partitions between rows
+  uint64_t row_start;         // on chip: first element within the partition
+  int64_t row_low, row_high;  // on chip: lowest and highest element reached within the partition
 } Tile;
 
 static inline bool memory_is_on_chip(Memory memory)
@@ -26,7 +26,8 @@ static inline bool memory_is_on_chip(Memory memory)
   return memory == MEMORY_SBUF || memory == MEMORY_PSUM;
 }
 
-// Moves the end of a range that the pair reaches: `*high` for steps up, `*low` for steps down. Stops at the ends of int64.
+// Moves the end of a range that the pair reaches: `*high` for steps up, `*low` for steps down. Stops at the ends of
+// int64.
 static inline void reach_pair(const ApPair *pair, int64_t *low, int64_t *high)
 {
   int64_t reach = pair->num ? (int64_t)pair->step * ((int64_t)pair->num - 1) : 0, *end = reach < 0 ? low : high;
@@ -76,4 +77,4 @@ void reporter_free(Reporter *reporter);
 // Starts an error of `rule` at an instruction, with its place, call chain and the rule's name; NULL when the same was
 // said of this place or enough was. The caller adds labels and help.
 Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
-  __attribute__((format(printf, 5, 6)));
+    __attribute__((format(printf, 5, 6)));

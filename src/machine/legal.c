@@ -55,10 +55,10 @@ static const OpKind any_partition[] = {
 // What applies to one kind of operator on this machine.
 typedef struct OpLimits {
   OpShape shape;
-  bool is_restricted;         // `engines` says where it runs
+  bool is_restricted;  // `engines` says where it runs
   bool starts_anywhere;
   uint8_t engines;
-  int not_both_in_psum[2];    // slots; -1: no such rule
+  int not_both_in_psum[2];  // slots; -1: no such rule
 } OpLimits;
 
 enum {
@@ -93,7 +93,7 @@ static void limits_init(Checker *c, OpKind kind)
 }
 
 static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *format, ...)
-  __attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *format, ...)
 {
@@ -123,7 +123,8 @@ static void note_operand(Checker *c, Diag *diag, const char *field, const Tile *
 
 static uint64_t memory_row_bytes(const Machine *machine, Memory memory)
 {
-  return memory == MEMORY_PSUM ? (uint64_t)machine->psum_banks * machine->psum_bank_bytes : machine->sbuf_partition_bytes;
+  return memory == MEMORY_PSUM ? (uint64_t)machine->psum_banks * machine->psum_bank_bytes
+                               : machine->sbuf_partition_bytes;
 }
 
 static void check_new_tensor(Checker *c, const Tensor *tensor, const Pos *pos)
@@ -135,22 +136,27 @@ static void check_new_tensor(Checker *c, const Tensor *tensor, const Pos *pos)
   const char *memory = core_MEMORY.of->member_name(address->memory);
   uint64_t first = address->par_offset.some ? address->par_offset.value : 0, most = c->machine->partitions;
   if (tensor->shape.par_dim > most) {
-    Diag *diag = report(c, pos, LEGAL_TILE_PARTITIONS, "`%s` is a %" PRIu64 "-partition tile: %s has %" PRIu64 " partitions",
-                        tensor->name, tensor->shape.par_dim, memory, most);
+    Diag *diag =
+        report(c, pos, LEGAL_TILE_PARTITIONS, "`%s` is a %" PRIu64 "-partition tile: %s has %" PRIu64 " partitions",
+               tensor->name, tensor->shape.par_dim, memory, most);
     if (diag)
-      diag_help(diag, "split the first dimension into tiles of at most %" PRIu64 ", as in "
-                "`for i in nl.affine_range((%" PRIu64 " + %" PRIu64 ") // %" PRIu64 ")`", most, tensor->shape.par_dim, most - 1, most);
+      diag_help(diag,
+                "split the first dimension into tiles of at most %" PRIu64 ", as in "
+                "`for i in nl.affine_range((%" PRIu64 " + %" PRIu64 ") // %" PRIu64 ")`",
+                most, tensor->shape.par_dim, most - 1, most);
     return;
   }
   if (first > most || first + tensor->shape.par_dim > most)
     report(c, pos, LEGAL_CAPACITY, "`%s` lies in partitions %" PRIu64 " to %" PRIu64 " of %s", tensor->name, first,
            first + tensor->shape.par_dim - 1, memory);
-  uint64_t row_bytes = tensor->free_elements * dtype_bytes(tensor->dtype), limit = memory_row_bytes(c->machine, address->memory);
+  uint64_t row_bytes = tensor->free_elements * dtype_bytes(tensor->dtype),
+           limit = memory_row_bytes(c->machine, address->memory);
   uint64_t start = address->free_offset.some ? address->free_offset.value : 0;
   if (row_bytes <= limit && start <= limit - row_bytes)
     return;
-  Diag *diag = report(c, pos, LEGAL_CAPACITY, "`%s` ends at byte %" PRIu64 " of each partition: %s has %" PRIu64 " bytes", tensor->name,
-                      start + row_bytes, memory, limit);
+  Diag *diag =
+      report(c, pos, LEGAL_CAPACITY, "`%s` ends at byte %" PRIu64 " of each partition: %s has %" PRIu64 " bytes",
+             tensor->name, start + row_bytes, memory, limit);
   if (diag)
     diag_help(diag, "process it in pieces along the free dimension");
 }
@@ -179,14 +185,15 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
   const Core_OPT_NAT *placed = &tile->tensor->address->par_offset;
   uint64_t start = tile->start_partition + (placed->some ? placed->value : 0);
   if (tile->partitions > 1 && tile->partition_step != 1 && !tile->is_indirect) {
-    Diag *diag = report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time", field, op_name(instr),
-                        tile->partition_step);
+    Diag *diag = report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time", field,
+                        op_name(instr), tile->partition_step);
     note_operand(c, diag, field, tile);
   }
   if (start_is_legal(c->machine, start, tile->partitions))
     return;
-  Diag *diag = report(c, instr->pos, LEGAL_START, "`%s` of `%s` starts at partition %" PRIu64 " with %" PRIu64 " partitions", field,
-                      op_name(instr), start, tile->partitions);
+  Diag *diag =
+      report(c, instr->pos, LEGAL_START, "`%s` of `%s` starts at partition %" PRIu64 " with %" PRIu64 " partitions",
+             field, op_name(instr), start, tile->partitions);
   note_operand(c, diag, field, tile);
   if (diag)
     diag_help(diag, "move the rows with `dma_copy`, which starts at any partition");
@@ -201,16 +208,20 @@ static void check_bank(Checker *c, const Instr *instr, const Tile *dst)
   uint64_t base = placed->some ? placed->value : 0, bytes = dtype_bytes(dst->dtype);
   uint64_t first = base + (uint64_t)dst->row_low * bytes, last = base + ((uint64_t)dst->row_high + 1) * bytes - 1;
   if (first % machine->psum_cell_bytes != 0)
-    note_operand(c, report(c, instr->pos, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition", op_name(instr), first),
+    note_operand(c,
+                 report(c, instr->pos, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition",
+                        op_name(instr), first),
                  "dst", dst);
   if (machine->gemm_spans_banks || first / machine->psum_bank_bytes == last / machine->psum_bank_bytes)
     return;
   uint64_t needed = last - first + 1;
-  Diag *diag = needed > machine->psum_bank_bytes
-                 ? report(c, instr->pos, LEGAL_BANK, "`dst` of `%s` needs %" PRIu64 " bytes of each partition: a PSUM bank has %u",
-                          op_name(instr), needed, machine->psum_bank_bytes)
-                 : report(c, instr->pos, LEGAL_BANK, "`dst` of `%s` crosses a PSUM bank: bytes %" PRIu64 " to %" PRIu64, op_name(instr),
-                          first, last);
+  Diag *diag =
+      needed > machine->psum_bank_bytes
+          ? report(c, instr->pos, LEGAL_BANK,
+                   "`dst` of `%s` needs %" PRIu64 " bytes of each partition: a PSUM bank has %u", op_name(instr),
+                   needed, machine->psum_bank_bytes)
+          : report(c, instr->pos, LEGAL_BANK, "`dst` of `%s` crosses a PSUM bank: bytes %" PRIu64 " to %" PRIu64,
+                   op_name(instr), first, last);
   note_operand(c, diag, "dst", dst);
 }
 
@@ -220,12 +231,13 @@ static uint64_t moving_limit(const Machine *machine, const Tile *dst)
   return is_narrow && machine->gemm_moving_limit_16 ? machine->gemm_moving_limit_16 : machine->gemm_moving_limit;
 }
 
-static void check_columns(Checker *c, const Instr *instr, LegalRule rule, const char *field, const Tile *tile, uint64_t most)
+static void check_columns(Checker *c, const Instr *instr, LegalRule rule, const char *field, const Tile *tile,
+                          uint64_t most)
 {
   if (!tile->is_known || tile->free_elements <= most)
     return;
-  Diag *diag = report(c, instr->pos, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit", field, op_name(instr),
-                      tile->free_elements, most);
+  Diag *diag = report(c, instr->pos, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit", field,
+                      op_name(instr), tile->free_elements, most);
   note_operand(c, diag, field, tile);
 }
 
@@ -257,7 +269,8 @@ static void check_array_tile(Checker *c, const Instr *instr, const Core_LIST_NAT
 {
   for (uint32_t i = 0; i < size->count; i++) {
     uint64_t n = size->items[i], at = i < position->count ? position->items[i] : 0;
-    if ((n == 128 || n == 64 || (n == 32 && c->machine->gemm_tile_min <= 32)) && at % n == 0 && at + n <= c->machine->partitions)
+    if ((n == 128 || n == 64 || (n == 32 && c->machine->gemm_tile_min <= 32)) && at % n == 0 &&
+        at + n <= c->machine->partitions)
       continue;
     report(c, instr->pos, LEGAL_ARRAY_TILE, "tile %s of `%s` has size %" PRIu64 " at %" PRIu64, i ? "columns" : "rows",
            op_name(instr), n, at);
@@ -287,7 +300,8 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
     report(c, instr->pos, LEGAL_DOUBLE_ROW, "`%s` in a double-row mode of %s and %s", op_name(instr), a, b);
   bool result_fits = is_wide(dst->dtype) || (dst->dtype == DTYPE_BFLOAT16 && c->machine->gemm_moving_limit_16);
   if (dst->is_known && !result_fits && !op->is_transpose) {
-    Diag *diag = report(c, instr->pos, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr), core_DTYPE.of->member_name(dst->dtype));
+    Diag *diag = report(c, instr->pos, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr),
+                        core_DTYPE.of->member_name(dst->dtype));
     note_operand(c, diag, "dst", dst);
     if (diag)
       diag_help(diag, "accumulate in a float32 tile in PSUM and convert when copying it to SBUF");
@@ -310,13 +324,15 @@ static void check_matmul_mx(Checker *c, const Instr *instr, const Tile *tiles)
 
 // ---- sizes
 
-static void check_row(Checker *c, const Instr *instr, const char *field, const Tile *tile, uint64_t least, uint64_t most)
+static void check_row(Checker *c, const Instr *instr, const char *field, const Tile *tile, uint64_t least,
+                      uint64_t most)
 {
   if (!tile->is_known || (tile->free_elements >= least && tile->free_elements <= most))
     return;
-  Diag *diag = report(c, instr->pos, LEGAL_ROW_SIZE, "`%s` of `%s` has %" PRIu64 " elements per partition, %s is %" PRIu64, field,
-                      op_name(instr), tile->free_elements, tile->free_elements < least ? "the least" : "the most",
-                      tile->free_elements < least ? least : most);
+  Diag *diag =
+      report(c, instr->pos, LEGAL_ROW_SIZE, "`%s` of `%s` has %" PRIu64 " elements per partition, %s is %" PRIu64,
+             field, op_name(instr), tile->free_elements, tile->free_elements < least ? "the least" : "the most",
+             tile->free_elements < least ? least : most);
   note_operand(c, diag, field, tile);
 }
 
@@ -326,7 +342,8 @@ static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
   uint64_t most = engine == ENGINE_DVE ? c->machine->vector_transpose_block : c->machine->partitions;
   if (!src->is_known || (src->partitions <= most && src->free_elements <= most))
     return;
-  Diag *diag = report(c, instr->pos, LEGAL_TRANSPOSE_SIZE, "`src` of `transpose` is %" PRIu64 "x%" PRIu64 ", at most %" PRIu64 "x%" PRIu64 " fit",
+  Diag *diag = report(c, instr->pos, LEGAL_TRANSPOSE_SIZE,
+                      "`src` of `transpose` is %" PRIu64 "x%" PRIu64 ", at most %" PRIu64 "x%" PRIu64 " fit",
                       src->partitions, src->free_elements, most, most);
   note_operand(c, diag, "src", src);
 }
@@ -363,8 +380,9 @@ static void check_reach(Checker *c, const Instr *instr, const OpLimits *limits, 
     bool written = field->role == ROLE_WRITE || field->role == ROLE_UPDATE;
     if (!tiles[i].is_known || (written ? facts->writes : facts->reads) >> tiles[i].memory & 1)
       continue;
-    Diag *diag = report(c, instr->pos, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr), facts->nki_name,
-                        written ? "write" : "read", field->name, core_MEMORY.of->member_name(tiles[i].memory));
+    Diag *diag =
+        report(c, instr->pos, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr),
+               facts->nki_name, written ? "write" : "read", field->name, core_MEMORY.of->member_name(tiles[i].memory));
     note_operand(c, diag, field->name, &tiles[i]);
   }
 }
@@ -376,7 +394,8 @@ static void check_psum_pair(Checker *c, const Instr *instr, const OpLimits *limi
     return;
   const char *a_name = limits->shape.slots[limits->not_both_in_psum[0]].field->name;
   const char *b_name = limits->shape.slots[limits->not_both_in_psum[1]].field->name;
-  Diag *diag = report(c, instr->pos, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr), a_name, b_name);
+  Diag *diag =
+      report(c, instr->pos, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr), a_name, b_name);
   note_operand(c, diag, a_name, a);
   note_operand(c, diag, b_name, b);
   if (diag)
@@ -395,12 +414,14 @@ static void check_dma_copy(Checker *c, const Instr *instr, const Tile *dst, cons
   if (op->dge_mode != DGE_HARDWARE || !dst->is_known || !src->is_known)
     return;
   if (c->machine->dma.hardware_dge == 0)
-    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` asks for hardware descriptors, %s has none", op_name(instr), c->machine->nc_version);
+    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` asks for hardware descriptors, %s has none", op_name(instr),
+           c->machine->nc_version);
   else if (dst->dtype != src->dtype)
     report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors converts %s to %s", op_name(instr),
            core_DTYPE.of->member_name(src->dtype), core_DTYPE.of->member_name(dst->dtype));
   else if (dst->view->vector_offset || src->view->vector_offset)
-    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors takes an index for each row", op_name(instr));
+    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors takes an index for each row",
+           op_name(instr));
 }
 
 // ---- operators
@@ -412,7 +433,8 @@ static void check_special(Checker *c, const Instr *instr, const Tile *tiles)
   case OP_nc_matmul: check_matmul(c, instr, &tiles[0], &tiles[1], &tiles[2]); return;
   case OP_nc_matmul_mx: check_matmul_mx(c, instr, tiles); return;
   case OP_batch_norm_stats: check_row(c, instr, "src", &tiles[1], 1, machine->bn_stats_fmax); return;
-  case OP_max8: case OP_find_index8: check_row(c, instr, "src", &tiles[1], machine->max8_fmin, machine->max8_fmax); return;
+  case OP_max8:
+  case OP_find_index8: check_row(c, instr, "src", &tiles[1], machine->max8_fmin, machine->max8_fmax); return;
   case OP_transpose: check_transpose(c, instr, &tiles[1]); return;
   case OP_nc_dma_copy: check_dma_copy(c, instr, &tiles[0], &tiles[1]); return;
   case OP_dma_transpose:

@@ -4,6 +4,8 @@
 #include "core/verify.h"
 #include "kernel_text.h"
 
+#include <stdlib.h>
+
 static bool check_on(Session *session, const Kernel *kernel, const char *target)
 {
   return core_verify(session, kernel) && machine_check(session, machine_find(target), kernel);
@@ -114,4 +116,22 @@ TEST(machine_names_each_broken_rule)
 {
   expect_cases(broken_on_trn2, sizeof broken_on_trn2 / sizeof *broken_on_trn2, on_trn2);
   expect_cases(broken_on_trn1, sizeof broken_on_trn1 / sizeof *broken_on_trn1, on_trn1);
+}
+
+// docs/machine.md is what the generator writes; see ops_page_is_current.
+TEST(machine_page_is_current)
+{
+  Session *session = session_new();
+  Arena arena = ARENA_INIT;
+  StrBuf page = strbuf_new(&arena);
+  machine_print_markdown(&page);
+  const char *path = KLR_SOURCE_ROOT "/docs/machine.md";
+  if (getenv("KLR_BLESS"))
+    EXPECT(file_write(session, path, strbuf_str(&page)));
+  Str text = STR("");
+  EXPECT(file_read(session, &arena, path, &text));
+  if (!str_equal(text, strbuf_str(&page)))
+    test_fail(__FILE__, __LINE__, "docs/machine.md is not what the tables say; bless it");
+  arena_free(&arena);
+  session_free(session);
 }
