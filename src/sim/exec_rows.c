@@ -214,7 +214,7 @@ static bool fast_nc_range_select(Sim *sim, const Op *op)
       kernel_binary_f32(o->comp_op1, 1, n, in1, n, row, (KernelRows){&high[p], 1, true});
       const float *values = tile_row_f32(&src, p, i, n, scratch, sim->number_mode);
       for (uint64_t k = 0; k < n; k++)
-        out[k] = (in0[k] == 0) | (in1[k] == 0) ? other : values[k];
+        out[k] = ((in0[k] == 0) | (in1[k] == 0)) ? other : values[k];
       finish_piece(sim, &dst, fold, folds, p, i, n, out);
     }
   }
