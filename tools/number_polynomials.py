@@ -53,6 +53,22 @@ def error(f, coefficients, low, high):
     return worst
 
 
+def evaluation(coefficients):
+    """Lines of C: neighbours are joined, then neighbours of those, so that few steps wait for each other."""
+    terms, power, level = [c.hex() for c in coefficients], "z", "a"
+    while len(terms) > 1:
+        if power != "z":
+            half = "z" if power == "z2" else f"z{int(power[1:]) // 2}"
+            yield f"  double {power} = {half} * {half};"
+        pairs = [terms[i:i + 2] for i in range(0, len(terms), 2)]
+        for i, pair in enumerate(pairs):
+            if len(pair) == 2:
+                yield f"  double {level}{i} = {pair[1]} * {power} + {pair[0]};"
+        terms = [f"{level}{i}" if len(pair) == 2 else pair[0] for i, pair in enumerate(pairs)]
+        power, level = "z2" if power == "z" else f"z{2 * int(power[1:])}", chr(ord(level) + 1)
+    yield f"  return {terms[0]};"
+
+
 print("""// polynomials.h -- the polynomials of the fast paths. Written by tools/number_polynomials.py.
 
 #pragma once
@@ -63,7 +79,4 @@ for name, formula, f, low, high, count in ROWS:
     bits = float(-mp.log(error(f, coefficients, low, high), 2))
     print(f"// {formula}, for z from {float(low):.6g} to {float(high):.6g}; relative error 2^-{bits:.1f}.")
     print(f"KERNEL_INLINE double poly_{name}(double z)\n{{")
-    print(f"  double sum = {coefficients[-1].hex()};")
-    for coefficient in reversed(coefficients[:-1]):
-        print(f"  sum = sum * z + {coefficient.hex()};")
-    print("  return sum;\n}\n")
+    print(*evaluation(coefficients), "}\n", sep="\n")

@@ -245,20 +245,24 @@ static void activation_pieces(void *context, uint64_t first, uint64_t last)
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
   for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows rows = piece_read(&w->src, &piece, x, w->mode), scale = piece_lanes(w->scale, &piece);
+    size_t stride;
+    float *to = piece_target(&w->dst, &piece, z, &stride);
+    bool is_plain = !w->scales && !w->has_bias && !rows.scalar;
     if (w->scales && w->has_bias)
-      kernel_binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, piece.partitions, piece.n, z, piece.n, rows, scale,
+      kernel_binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, piece.partitions, piece.n, to, stride, rows, scale,
                              piece_lanes(w->bias, &piece));
     else if (w->scales)
-      kernel_binary_f32(ALU_OP_MULT, piece.partitions, piece.n, z, piece.n, rows, scale);
+      kernel_binary_f32(ALU_OP_MULT, piece.partitions, piece.n, to, stride, rows, scale);
     else if (w->has_bias)
-      kernel_binary_f32(ALU_OP_ADD, piece.partitions, piece.n, z, piece.n, rows, piece_lanes(w->bias, &piece));
-    bool is_plain = !w->scales && !w->has_bias && !rows.scalar && rows.stride == piece.n;
-    if (!w->scales && !w->has_bias && !is_plain)
-      kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, z, piece.n, rows, rows);
-    activation_row(w->func, piece.partitions * piece.n, z, is_plain ? rows.at : z);
-    fold_piece(&w->fold, &piece, z, piece.n);
+      kernel_binary_f32(ALU_OP_ADD, piece.partitions, piece.n, to, stride, rows, piece_lanes(w->bias, &piece));
+    else if (!is_plain)
+      kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, to, stride, rows, rows);
+    const float *from = is_plain ? rows.at : to;
+    size_t from_stride = is_plain ? rows.stride : stride;
     for (uint64_t r = 0; r < piece.partitions; r++)
-      tile_store(&w->dst, piece.partition + r, piece.start, piece.n, z + r * piece.n, w->mode);
+      activation_row(w->func, piece.n, to + r * stride, from + r * from_stride);
+    fold_piece(&w->fold, &piece, to, stride);
+    piece_store(&w->dst, &piece, z, w->mode);
   }
 }
 
