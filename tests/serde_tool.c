@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "serde/klr_file.h"
+#include "syntax/python_ast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +57,32 @@ static bool convert(Session *session, const char *form, const char *path)
   return file && write_form(session, file, form, &out) && file_write(session, "-", strbuf_str(&out));
 }
 
+// The module is named after the file.
+static bool write_ast(Session *session, int count, char **args)
+{
+  const char *slash = strrchr(args[0], '/'), *stem = slash ? slash + 1 : args[0];
+  Str text;
+  if (!file_read(session, &session->arena, args[0], &text))
+    return false;
+  const char *name = arena_strndup(&session->arena, stem, strlen(stem) - 3);
+  GatheredModule module = {name, args[0], false, text.data};
+  GatheredArgument argument = {"", ""};
+  Gathered sources = {.module = name, .function = args[1], .modules = {&module, 1}, .target = "trn2", .lnc = {true, 2}};
+  if (count > 3) {
+    char *equals = strchr(args[3], '=');
+    argument = (GatheredArgument){arena_strndup(&session->arena, args[3], (size_t)(equals - args[3])), equals + 1};
+    sources.arguments = (GatheredArguments){&argument, 1};
+  }
+  StrBuf out = strbuf_new(&session->arena);
+  return python_ast_write(session, &sources, strcmp(args[2], "klr") == 0, &out) &&
+         file_write(session, "-", strbuf_str(&out));
+}
+
 int main(int count, char **args)
 {
   Session *session = session_new();
   bool ok = count == 6 && strcmp(args[1], "random") == 0 ? write_random(session, args + 2)
+            : count >= 5 && strcmp(args[1], "ast") == 0  ? write_ast(session, count - 2, args + 2)
             : count == 3                                 ? convert(session, args[1], args[2])
                                                          : false;
   StrBuf messages = strbuf_new(&session->arena);

@@ -77,6 +77,16 @@ struct CoreWriter {
 
 // Writes `value`; sets writer->failed after reporting what the form cannot hold.
 void core_write_value(CoreWriter *writer, const TypeInfo *type, const void *value);
+void core_write_natural(CoreWriter *writer, uint64_t value);
+void core_write_integer(CoreWriter *writer, int64_t value);
+void core_write_text(CoreWriter *writer, Str text);
+
+// What `write` writes as a JSON document, or as the contents of a .klr file of format `NKI`. False after reporting, and
+// then `out` is as before.
+typedef void WriteWith(CoreWriter *writer, const void *context);
+bool json_write_with(Session *session, int indent, WriteWith *write, const void *context, StrBuf *out);
+bool klr_write_with(Session *session, const Head *contents, WriteWith *write, const void *context, StrBuf *out);
+bool cbor_write_with(Session *session, WriteWith *write, const void *context, StrBuf *out); // without the container
 
 // ---- reading
 typedef struct CoreReader CoreReader;

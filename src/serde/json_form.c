@@ -108,7 +108,7 @@ static void write_end(CoreWriter *writer, const Head *head)
     json_end_object(writer->state);
 }
 
-const WriterForm json_writer_form = {
+static const WriterForm json_writer_form = {
     .omits_none = true,
     .boolean = write_bool,
     .natural = write_natural,
@@ -127,32 +127,42 @@ const WriterForm json_writer_form = {
     .end = write_end,
 };
 
-// Runs `write` on a JSON writer; what failed leaves nothing in `out`.
-static bool finish(CoreWriter *writer, size_t before)
+bool json_write_with(Session *session, int indent, WriteWith *write, const void *context, StrBuf *out)
 {
-  if (writer->failed)
-    writer->out->len = before;
+  size_t before = out->len;
+  JsonWriter json = json_writer(out, indent);
+  CoreWriter writer = {.session = session, .form = &json_writer_form, .out = out, .state = &json};
+  write(&writer, context);
+  if (writer.failed)
+    out->len = before;
   else
-    strbuf_putc(writer->out, '\n');
-  return !writer->failed;
+    strbuf_putc(out, '\n');
+  return !writer.failed;
+}
+
+typedef struct Described {
+  const TypeInfo *type;
+  const void *value;
+} Described;
+
+static void write_described(CoreWriter *writer, const void *described)
+{
+  core_write_value(writer, ((const Described *)described)->type, ((const Described *)described)->value);
+}
+
+static void write_contents(CoreWriter *writer, const void *file)
+{
+  contents_write(writer, file);
 }
 
 bool core_to_json(Session *session, const TypeInfo *type, const void *value, int indent, StrBuf *out)
 {
-  size_t before = out->len;
-  JsonWriter json = json_writer(out, indent);
-  CoreWriter writer = {.session = session, .form = &json_writer_form, .out = out, .state = &json};
-  core_write_value(&writer, type, value);
-  return finish(&writer, before);
+  return json_write_with(session, indent, write_described, &(Described){type, value}, out);
 }
 
 bool klr_to_json(Session *session, const KlrFile *file, int indent, StrBuf *out)
 {
-  size_t before = out->len;
-  JsonWriter json = json_writer(out, indent);
-  CoreWriter writer = {.session = session, .form = &json_writer_form, .out = out, .state = &json};
-  contents_write(&writer, file);
-  return finish(&writer, before);
+  return json_write_with(session, indent, write_contents, file, out);
 }
 
 // ---- reading

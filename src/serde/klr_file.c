@@ -25,7 +25,7 @@ static CoreWriter cbor_writer(Session *session, StrBuf *out)
   return (CoreWriter){.session = session, .form = &cbor_writer_form, .out = out, .text_limit = TEXT_LIMIT};
 }
 
-static bool write_with_format(CoreWriter *writer, const KlrFile *file, Str format)
+static void write_header(CoreWriter *writer, Str format)
 {
   const WriterForm *form = writer->form;
   form->begin(writer, &file_head);
@@ -33,6 +33,11 @@ static bool write_with_format(CoreWriter *writer, const KlrFile *file, Str forma
     form->natural(writer, version[i]);
   form->begin(writer, &metadata_head);
   form->text(writer, format);
+}
+
+static bool write_with_format(CoreWriter *writer, const KlrFile *file, Str format)
+{
+  write_header(writer, format);
   contents_write(writer, file);
   return !writer->failed;
 }
@@ -50,6 +55,28 @@ bool klr_write_file(Session *session, const KlrFile *file, StrBuf *out)
   if (!ok)
     out->len = before;
   return ok;
+}
+
+bool klr_write_with(Session *session, const Head *contents, WriteWith *write, const void *context, StrBuf *out)
+{
+  size_t before = out->len;
+  CoreWriter writer = cbor_writer(session, out);
+  write_header(&writer, STR(FORMAT));
+  writer.form->begin(&writer, contents);
+  write(&writer, context);
+  if (writer.failed)
+    out->len = before;
+  return !writer.failed;
+}
+
+bool cbor_write_with(Session *session, WriteWith *write, const void *context, StrBuf *out)
+{
+  size_t before = out->len;
+  CoreWriter writer = cbor_writer(session, out);
+  write(&writer, context);
+  if (writer.failed)
+    out->len = before;
+  return !writer.failed;
 }
 
 bool klr_write(Session *session, const Kernel *kernel, StrBuf *out)

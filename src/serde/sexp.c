@@ -160,7 +160,7 @@ static void write_end(CoreWriter *writer, const Head *head)
     close(writer);
 }
 
-const WriterForm sexp_writer_form = {
+static const WriterForm sexp_writer_form = {
     .boolean = write_bool,
     .natural = write_natural,
     .integer = write_integer,

@@ -38,7 +38,7 @@ void write_error(CoreWriter *writer, DiagCode code, const char *format, ...)
     diag_where(diag, instr->pos->filename, instr->pos->line, instr->pos->column);
 }
 
-static void write_natural(CoreWriter *writer, uint64_t value)
+void core_write_natural(CoreWriter *writer, uint64_t value)
 {
   if (writer->form->is_narrow && value > UINT32_MAX)
     write_error(writer, E_KLR_NUMBER, "is %llu, but .klr files hold numbers up to %u", (unsigned long long)value,
@@ -47,7 +47,7 @@ static void write_natural(CoreWriter *writer, uint64_t value)
     writer->form->natural(writer, value);
 }
 
-static void write_integer(CoreWriter *writer, int64_t value)
+void core_write_integer(CoreWriter *writer, int64_t value)
 {
   if (writer->form->is_narrow && (value < INT32_MIN || value > INT32_MAX))
     write_error(writer, E_KLR_NUMBER, "is %lld, but .klr files hold integers from %d to %d", (long long)value,
@@ -56,7 +56,7 @@ static void write_integer(CoreWriter *writer, int64_t value)
     writer->form->integer(writer, value);
 }
 
-static void write_text(CoreWriter *writer, Str text)
+void core_write_text(CoreWriter *writer, Str text)
 {
   const char *end = text.data + text.len;
   if (writer->text_limit && text.len > writer->text_limit) {
@@ -66,8 +66,9 @@ static void write_text(CoreWriter *writer, Str text)
   uint32_t code_point;
   for (const char *at = text.data; at < end;) {
     size_t len = utf8_decode(at, end, &code_point);
-    if (len == 0) {
-      write_error(writer, E_KLR_TEXT, "is not valid UTF-8 at byte %zu", (size_t)(at - text.data));
+    if (len == 0 || code_point == 0) {
+      write_error(writer, E_KLR_TEXT, len ? "holds a NUL at byte %zu" : "is not valid UTF-8 at byte %zu",
+                  (size_t)(at - text.data));
       return;
     }
     at += len;
@@ -163,7 +164,7 @@ static void write_option(CoreWriter *writer, const TypeInfo *type, const void *v
   }
   writer->form->begin_some(writer);
   if (type->form == FORM_OPT_STRING)
-    write_text(writer, str_from(*(const char *const *)value));
+    core_write_text(writer, str_from(*(const char *const *)value));
   else if (type->form == FORM_BOXED)
     core_write_value(writer, type->of, *(const void *const *)value);
   else
@@ -196,12 +197,12 @@ void core_write_value(CoreWriter *writer, const TypeInfo *type, const void *valu
     return;
   switch (type->form) {
   case FORM_BOOL: writer->form->boolean(writer, *(const bool *)value); return;
-  case FORM_NAT: write_natural(writer, *(const uint64_t *)value); return;
-  case FORM_NAT32: write_natural(writer, *(const uint32_t *)value); return;
-  case FORM_INT: write_integer(writer, *(const int64_t *)value); return;
-  case FORM_INT32: write_integer(writer, *(const int32_t *)value); return;
+  case FORM_NAT: core_write_natural(writer, *(const uint64_t *)value); return;
+  case FORM_NAT32: core_write_natural(writer, *(const uint32_t *)value); return;
+  case FORM_INT: core_write_integer(writer, *(const int64_t *)value); return;
+  case FORM_INT32: core_write_integer(writer, *(const int32_t *)value); return;
   case FORM_F32: writer->form->real32(writer, *(const float *)value); return;
-  case FORM_STRING: write_text(writer, str_from(*(const char *const *)value)); return;
+  case FORM_STRING: core_write_text(writer, str_from(*(const char *const *)value)); return;
   case FORM_SAME: core_write_value(writer, type->of, value); return;
   case FORM_REF: core_write_value(writer, type->of, *(const void *const *)value); return;
   case FORM_OPT_STRING:

@@ -180,14 +180,45 @@ Operator 218 | 0 activate op:Activate | 1 ncActivate op:NcActivate | 2 activatio
 Contents 236 | 2 kernel kernel:Kernel | 3 lnc kernel:LncKernel
 """
 
+# The syntax tree of a Python kernel, contents 0. D is a float64.
+PYTHON_TABLE = """
+Pos 100 : line:N column:N lineEnd:N? columnEnd:N? filename:S?
+Const 1 | 0 none | 1 bool value:B | 2 int value:I | 3 float value:D | 4 string value:S | 5 ellipsis | 6 tensor
+  shape:[N] dtype:S
+Ctx 2 = load store del
+BoolOp 3 = land lor
+CmpOp 4 = eq ne lt le gt ge is isNot isIn notIn
+UnaryOp 5 = invert not uadd usub
+BinOp 6 = add sub mul matmul div mod pow lshift rshift or xor and floor
+Expr 7 : expr:Expr' pos:Pos
+Expr' 8 | 0 const value:Const | 1 name id:S ctx:Ctx | 2 attr value:Expr id:S ctx:Ctx | 3 tuple xs:[Expr] ctx:Ctx | 4
+  list xs:[Expr] ctx:Ctx | 5 dict keys:[Expr] values:[Expr] | 6 subscript tensor:Expr index:Expr ctx:Ctx | 7 slice
+  l:Expr? u:Expr? step:Expr? | 8 boolOp op:BoolOp values:[Expr] | 9 binOp op:BinOp left:Expr right:Expr | 10 unaryOp
+  op:UnaryOp operand:Expr | 11 compare left:Expr ops:[CmpOp] comparators:[Expr] | 12 ifExp test:Expr body:Expr
+  orelse:Expr | 13 call f:Expr args:[Expr] keywords:[Keyword] | 14 starred e:Expr ctx:Ctx | 15 object cls:S
+  fields:[Keyword] | 16 format e:Expr conv:N? | 17 joined es:[Expr]
+Keyword 9 : id:S? value:Expr pos:Pos
+WithItem 10 : item:Expr var:Expr?
+Stmt 11 : stmt:Stmt' pos:Pos
+Stmt' 12 | 0 pass | 1 expr e:Expr | 2 assert e:Expr msg:Expr? | 3 ret e:Expr | 4 assign xs:[Expr] e:Expr | 5
+  augAssign x:Expr op:BinOp e:Expr | 6 annAssign x:Expr annotation:Expr value:Expr? | 7 ifStm e:Expr thn:[Stmt]
+  els:[Stmt] | 8 forLoop x:Expr iter:Expr body:[Stmt] orelse:[Stmt] | 9 breakLoop | 10 continueLoop | 11 whileLoop
+  test:Expr body:[Stmt] orelse:[Stmt] | 12 withBlock items:[WithItem] body:[Stmt]
+Args 13 : posonlyargs:[S] args:[S] defaults:[Expr] vararg:S? kwonlyargs:[S] kw_defaults:[Keyword] kwarg:S?
+Fun 14 : name:S fileName:S line:N source:S decorators:[Expr] args:Args body:[Stmt]
+Class 15 : name:S bases:[Expr] decorators:[Expr] fields:[Keyword] methods:[Fun]
+Kernel 16 : entry:S funcs:[Fun] classes:[Class] args:[Expr] kwargs:[Keyword] globals:[Keyword] arch:N grid:N
+  scheduleEdges:[Expr] flags:[Expr]
+"""
+
 
 def fields_of(text):
     return [tuple(field.split(":")) for field in text.split()]
 
 
-def parse_table():
+def parse_table(table):
     types = {}
-    for line in TABLE.strip().replace("\n  ", " ").splitlines():
+    for line in table.strip().replace("\n  ", " ").splitlines():
         name, tag, kind, rest = re.match(r"(\S+) (\d+) ([:=|]) ?(.*)", line).groups()
         if kind == ":":
             types[name] = (int(tag), None, fields_of(rest))
@@ -200,7 +231,8 @@ def parse_table():
     return types
 
 
-TYPES = parse_table()
+TYPES = parse_table(TABLE)
+PYTHON_TYPES = parse_table(PYTHON_TABLE)
 
 
 def head(major, argument):
@@ -224,16 +256,16 @@ def constructor(tag, number, count):
     return bytes([0xD9, tag, number, 0x80 | count])
 
 
-def encode_fields(fields, value):
-    return b"".join(encode(kind, value.get(name)) for name, kind in fields if kind != "-")
+def encode_fields(fields, value, types):
+    return b"".join(encode(kind, value.get(name), types) for name, kind in fields if kind != "-")
 
 
-def encode(kind, value):
+def encode(kind, value, types=TYPES):
     """The bytes of a value of type `kind` given as the JSON form has it."""
     if kind.endswith("?"):
-        return constructor(255, 0, 0) if value is None else constructor(255, 1, 1) + encode(kind[:-1], value)
+        return constructor(255, 0, 0) if value is None else constructor(255, 1, 1) + encode(kind[:-1], value, types)
     if kind.startswith("["):
-        return head(4, len(value)) + b"".join(encode(kind[1:-1], item) for item in value)
+        return head(4, len(value)) + b"".join(encode(kind[1:-1], item, types) for item in value)
     if kind == "N":
         return head(0, value)
     if kind == "I":
@@ -242,17 +274,26 @@ def encode(kind, value):
         return b"\xf5" if value else b"\xf4"
     if kind == "F":
         return real(value)
+    if kind == "D":
+        return b"\xfb" + struct.pack(">d", float(value))
     if kind == "S":
         return head(3, len(value.encode())) + value.encode()
-    tag, constructors, fields = TYPES[kind]
+    tag, constructors, fields = types[kind]
     if constructors is None:
-        return constructor(tag, 0, len(fields)) + encode_fields(fields, value)
+        return constructor(tag, 0, len(fields)) + encode_fields(fields, value, types)
     name, inside = (value, {}) if isinstance(value, str) else next(iter(value.items()))
     number, fields = constructors[name]
-    return constructor(tag, number, len(fields)) + encode_fields(fields, inside)
+    return constructor(tag, number, len(fields)) + encode_fields(fields, inside, types)
+
+
+HEADER = b"\xd9\xd9\xf7\x83\x00\x00\x0c" + encode("KLRMetaData", {"format": "NKI"})
 
 
 def encode_file(contents):
     """A whole file from {"lnc": {"kernel": {...}}} or {"kernel": {"kernel": {...}}}."""
-    header = b"\xd9\xd9\xf7\x83\x00\x00\x0c"
-    return header + encode("KLRMetaData", {"format": "NKI"}) + encode("Contents", contents)
+    return HEADER + encode("Contents", contents)
+
+
+def encode_python_file(kernel):
+    """A file of `python` contents from the JSON form of a Python kernel."""
+    return HEADER + constructor(236, 0, 1) + encode("Kernel", kernel, PYTHON_TYPES)
