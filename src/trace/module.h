@@ -21,6 +21,8 @@ typedef struct NativeModule {
   const char *name;
   const NativeMethod *functions;
   void (*init)(Tracer *t, ModuleObject *module);
+  // What a name is that the module does not have; NULL: an error.
+  Outcome (*unknown)(Tracer *t, ModuleObject *module, const Name *name, Value *out);
 } NativeModule;
 
 typedef enum ModuleState { MODULE_FOUND, MODULE_RUNNING, MODULE_READY } ModuleState;
@@ -32,7 +34,8 @@ struct ModuleObject {
   ModuleState state;
   bool is_package;
   const char *folder;              // of a package
-  const EmbeddedModule *embedded;  // its source; NULL: the file
+  const EmbeddedModule *embedded;  // a module of the program's own library; NULL: the user's
+  const EmbeddedModule *text;      // its source, when it does not come from a file
   const NativeModule *native;
   Module *tree;
   Source *source;
@@ -40,7 +43,10 @@ struct ModuleObject {
 };
 
 void module_add_native(Tracer *t, const NativeModule *module);  // before anything is imported
+// A module whose source was given with the kernel instead of being found as a file. `text` and the names are kept.
+void module_add_source(Tracer *t, const char *name, bool is_package, Str text, const char *path);
 void module_add_path(Tracer *t, const char *folder);            // a folder to search, after those already added
+void module_add_path_first(Tracer *t, const char *folder);      // before all others
 void module_add_default_paths(Tracer *t);                       // KLR_PATH, then the active environment's site-packages
 
 // The module named `name`, found but perhaps not run; NULL when there is none (nothing is reported).

@@ -48,6 +48,11 @@ typedef struct DeviceHooks {
   Completion (*on_for)(Tracer *t, Frame *frame, const Stmt *stmt, Value iterable);
 } DeviceHooks;
 
+typedef struct ReprMark {
+  const struct ReprMark *outer;
+  const void *object;
+} ReprMark;
+
 struct ModuleTable;
 struct Builtins;
 
@@ -57,14 +62,19 @@ struct Tracer {
   void *kernel;            // the kernel builder's own state; NULL outside a kernel
   const DeviceHooks *device;
   Frame *frame;            // innermost
+  Span here;               // the statement being evaluated: the place of errors that have no better one
   Value exception;         // being raised, or UNDEFINED
   Vec(Value) handled;      // exceptions whose handlers are running, innermost last
   struct ModuleTable *modules;
   struct Builtins *builtins;
+  const ReprMark *repr;    // containers being shown, so that one inside itself ends
   AttrTable builtin_names;
+  AttrTable hidden_names;  // classes of ours that are not in the language's own name space
+  Map native_classes;      // of native types
   StrBuf *print;           // what `print` writes goes here; NULL: to standard error
   bool prints_to_stdout;
   bool is_script;          // module bodies run as in Python: eagerly, and their errors are errors
+  int import_guards;       // `try` statements around the running code: an unknown import raises in them
   bool in_kernel;          // warnings about what the vendor's compiler refuses are given
   uint32_t depth, depth_limit;          // Python calls; 0: no limit
   uint64_t steps, step_limit;           // statements and iterations; 0: no limit
@@ -72,6 +82,7 @@ struct Tracer {
   size_t stack_limit_bytes;
   Value *stack, *stack_top, *stack_end; // frame slots and arguments
   Map warned;                           // places and codes already warned about
+  Map native_signatures;                // parsed, by table entry
 };
 
 Tracer *tracer_new(Session *session);

@@ -193,6 +193,8 @@ typedef struct Builtin {
   NativeFn *function;
   const struct NativeSignature *signature;  // NULL: as given
   Value self;                               // UNDEFINED: a free function
+  bool is_method;                           // without `self`, the first argument is it
+  Class *owner;                             // of a method
 } Builtin;
 
 typedef enum ClassFlags {
@@ -230,10 +232,13 @@ struct Class {
   uint32_t mro_count;
   Vec(ClassField) fields;
   Vec(Value) members;                  // of an Enum, in order of definition, without aliases
+  Vec(Value) combinations;             // of a Flag, as they were made
   const NativeType *native;            // class of native objects
   NativeFn *construct;                 // builtin: `Class(...)`; call->self is the class
   const struct NativeSignature *construct_signature;
   bool has_own_getattr, has_setattr;   // __getattr__ / __setattr__ somewhere in the mro
+  bool has_properties;                 // somewhere in the mro
+  bool no_init, no_repr;               // dataclass(init=False, repr=False)
 };
 
 typedef struct Instance {

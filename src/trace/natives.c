@@ -1,0 +1,5 @@
+#include "trace/natives.h"
+
+const NativeModule *const native_modules[] = {
+  NULL,
+};
