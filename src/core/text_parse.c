@@ -21,6 +21,7 @@ typedef struct Parser {
   Map tensors;        // handle, `name` or `name~2` -> Tensor *
   Map names;          // texts of the kernel, each once
   const char *filename;
+  int depth;  // of accesses within accesses
   Diag *last_error;
 } Parser;
 
@@ -431,7 +432,7 @@ static bool parse_suffix(Parser *p, const Tensor *tensor, Core_OPT_DTYPE *overri
 static bool parse_value(Parser *p, const TypeInfo *kind, void *out);
 
 // ACCESS: HANDLE ('[' ... ']' | '{' ... '}' | '(' ... ')')? SUFFIX | '$pattern' STRUCT
-static bool parse_access(Parser *p, Access *out)
+static bool parse_access_here(Parser *p, Access *out)
 {
   if (accept_sign(p, "$")) {
     if (!accept_word(p, "pattern"))
@@ -457,6 +458,16 @@ static bool parse_access(Parser *p, Access *out)
   *out = (Access){.ctor = Access_view, .view = view};
   return (at_sign(p, "[") ? parse_slices(p, tensor, view) : parse_raw_view(p, view)) &&
          parse_suffix(p, tensor, &view->dtype_override);
+}
+
+static bool parse_access(Parser *p, Access *out)
+{
+  if (p->depth >= TEXT_MAX_DEPTH)
+    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT, "accesses are nested more than %d deep", TEXT_MAX_DEPTH);
+  p->depth++;
+  bool ok = parse_access_here(p, out);
+  p->depth--;
+  return ok;
 }
 
 // ---- any value

@@ -30,7 +30,10 @@ bool text_find_comparison(Str sign, bool with_register, BrCmpOp *out);
 
 // The row-major steps of the tensor's dimensions, in elements; false when it has more than TEXT_MAX_RANK dimensions or
 // so many elements that they do not fit.
-enum { TEXT_MAX_RANK = 32 };
+enum {
+  TEXT_MAX_RANK = 32,
+  TEXT_MAX_DEPTH = 100,  // of accesses within accesses
+};
 bool text_steps(const Tensor *tensor, uint64_t *sizes, uint64_t *steps, uint32_t *rank);
 
 typedef struct AnyList {

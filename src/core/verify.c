@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+  ACCESS_DEPTH = 100,     // of run-time offsets within run-time offsets; deeper ones are not looked at
   RECENT_TENSORS = 4096,  // power of two
   REWIND_EVERY = 256,     // instructions whose views may stay in scratch
 };
@@ -99,6 +100,16 @@ static void check_tensors(Verifier *v, const Core_LIST_TENSOR *tensors)
 {
   for (uint32_t i = 0; i < tensors->count; i++)
     check_tensor(v, tensors->items[i], tensors->items[i]->pos);
+}
+
+// Inputs and outputs are arrays of the caller, which live in HBM.
+static void check_interface(Verifier *v, const Core_LIST_TENSOR *tensors, const char *what)
+{
+  check_tensors(v, tensors);
+  for (uint32_t i = 0; i < tensors->count; i++)
+    if (memory_is_on_chip(tensors->items[i]->address->memory))
+      report_at(&v->reporter, tensors->items[i]->pos, E_CORE_TENSOR, "interface-memory", "%s `%s` is in %s: the caller's arrays are in HBM",
+                what, tensors->items[i]->name, core_MEMORY.of->member_name(tensors->items[i]->address->memory));
 }
 
 // ---- registers
@@ -246,7 +257,7 @@ static void check_tile(Verifier *v, const Instr *instr, const char *field, const
     check_rows(v, instr, field, tile);
   else
     check_flat(v, instr, field, tile);
-  if (tile->is_indirect && depth < 8)
+  if (tile->is_indirect && depth < ACCESS_DEPTH)
     check_offsets(v, instr, field, view, depth);
 }
 
@@ -435,8 +446,8 @@ static void check_core(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t core
   v->tensors = map_new(&v->reporter.session->arena);
   v->registers = map_new(&v->reporter.session->arena);
   memset(v->recent, 0, sizeof v->recent);
-  check_tensors(v, &v->kernel->inputs);
-  check_tensors(v, &v->kernel->outputs);
+  check_interface(v, &v->kernel->inputs, "input");
+  check_interface(v, &v->kernel->outputs, "output");
   check_tensors(v, &v->kernel->shared_buffers);
   bool has_graph = check_blocks(v, blocks, core, &labels);
   number_registers(v, blocks);

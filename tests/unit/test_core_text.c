@@ -216,6 +216,40 @@ TEST(text_damage_is_survived)
   session_free(first);
 }
 
+TEST(text_quotes_the_source_beside_each_operator)
+{
+  Session *session = session_new();
+  Arena arena = ARENA_INIT;
+  Kernel *kernel = parse(session, &arena, "kernel k() -> ()\ncore 0\nmain:\n  register_move %i imm=1\n  goto main\n");
+  Source *python = session_add_source(session, "dir/k.py", STR("def k():\n    i = 1\n"));
+  Pos traced = {.span = {session_source_id(session, python), 13, 18}}, loaded = {.line = 1, .filename = "dir/k.py"};
+  const Block *block = kernel->bodies.items[0].items[0];
+  ((Instr *)(uintptr_t)block->body.items[0])->pos = &traced;
+  ((Instr *)(uintptr_t)block->body.items[1])->pos = &loaded;
+  StrBuf out = strbuf_new(&arena);
+  core_print_kernel(kernel, &out, (TextOptions){.source = session});
+  EXPECT_TEXT(strbuf_cstr(&out), "kernel k() -> ()\n\ncore 0\nmain:\n  register_move %i imm=1  # k.py:2: i = 1\n"
+                                 "  goto main  # k.py:1: def k():\n");
+  Kernel *again = parse(session, &arena, strbuf_cstr(&out));
+  EXPECT(again && again->bodies.items[0].items[0]->body.count == 2);
+  arena_free(&arena);
+  session_free(session);
+}
+
+TEST(text_nests_only_so_deep)
+{
+  Session *session = session_new();
+  Arena arena = ARENA_INIT;
+  StrBuf text = strbuf_new(&arena);
+  strbuf_puts(&text, "kernel k() -> ()\ntensor t: int32[1, 1] @hbm\ncore 0\nmain:\n  device_print ");
+  for (int i = 0; i < 100000; i++)
+    strbuf_puts(&text, "t{0; 1*1; scalar=");
+  EXPECT(parse(session, &arena, strbuf_cstr(&text)) == NULL);
+  EXPECT(strstr(errors_of(session, &arena), "nested more than") != NULL);
+  arena_free(&arena);
+  session_free(session);
+}
+
 // docs/ops.md is what the generator writes. `KLR_BLESS=1 build/tests/unit_tests --filter ops_page` writes it anew.
 TEST(ops_page_is_current)
 {

@@ -54,6 +54,8 @@ static const CheckCase broken[] = {
   {"kernel k(x) -> ()\ntensor x: float32[4294967296, 4294967296] @hbm\ncore 0\nmain:\n", "E0513", {"too many elements"}},
   {"kernel k(x, x~2) -> ()\ntensor x: float32[4, 4] @hbm\ntensor x~2: float32[4, 5] @hbm\ncore 0\nmain:\n", "E0513",
    {"two different tensors are called `x`"}},
+  {"kernel k(x) -> (y)\ntensor x: float32[4, 4] @hbm\ntensor y: float32[4, 4] @sbuf\ncore 0\nmain:\n", "E0513",
+   {"output `y` is in sbuf"}},
   // bounds
   {"  nc_copy t{0; 512*129, 1*512} = t{0; 512*129, 1*512}", "E0514", {"reaches outside of tensor `t`", "partitions 0 to 128"}},
   {"  nc_copy t{0; 512*128, 1*513} = t{0; 512*128, 1*513}", "E0514", {"elements 0 to 512 of a partition"}},
