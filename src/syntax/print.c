@@ -111,8 +111,9 @@ static void print_format_text(StrBuf *out, Str text, bool in_spec)
   for (size_t i = 1; i + 1 < quoted.len; i++) {
     char c = quoted.data[i];
     if (c == '\\') {
-      strbuf_putc(out, c);
-      strbuf_putc(out, quoted.data[++i]);
+      if (quoted.data[++i] != '\'')
+        strbuf_putc(out, c);
+      strbuf_putc(out, quoted.data[i]);
     } else if (c == '{' || c == '}') {
       if (in_spec)
         strbuf_puts(out, c == '{' ? "\\x7b" : "\\x7d");
