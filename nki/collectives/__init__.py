@@ -49,3 +49,24 @@ def collective_permute(srcs, dsts, source_target_pairs, priority=None, name=None
 def rank_id(name=None):
     """A register with the rank of this worker."""
     return _klr.rank_id(name)
+
+
+def collective_permute_implicit(srcs_by_channel, dsts_by_channel, replica_group, channel_ids=[0], priority=None, name=None):
+    """A step around the ring: send to the next rank, receive from the one before, one tensor for each channel."""
+    for channel, srcs, dsts in zip(channel_ids, srcs_by_channel, dsts_by_channel):
+        _klr.emit("collective_permute_implicit", name, dsts=dsts, srcs=srcs, replica_group=_groups(replica_group),
+                  channel_id=channel, num_channels=len(channel_ids), priority=priority)
+
+
+def collective_permute_implicit_reduce(srcs0_by_channel, srcs1_by_channel, dsts_by_channel, replica_group, op,
+                                       channel_ids=[0], priority=None, name=None):
+    """op(src0, src1), then a step around the ring."""
+    for channel, srcs0, srcs1, dsts in zip(channel_ids, srcs0_by_channel, srcs1_by_channel, dsts_by_channel):
+        _klr.emit("collective_permute_implicit_reduce", name, dsts=dsts, srcs=srcs0 + srcs1, op=op,
+                  replica_group=_groups(replica_group), channel_id=channel, num_channels=len(channel_ids),
+                  priority=priority)
+
+
+def collective_permute_implicit_current_processing_rank_id(iteration_id, replica_group, channel_id=0, name=None):
+    """A register with the rank whose data ring iteration `iteration_id` processes; its own rank at 0."""
+    return _klr.processing_rank_id(iteration_id, channel_id, _groups(replica_group))

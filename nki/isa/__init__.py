@@ -52,25 +52,32 @@ def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown,
     """
     rank = len(src.shape)
     standard = {2: (1, 0), 3: (2, 1, 0), 4: (3, 1, 2, 0)}
-    assert rank in standard, f"dma_transpose takes tensors of 2 to 4 dimensions, found shape {src.shape}"
+    if not (rank in standard):
+        _klr.error(f"dma_transpose takes tensors of 2 to 4 dimensions, found shape {src.shape}")
     if axes is not None:
-        assert tuple(axes) == standard[rank], f"axes of a {rank}-dimensional dma_transpose are {standard[rank]}, found {axes}"
+        if not (tuple(axes) == standard[rank]):
+            _klr.error(f"axes of a {rank}-dimensional dma_transpose are {standard[rank]}, found {axes}")
     turned = tuple([src.shape[i] for i in standard[rank]])
-    assert tuple(dst.shape) == turned, f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}"
+    if not (tuple(dst.shape) == turned):
+        _klr.error(f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}")
     _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=dge_mode.value, oob_mode=oob_mode.name,
               priority=priority)
 
 
 def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode=oob_mode.error, name=None):
     """`dst` = the elementwise sum of up to 16 tensors, in float32, by the DMA engines. reduce_op is nl.add."""
-    assert 1 <= len(srcs) <= 16, f"dma_compute sums 1 to 16 tensors, found {len(srcs)}"
+    if not (1 <= len(srcs) <= 16):
+        _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}")
     factors = [1.0] * len(srcs) if scales is None else scales
     _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op)
 
 
-def tensor_copy(dst, src, engine=engine.unknown, name=None):
-    """Copy a tile inside SBUF and PSUM. Equal dtypes copy bits; others convert through float32."""
-    _klr.emit("nc_copy", name, dst=dst, src=src, engine=engine)
+def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):
+    """Copy a tile inside SBUF and PSUM. Equal dtypes copy bits; others convert through float32.
+
+    `dtype`, of earlier versions, rounds the values to another dtype on their way to dst.
+    """
+    _klr.emit("nc_copy", name, dst=dst, src=src, engine=engine, dtype=dtype)
 
 
 def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None):
@@ -113,7 +120,8 @@ def nc_transpose(dst, data, engine=engine.unknown, name=None):
 
 def nc_stream_shuffle(dst, src, shuffle_mask, name=None):
     """In each group of 32 partitions, dst[i] = src[mask[i]]; mask value 255 keeps the partition of `dst`."""
-    assert len(shuffle_mask) == 32, f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}"
+    if not (len(shuffle_mask) == 32):
+        _klr.error(f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}")
     _klr.emit("shuffle", name, dst=dst, src=src, shuffle_mask=list(shuffle_mask))
 
 
@@ -170,16 +178,16 @@ def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=N
 
     reverse0 computes operand0 op0 data, reverse1 operand1 op1 the first result. op1=None leaves the second step out.
     """
-    first = 0 if operand0 is None else operand0
-    second = 0 if op1 is not None and operand1 is None else operand1
-    _klr.emit("tensor_scalar", name, dst=dst, src=data, imm0=first, op0=op0, imm1=second, op1=op1,
+    operand0 = 0 if operand0 is None else operand0
+    operand1 = 0 if op1 is not None and operand1 is None else operand1
+    _klr.emit("tensor_scalar", name, dst=dst, src=data, imm0=operand0, op0=op0, imm1=operand1, op1=op1,
               reverse=_reverse(reverse0, reverse1), engine=engine)
 
 
-def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, name=None):
+def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, name=None, dtype=None):
     """dst = (data op0 operand0) op1 operand1 with operand0 a number or (P, 1) and operand1 a tile like `data`."""
     _klr.emit("nc_scalar_tensor_tensor", name, dst=dst, data=data, src0=operand0, src1=operand1, op0=op0, op1=op1,
-              reverse_operands=_reverse(reverse0, reverse1))
+              reverse_operands=_reverse(reverse0, reverse1), dtype=dtype)
 
 
 def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False, name=None):
@@ -255,8 +263,8 @@ def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
     rank = len(data.shape)
     axes = sorted([a + rank if a < 0 else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
     first = rank - len(axes)
-    assert first >= 1 and axes == list(range(first, rank)), (
-        f"tensor_reduce reduces the last dimensions, never the partition: axis {axis} of a tensor of shape {data.shape}")
+    if first < 1 or axes != list(range(first, rank)):
+        _klr.error(f"axis {axis} of a tensor of shape {data.shape}; the axes are the last dimensions, never the partition")
     _klr.emit("tensor_reduce", name, dst=dst, src=data, op=op, op_dim="XYZW"[0:len(axes)], negated=negate,
               keepdims=keepdims)
 
@@ -338,6 +346,12 @@ def quantize_mx(dst, src, dst_scale, name=None):
     _klr.emit("quantize_mx", name, dst=dst, src=src, dst_scale=dst_scale)
 
 
+def topk(val_dst, idx_dst, src, n, name=None):
+    """The K largest of n bfloat16 values laid out over 16 partitions, and their positions; there is no operator for it."""
+    _klr.error("the core language has no operator for topk", "use `nisa.max8`, `nisa.nc_find_index8` and "
+               "`nisa.nc_match_replace8` in turns")
+
+
 # ---- random numbers
 
 
@@ -416,3 +430,8 @@ def get_nc_version():
 def get_nc_sub_version():
     """The silicon revision inside the generation; 0 is the first."""
     return 0
+
+
+# ---- earlier versions
+tensor_copy_dynamic_src = _klr.removed("nisa.tensor_copy_dynamic_src", "`nisa.tensor_copy(dst, src.select(dim, index))`")
+tensor_copy_dynamic_dst = _klr.removed("nisa.tensor_copy_dynamic_dst", "`nisa.tensor_copy(dst.select(dim, index), src)`")

@@ -60,9 +60,25 @@ class tile_size:
     total_available_sbuf_size = _klr.tile_size("total_available_sbuf_size")
 
 
-class NKIObject:
-    """Base of classes whose fields are their class-level names, in order, set by a generated initialiser."""
+# Base of classes whose fields are their class-level names, in order, set by a generated initialiser.
+NKIObject = _klr.NKIObject
 
+# What nl.ndarray gives, for annotations and isinstance.
+NkiTensor = _klr.NkiTensor
+dtype = _klr.DType
+
+# ---- the first version of NKI
+mgrid = _klr.removed("nl.mgrid", "index tensors with slices, `t[i * 128:(i + 1) * 128, :]`, or with `t.ap(pattern)`")
+arange = _klr.removed("nl.arange", "index tensors with slices or `nl.ds(start, size)`; values come from `nisa.iota`")
+par_dim = _klr.removed("nl.par_dim", "the first dimension of a tensor on chip is the partition: leave the mark out")
+spmd_dim = _klr.removed("nl.spmd_dim", "launch on logical cores with `kernel[2](...)`")
+nc = _klr.removed("nl.nc", "launch on logical cores with `kernel[2](...)`")
+loop_reduce = _klr.removed("nl.loop_reduce", "accumulate with `nisa.tensor_tensor(dst=total, data1=total, data2=x, op=nl.add)`")
+atomic_rmw = _klr.removed("nl.atomic_rmw", "`nisa.dma_compute(dst, [dst, src], nl.add)` adds in memory")
+simulate_kernel = _klr.removed("nl.simulate_kernel", "`klr run FILE` runs a kernel")
+
+# The language has functions of its own by these names; the builtins are meant where they are called with an underscore.
+_range = range
 
 def is_sbuf(buffer):
     """Whether a memory is SBUF."""
@@ -87,7 +103,7 @@ def is_hbm(buffer):
 # ---- tensors
 
 
-def ndarray(shape, dtype, buffer=sbuf, name=None, address=None):
+def ndarray(shape, dtype, buffer=sbuf, name="", address=None):
     """A new tensor of `shape` in a memory; its contents are undefined until written.
 
     The first dimension of tensors in SBUF and PSUM is the partition. `address` = (partition, byte in the partition) places
@@ -96,29 +112,29 @@ def ndarray(shape, dtype, buffer=sbuf, name=None, address=None):
     return _klr.ndarray(shape, dtype, buffer, name, address)
 
 
-def full(shape, fill_value, dtype, buffer=sbuf, name=None):
+def full(shape, fill_value, dtype, buffer=sbuf, name=""):
     """A new tile filled with a value."""
     tile = _klr.ndarray(shape, dtype, buffer, name, None)
     nisa.memset(dst=tile, value=int(fill_value) if _klr.is_integer(dtype) else float(fill_value))
     return tile
 
 
-def zeros(shape, dtype, buffer=sbuf, name=None):
+def zeros(shape, dtype, buffer=sbuf, name=""):
     """A new tile filled with 0."""
     return full(shape, 0, dtype, buffer, name)
 
 
-def ones(shape, dtype, buffer=sbuf, name=None):
+def ones(shape, dtype, buffer=sbuf, name=""):
     """A new tile filled with 1."""
     return full(shape, 1, dtype, buffer, name)
 
 
-def zeros_like(x, dtype=None, buffer=None, name=None):
+def zeros_like(x, dtype=None, buffer=None, name=""):
     """A tile of 0 with the shape, and unless given the dtype and memory, of x."""
     return full(x.shape, 0, x.dtype if dtype is None else dtype, x.buffer if buffer is None else buffer, name)
 
 
-def empty_like(x, dtype=None, buffer=None, name=None):
+def empty_like(x, dtype=None, buffer=None, name=""):
     """A tile with undefined contents and the shape, and unless given the dtype and memory, of x."""
     return _klr.ndarray(x.shape, x.dtype if dtype is None else dtype, x.buffer if buffer is None else buffer, name, None)
 
@@ -158,9 +174,11 @@ def expand_dims(x, axis):
 
 def broadcast_to(x, shape, dtype=None):
     """A new tile of `shape` that repeats x along its dimensions of size 1."""
-    assert len(x.shape) == len(shape), f"broadcast_to keeps the rank: {x.shape} to {shape}"
+    if not (len(x.shape) == len(shape)):
+        _klr.error(f"broadcast_to keeps the rank: {x.shape} to {shape}")
     for have, want in zip(x.shape, shape):
-        assert have == want or have == 1, f"a tile of shape {x.shape} cannot be broadcast to {shape}"
+        if not (have == want or have == 1):
+            _klr.error(f"a tile of shape {x.shape} cannot be broadcast to {shape}")
     result = _klr.ndarray(shape, x.dtype if dtype is None else dtype, sbuf, None, None)
     source = _repeat_free(x, shape)
     if x.shape[0] != shape[0]:  # the DMA engines read the one partition again for each
@@ -173,7 +191,7 @@ def broadcast_to(x, shape, dtype=None):
 
 def _repeat_free(x, shape):
     """A view of x with its free dimensions of size 1 repeated to `shape`."""
-    for dim in range(1, len(shape)):
+    for dim in _range(1, len(shape)):
         if x.shape[dim] != shape[dim]:
             x = x.broadcast(dim, shape[dim])
     return x
@@ -196,11 +214,13 @@ def _is_number(x):
 def _together(x, y):
     """Both operands with one shape: NumPy's broadcasting, over the partitions by a copy."""
     rank = max_int(len(x.shape), len(y.shape))
-    assert len(x.shape) == len(y.shape), f"operands have shapes {x.shape} and {y.shape}"
+    if not (len(x.shape) == len(y.shape)):
+        _klr.error(f"operands have shapes {x.shape} and {y.shape}")
     shape = []
-    for i in range(rank):
+    for i in _range(rank):
         a, b = x.shape[i], y.shape[i]
-        assert a == b or a == 1 or b == 1, f"operands of shapes {x.shape} and {y.shape} do not broadcast"
+        if not (a == b or a == 1 or b == 1):
+            _klr.error(f"operands of shapes {x.shape} and {y.shape} do not broadcast")
         shape.append(b if a == 1 else a)
     return _fit(x, tuple(shape)), _fit(y, tuple(shape))
 
@@ -219,7 +239,7 @@ def _fit(x, shape):
 def _binary(op, x, y, dtype, engine=None):
     """x op y for tiles and numbers, at least one of them a tile."""
     if _is_number(x) and _is_number(y):
-        raise TypeError("an elementwise function needs at least one tile")
+        _klr.error("two numbers; at least one operand is a tile")
     engine = nisa.engine.unknown if engine is None else engine
     if _is_number(y):
         result = _klr.ndarray(x.shape, x.dtype if dtype is None else dtype, sbuf, None, None)
@@ -611,20 +631,22 @@ def _axes(x, axis):
     """The axes as a list of free dimensions, ascending."""
     rank = len(x.shape)
     axes = sorted([a + rank if a < 0 else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
-    assert len(axes) > 0 and axes[0] > 0, f"the partition, axis 0, cannot be reduced by this function; found axis {axis}"
-    assert axes[-1] < rank, f"axis {axis} is no axis of a tile of shape {x.shape}"
+    if not (len(axes) > 0 and axes[0] > 0):
+        _klr.error(f"the partition, axis 0, cannot be reduced by this function; found axis {axis}")
+    if not (axes[-1] < rank):
+        _klr.error(f"axis {axis} is no axis of a tile of shape {x.shape}")
     return axes
 
 
 def _reduce(op, x, axis, dtype, keepdims):
     """The reduction of the free dimensions `axis`, which are brought to the end first."""
     axes = _axes(x, axis)
-    kept = [i for i in range(len(x.shape)) if i not in axes]
-    kept_shape = tuple([1 if i in axes else x.shape[i] for i in range(len(x.shape))])
+    kept = [i for i in _range(len(x.shape)) if i not in axes]
+    kept_shape = tuple([1 if i in axes else x.shape[i] for i in _range(len(x.shape))])
     order = tuple(kept + axes)
-    view = x if order == tuple(range(len(x.shape))) else x.permute(order)
+    view = x if order == tuple(_range(len(x.shape))) else x.permute(order)
     result = _klr.ndarray(kept_shape, x.dtype if dtype is None else dtype, sbuf, None, None)
-    nisa.tensor_reduce(dst=result, op=op, data=view, axis=tuple(range(len(kept), len(x.shape))))
+    nisa.tensor_reduce(dst=result, op=op, data=view, axis=tuple(_range(len(kept), len(x.shape))))
     if keepdims or len(kept) == 1:
         # a tile has at least one free dimension
         return result if keepdims else result.reshape((x.shape[0], 1))
@@ -717,8 +739,17 @@ def gather_flattened(data, indices, axis=0, dtype=None):
 
 
 def shared_identity_matrix(n, dtype=uint8, dst=None):
-    """An n x n identity in SBUF."""
-    result = _klr.ndarray((n, n), dtype, sbuf, None, None) if dst is None else dst
+    """An n x n identity in SBUF; one for all uses of a size and dtype unless `dst` is given."""
+    if dst is None:
+        return _klr.cached(("identity", n, str(dtype)), _identity, n, dtype)
+    return _fill_identity(dst, n, dtype)
+
+
+def _identity(n, dtype):
+    return _fill_identity(_klr.ndarray((n, n), dtype, sbuf, None, None), n, dtype)
+
+
+def _fill_identity(result, n, dtype):
     row = full((n, n), 1, dtype)
     nisa.affine_select(dst=result, pattern=[[-1, n]], channel_multiplier=1, on_true_tile=row, on_false_value=0.0,
                        cmp_op=equal)
@@ -738,7 +769,7 @@ def random_seed(seed):
     nisa.set_rng_seed(src_seeds=seed)
 
 
-def rand(shape, dtype, buffer=sbuf, name=None):
+def rand(shape, dtype, buffer=sbuf, name=""):
     """A tile of uniform random numbers in [0, 1)."""
     result = _klr.ndarray(shape, dtype, buffer, name, None)
     nisa.rand2(dst=result, min=0.0, max=1.0)
@@ -757,17 +788,17 @@ def dropout(x, rate, dtype=None):
 
 def affine_range(start, stop=None, step=1):
     """range(start, stop, step); the loop is unrolled."""
-    return range(start) if stop is None else range(start, stop, step)
+    return _range(start) if stop is None else range(start, stop, step)
 
 
 def sequential_range(start, stop=None, step=1):
     """range(start, stop, step); the loop is unrolled."""
-    return range(start) if stop is None else range(start, stop, step)
+    return _range(start) if stop is None else range(start, stop, step)
 
 
 def static_range(start, stop=None, step=1):
     """range(start, stop, step); the loop is unrolled."""
-    return range(start) if stop is None else range(start, stop, step)
+    return _range(start) if stop is None else range(start, stop, step)
 
 
 def dynamic_range(start, stop=None, step=1):
@@ -776,18 +807,20 @@ def dynamic_range(start, stop=None, step=1):
 
 
 def fori_loop(lower, upper, body_fun, step=1):
-    """body_fun(i) for i in range(lower, upper, step), on the device; i is a register."""
+    """body_fun(i) for i in _range(lower, upper, step), on the device; i is a register."""
     for i in _klr.dynamic_range(lower, upper, step):
-        body_fun(i)
+        if body_fun(i) is not None:
+            _klr.error("the body returns a value; it is called for each i and returns nothing")
 
 
 def while_loop(init, body_fun):
     """r = init; while r is not 0: r = body_fun(r), on the device; r is a register."""
-    condition = nisa.register_alloc()
-    nisa.register_move(condition, init)
+    condition = _klr.register_alloc(init)
     while condition:
         following = body_fun(condition)
-        nisa.register_move(condition, following)
+        if _klr.kind(following) != "register":
+            _klr.error(f"the body returns {following}; it returns the register that decides about the next iteration")
+        _klr.register_move(condition, following)
 
 
 def no_reorder():
@@ -817,3 +850,5 @@ def device_print(print_prefix, tensor):
 
 # Last, because nki.isa uses the operators above in its signatures.
 import nki.isa as nisa
+
+range = _range

@@ -632,6 +632,17 @@ const View *views_broadcast_to(Views *views, const View *view, const int64_t *si
   return view;
 }
 
+const View *views_repeat_partition(Views *views, const View *view, int64_t count)
+{
+  if (view_dim(view, 0) != 1 || count < 1 || view->vector_offset)
+    return fault(views, E_VIEW_ARGUMENT, "only a dimension of size 1 can be repeated",
+                 "the partition of a tensor of shape %s repeated %lld times", shape_text(views, view), (long long)count);
+  Layout layout = layout_of(view);
+  layout.step[0] = count == 1 ? layout.step[0] : 0;
+  layout.num[0] = count;
+  return with_layout(views, view, &layout);
+}
+
 const View *views_expand_dim(Views *views, const View *view, int64_t dim)
 {
   uint32_t at;

@@ -86,6 +86,9 @@ const View *views_indirect(Views *views, const View *view, const View *index, in
 // NumPy's broadcasting to a shape of the same rank: dimensions of size 1 are repeated.
 const View *views_broadcast_to(Views *views, const View *view, const int64_t *sizes, uint32_t count);
 
+// One partition (or row) read `count` times over, which only DMA can do on chip.
+const View *views_repeat_partition(Views *views, const View *view, int64_t count);
+
 // `pattern` over the storage, whatever `view` is; `offset` NULL keeps the view's. At most one of the run-time offsets.
 typedef struct ViewPattern {
   const int64_t (*pairs)[2];  // step, count

@@ -1,0 +1,588 @@
+// kernel.c -- the kernel under construction: places, names, blocks and instructions; and the entry, one trace for each
+// logical core.
+
+#include "trace/builder.h"
+#include "base/bug.h"
+#include "core/verify.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Builder *builder_need(Tracer *t, const char *what, Span span)
+{
+  if (!t->kernel && what)
+    raise_error(t, E_ISA_ARGUMENT, user_span(t, span), "%s outside of a kernel", what);
+  return t->kernel;
+}
+
+// ---- places
+
+bool module_is_library(const ModuleObject *module)
+{
+  return module && module->embedded;
+}
+
+const Frame *user_frame(Tracer *t, Span span, Span *user_span)
+{
+  const Frame *frame = t->frame;
+  while (frame && module_is_library(frame->module)) {
+    if (span_is_none(frame->call_span))
+      break;
+    span = frame->call_span;
+    frame = frame->caller;
+  }
+  *user_span = span;
+  return frame;
+}
+
+Span user_span(Tracer *t, Span span)
+{
+  user_frame(t, span, &span);
+  return span;
+}
+
+const char *library_function(Tracer *t)
+{
+  const Frame *frame = t->frame, *library = NULL;
+  for (; frame && module_is_library(frame->module); frame = frame->caller)
+    library = frame;
+  if (!library || !library->function)
+    return NULL;
+  const char *module = library->module->name->str.data, *name = library->function->name->str.data;
+  const char *prefix = strncmp(module, "nki.isa", 7) == 0          ? "nisa"
+                       : strncmp(module, "nki.collectives", 15) == 0 ? "nccl"
+                                                                     : "nl";
+  return arena_printf(&t->arena, "%s.%s", prefix, name);
+}
+
+static uint64_t span_key(Span span, const void *caller)
+{
+  return ((uint64_t)span.source << 52) ^ ((uint64_t)span.start << 26) ^ span.end ^ ((uintptr_t)caller << 8);
+}
+
+typedef struct SiteEntry {
+  CallSite site;
+  struct SiteEntry *next;  // other sites with the same key
+} SiteEntry;
+
+// The calls that lead to `frame`, shared between equal chains; NULL for the kernel's own frame.
+static const CallSite *call_sites(Builder *b, const Frame *frame)
+{
+  Span span;
+  if (!frame || !frame->function || !frame->caller || span_is_none(frame->call_span))
+    return NULL;
+  const Frame *from = frame->caller;
+  span = frame->call_span;
+  while (from && module_is_library(from->module) && !span_is_none(from->call_span)) {
+    span = from->call_span;
+    from = from->caller;
+  }
+  const CallSite *caller = call_sites(b, from);
+  uint64_t key = span_key(span, caller) ^ (uintptr_t)frame->function->name * 31 ^ (1ull << 63);
+  SiteEntry *first = map_get_number(&b->positions, key);
+  for (SiteEntry *entry = first; entry; entry = entry->next)
+    if (entry->site.caller == caller && memcmp(&entry->site.span, &span, sizeof span) == 0 &&
+        strcmp(entry->site.function, frame->function->name->str.data) == 0)
+      return &entry->site;
+  SiteEntry *made = arena_new(b->arena, SiteEntry);
+  made->site = (CallSite){span, arena_strdup(b->arena, frame->function->name->str.data), caller};
+  made->next = first;
+  map_set_number(&b->positions, key, made);
+  return &made->site;
+}
+
+typedef struct PosEntry {
+  Pos pos;
+  struct PosEntry *next;
+} PosEntry;
+
+static PosEntry *pos_new(Builder *b, Span span, const CallSite *caller)
+{
+  PosEntry *made = arena_new(b->arena, PosEntry);
+  Source *source = session_source(b->t->session, span.source);
+  made->pos.span = span;
+  made->pos.caller = caller;
+  if (source) {
+    Place start = source_place(source, &b->t->session->arena, span.start);
+    Place end = source_place(source, &b->t->session->arena, span.end);
+    made->pos.line = start.line;
+    made->pos.column = start.column;
+    made->pos.line_end = (Core_OPT_NAT){true, end.line};
+    made->pos.column_end = (Core_OPT_NAT){true, end.column};
+    made->pos.filename = source->path;
+  }
+  return made;
+}
+
+const Pos *builder_pos(Builder *b, Span span)
+{
+  const Frame *frame = user_frame(b->t, span, &span);
+  const CallSite *caller = call_sites(b, frame);
+  if (b->last_pos && b->last_pos->caller == caller && memcmp(&b->last_pos->span, &span, sizeof span) == 0)
+    return b->last_pos;
+  uint64_t key = span_key(span, caller) & ~(1ull << 63);
+  PosEntry *first = map_get_number(&b->positions, key);
+  for (PosEntry *entry = first; entry; entry = entry->next)
+    if (entry->pos.caller == caller && memcmp(&entry->pos.span, &span, sizeof span) == 0)
+      return b->last_pos = &entry->pos;
+  PosEntry *made = pos_new(b, span, caller);
+  made->next = first;
+  map_set_number(&b->positions, key, made);
+  return b->last_pos = &made->pos;
+}
+
+// ---- names
+
+const char *builder_keep(Builder *b, const char *text)
+{
+  char *kept = map_get(&b->strings, str_from(text));
+  if (kept)
+    return kept;
+  kept = arena_strdup(b->arena, text);
+  map_set(&b->strings, str_from(kept), kept);
+  return kept;
+}
+
+// How many numbers `base` has given out on this core.
+static uint32_t *counter(Builder *b, const char *base)
+{
+  uint32_t *count = map_get(&b->counters, str_from(base));
+  if (!count) {
+    count = arena_new(&b->t->arena, uint32_t);
+    map_set(&b->counters, str_from(arena_strdup(&b->t->arena, base)), count);
+  }
+  return count;
+}
+
+const char *builder_number(Builder *b, const char *base)
+{
+  char text[160];
+  snprintf(text, sizeof text, "%.140s.%u", base, ++*counter(b, base));
+  return builder_keep(b, text);
+}
+
+// "inst.N", the same text for all cores.
+static const char *instruction_name(Builder *b)
+{
+  uint32_t number = b->instruction_count++;
+  if (number < b->instruction_names.count)
+    return b->instruction_names.items[number];
+  char text[24];
+  int len = snprintf(text, sizeof text, "inst.%u", number + 1);
+  const char *name = arena_strndup(b->arena, text, (size_t)len);
+  vec_push(&b->t->arena, &b->instruction_names, name);
+  return name;
+}
+
+// ---- instructions and blocks
+
+void builder_add(Builder *b, Op *op, const char *name, Span span)
+{
+  if (!b->label)
+    return;
+  Instr *instr = arena_new(b->arena, Instr);
+  instr->op = op;
+  instr->name = name ? name : instruction_name(b);
+  instr->pos = builder_pos(b, span);
+  vec_push(&b->t->arena, &b->body, instr);
+}
+
+void builder_open(Builder *b, const char *label)
+{
+  if (b->label)
+    bug("block %s is still open", b->label);
+  b->label = label;
+  b->body.count = 0;
+}
+
+void builder_close(Builder *b)
+{
+  if (!b->label)
+    return;
+  Block *block = arena_new(b->arena, Block);
+  block->label = b->label;
+  block->no_reorder = b->no_reorder;
+  block->body.count = (uint32_t)b->body.count;
+  block->body.items = arena_array(b->arena, Core_INSTR, b->body.count);
+  if (b->body.count)
+    memcpy(block->body.items, b->body.items, b->body.count * sizeof *b->body.items);
+  vec_push(&b->t->arena, &b->blocks, block);
+  b->label = NULL;
+}
+
+void builder_branch(Builder *b, BrCmpOp op, const char *reg1, const char *reg2, int64_t imm, const char *if_true,
+                    const char *if_false, const char *name, Span span)
+{
+  if (!b->label)
+    return;
+  Op *branch = op_new(b->arena, OP_cmp_branch);
+  branch->cmp_branch.reg1 = reg1;
+  branch->cmp_branch.reg2 = reg2;
+  branch->cmp_branch.imm = imm;
+  branch->cmp_branch.op = op;
+  branch->cmp_branch.true_label = if_true;
+  branch->cmp_branch.false_label = if_false;
+  builder_add(b, branch, builder_number(b, name), span);
+  builder_close(b);
+}
+
+void builder_jump(Builder *b, const char *label, Span span)
+{
+  builder_branch(b, BR_CMP_OP_ALWAYS, "", "", 0, label, "", "jmp", span);
+}
+
+// ---- arguments
+
+typedef struct Naming {
+  Builder *b;
+  uint32_t depth;
+} Naming;
+
+static bool name_inputs(Naming *naming, Value value, const char *name);
+
+static bool name_each(Naming *naming, const Value *items, size_t count, const char *name)
+{
+  for (size_t i = 0; i < count; i++)
+    if (!name_inputs(naming, items[i], arena_printf(naming->b->arena, "%s.%zu", name, i)))
+      return false;
+  return true;
+}
+
+static bool name_attrs(Naming *naming, const AttrTable *attrs, const char *name)
+{
+  for (uint32_t i = 0; i < attrs->count; i++) {
+    const char *field = attrs->items[i].name->str.data;
+    if (value_is_set(attrs->items[i].value) &&
+        !name_inputs(naming, attrs->items[i].value, arena_printf(naming->b->arena, "%s.%s", name, field)))
+      return false;
+  }
+  return true;
+}
+
+static bool name_dict(Naming *naming, const Dict *dict, const char *name)
+{
+  for (uint32_t i = 0; i < dict->used; i++) {
+    const DictEntry *entry = &dict->entries[i];
+    StrBuf key = strbuf_new(naming->b->arena);
+    if (!value_is_set(entry->key))
+      continue;
+    if (!op_str(naming->b->t, entry->key, (Span){0}, &key))
+      return false;
+    if (!name_inputs(naming, entry->value, arena_printf(naming->b->arena, "%s.%s", name, strbuf_cstr(&key))))
+      return false;
+  }
+  return true;
+}
+
+static void name_tensor(Builder *b, TensorObject *object, const char *name)
+{
+  Tensor *tensor = object->argument;
+  if (!tensor || tensor->name)
+    return;
+  Address *address = arena_new(b->arena, Address);
+  *address = *tensor->address;
+  address->name = tensor->name = builder_keep(b, name);
+  tensor->id = b->tensor_count++;
+  tensor->address = address;
+  object->view = views_whole(&b->views, tensor);
+  vec_push(&b->t->arena, &b->inputs, (const Tensor *)tensor);
+  map_set(&b->all_tensors, str_from(tensor->name), tensor);
+}
+
+static bool name_inputs(Naming *naming, Value value, const char *name)
+{
+  const Value *items;
+  size_t count;
+  if (naming->depth >= 32)
+    return true;
+  naming->depth++;
+  bool done = true;
+  if (value.tag == VALUE_TENSOR)
+    name_tensor(naming->b, (TensorObject *)value.object, name);
+  else if (value_sequence(value, &items, &count))
+    done = name_each(naming, items, count, name);
+  else if (value.tag == VALUE_DICT)
+    done = name_dict(naming, value.dict, name);
+  else if (value.tag == VALUE_INSTANCE)
+    done = name_attrs(naming, &value.instance->attrs, name);
+  naming->depth--;
+  return done;
+}
+
+Value tensor_argument(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank)
+{
+  TensorSpec spec = {.dtype = dtype, .memory = MEMORY_HBM, .sizes = sizes, .rank = rank};
+  Tensor *tensor = tensor_new(&t->session->arena, &spec);
+  Views views = views_new(&t->session->arena, NULL, NULL);
+  Value value = value_tensor(t, views_whole(&views, tensor));
+  ((TensorObject *)value.object)->argument = tensor;
+  return value;
+}
+
+const Tensor *tensor_argument_input(Value argument)
+{
+  const Tensor *tensor = argument.tag == VALUE_TENSOR ? ((TensorObject *)argument.object)->argument : NULL;
+  return tensor && tensor->name ? tensor : NULL;
+}
+
+// ---- results
+
+typedef Vec(const Tensor *) TensorVec;
+
+// The tensor that `view` is all of, perhaps under another shape.
+static const Tensor *whole_tensor(Builder *b, const View *view, Span span)
+{
+  const Tensor *tensor = view->tensor;
+  if (view == views_whole(&b->views, tensor))
+    return tensor;
+  bool dense = !view_is_indirect(view) && view_is_contiguous(view) && view->offset == 0 &&
+               view_elements(view) * dtype_bytes(view_dtype(view)) == tensor_bytes(tensor);
+  if (!dense) {
+    Diag *diag = raise_error(b->t, E_KERNEL_RESULT, span, "the kernel returns a part of tensor '%s'", tensor->name);
+    diag_help(diag, "return the whole tensor, or copy the part into a tensor of its own with `nisa.dma_copy`");
+    return NULL;
+  }
+  Shape shape = {.par_dim = view->pattern.items[0].num, .free_dims.count = view_rank(view) - 1};
+  shape.free_dims.items = arena_array(b->arena, uint64_t, view_rank(view));
+  for (uint32_t i = 1; i < view_rank(view); i++)
+    shape.free_dims.items[i - 1] = view->pattern.items[i].num;
+  return b->views.alias(b->views.alias_context, tensor, view_dtype(view), &shape);
+}
+
+static bool add_result(Builder *b, Value value, TensorVec *out, Span span, bool nested)
+{
+  const Value *items;
+  size_t count;
+  const View *view = value_view(value);
+  if (value.tag == VALUE_NONE)
+    return true;
+  if (!nested && value_sequence(value, &items, &count)) {
+    for (size_t i = 0; i < count; i++)
+      if (!add_result(b, items[i], out, span, true))
+        return false;
+    return true;
+  }
+  if (!view) {
+    Diag *diag = raise_error(b->t, E_KERNEL_RESULT, span, "the kernel returns %s", describe(b->t, value));
+    diag_help(diag, "a kernel returns a tensor in `nl.shared_hbm`, or a tuple or list of them, or nothing");
+    return false;
+  }
+  if (view_is_on_chip(view) || view->tensor->address->memory == MEMORY_PRIVATE_HBM) {
+    const char *where = view->tensor->address->memory == MEMORY_PSUM   ? "PSUM"
+                        : view->tensor->address->memory == MEMORY_SBUF ? "SBUF"
+                                                                       : "private HBM";
+    Diag *diag = raise_error(b->t, E_KERNEL_RESULT, span, "the kernel returns tensor '%s', which is in %s",
+                             view->tensor->name, where);
+    if (view->tensor->pos)
+      diag_label(diag, view->tensor->pos->span, "allocated here");
+    diag_help(diag, "allocate the result with `buffer=nl.shared_hbm` and copy it there with `nisa.dma_copy`");
+    return false;
+  }
+  const Tensor *tensor = whole_tensor(b, view, span);
+  if (tensor)
+    vec_push(&b->t->arena, out, tensor);
+  return tensor != NULL;
+}
+
+// ---- one core
+
+static const Tensor *alias_tensor(void *context, const Tensor *base, DType dtype, const Shape *shape)
+{
+  Builder *b = context;
+  Tensor *tensor = arena_new(b->arena, Tensor);
+  *tensor = *base;
+  do
+    tensor->name = builder_number(b, base->name);
+  while (map_get(&b->tensors, str_from(tensor->name)));
+  map_set(&b->tensors, str_from(tensor->name), tensor);
+  tensor->id = b->tensor_count++;
+  tensor->dtype = dtype;
+  tensor->shape = *shape;
+  tensor->free_elements = 1;
+  for (uint32_t i = 0; i < shape->free_dims.count; i++)
+    tensor->free_elements *= shape->free_dims.items[i];
+  Address *address = arena_new(b->arena, Address);
+  *address = *base->address;
+  if (!memory_is_on_chip(address->memory)) {
+    address->par_size = shape->par_dim;
+    address->free_size = tensor->free_elements * dtype_bytes(dtype);
+  }
+  tensor->address = address;
+  return tensor;
+}
+
+static void begin_core(Builder *b, uint32_t core)
+{
+  b->core = core;
+  b->blocks.items = NULL;
+  b->blocks.count = b->blocks.capacity = 0;
+  b->tensors = map_new(&b->t->arena);
+  b->counters = map_new(&b->t->arena);
+  b->values = map_new(&b->t->arena);
+  for (size_t i = 0; i < b->inputs.count; i++)
+    map_set(&b->tensors, str_from(b->inputs.items[i]->name), (void *)(uintptr_t)b->inputs.items[i]);
+  b->instruction_count = b->no_reorder_depth = b->device_depth = 0;
+  b->no_reorder = false;
+  b->loop = NULL;
+  b->last_pos = NULL;
+  builder_open(b, builder_number(b, "main"));
+}
+
+static Core_LIST_BLOCK take_blocks(Builder *b)
+{
+  Core_LIST_BLOCK list = {0};
+  builder_close(b);
+  list.count = (uint32_t)b->blocks.count;
+  list.items = arena_array(b->arena, Core_BLOCK, b->blocks.count);
+  for (size_t i = 0; i < b->blocks.count; i++)
+    list.items[i] = b->blocks.items[i];
+  return list;
+}
+
+// Where the cores' block structures part; reports and gives false.
+static bool same_structure(Builder *b, const Core_LIST_BLOCK *first, const Core_LIST_BLOCK *other, uint32_t core)
+{
+  uint32_t count = first->count < other->count ? first->count : other->count, i = 0;
+  while (i < count && strcmp(first->items[i]->label, other->items[i]->label) == 0)
+    i++;
+  if (i == first->count && i == other->count)
+    return true;
+  Diag *diag = diag_error(b->t->session, E_KERNEL_CORES,
+                          "logical cores 0 and %u have different control flow on the device", core);
+  const Block *at = i < other->count ? other->items[i] : i < first->count ? first->items[i] : NULL;
+  if (at && at->body.count)
+    diag_primary(diag, at->body.items[0]->pos->span, "core %u has block `%s` where core %u has `%s`",
+                 i < other->count ? core : 0, at->label, i < other->count ? 0 : core,
+                 i < other->count ? (i < first->count ? first->items[i]->label : "nothing") : "nothing");
+  diag_help(diag, "run-time loops and branches must be the same on every core; choose by `nl.program_id(0)` with data, "
+                  "not with control flow");
+  return false;
+}
+
+static bool same_outputs(Builder *b, const TensorVec *first, const TensorVec *other, uint32_t core)
+{
+  bool same = first->count == other->count;
+  for (size_t i = 0; same && i < first->count; i++)
+    same = strcmp(first->items[i]->name, other->items[i]->name) == 0;
+  if (!same)
+    diag_help(diag_error(b->t->session, E_KERNEL_CORES, "logical cores 0 and %u return different tensors", core),
+              "return the same tensors on every core");
+  return same;
+}
+
+// ---- the entry
+
+static Value kernel_function(Value kernel, int64_t *lnc)
+{
+  while (kernel.tag == VALUE_OBJECT && kernel.object->type == &kernel_type) {
+    const KernelObject *object = (const KernelObject *)kernel.object;
+    *lnc = object->lnc ? object->lnc : *lnc;
+    kernel = object->function;
+  }
+  return kernel;
+}
+
+static Span function_span(Value function)
+{
+  return function.tag == VALUE_FUNCTION ? function.function->span : (Span){0};
+}
+
+static const char *function_name(Value function)
+{
+  return function.tag == VALUE_FUNCTION ? function.function->name->str.data : "kernel";
+}
+
+static bool trace_core(Builder *b, Value function, const Name *const *names, const Value *values, size_t count,
+                       TensorVec *outputs)
+{
+  Value result;
+  if (!trace_call(b->t, function, names, values, count, &result))
+    return false;
+  return add_result(b, result, outputs, function_span(function), false);
+}
+
+static void finish_kernel(Builder *b, const TensorVec *outputs)
+{
+  Kernel *kernel = b->kernel;
+  kernel->inputs.count = (uint32_t)b->inputs.count;
+  kernel->inputs.items = arena_array(b->arena, Core_TENSOR, b->inputs.count);
+  for (size_t i = 0; i < b->inputs.count; i++)
+    kernel->inputs.items[i] = b->inputs.items[i];
+  kernel->outputs.count = (uint32_t)outputs->count;
+  kernel->outputs.items = arena_array(b->arena, Core_TENSOR, outputs->count);
+  for (size_t i = 0; i < outputs->count; i++)
+    kernel->outputs.items[i] = outputs->items[i];
+  kernel->shared_constants.count = (uint32_t)b->shared_constants.count;
+  kernel->shared_constants.items = arena_array(b->arena, SharedConstant, b->shared_constants.count);
+  for (size_t i = 0; i < b->shared_constants.count; i++)
+    kernel->shared_constants.items[i] = b->shared_constants.items[i];
+  kernel->shared_buffers.items = arena_array(b->arena, Core_TENSOR, b->shared_buffers.count);
+  for (size_t i = 0; i < b->shared_buffers.count; i++) {
+    bool is_output = false;
+    for (size_t k = 0; k < outputs->count; k++)
+      is_output |= outputs->items[k]->address == b->shared_buffers.items[i]->address;
+    if (!is_output)
+      kernel->shared_buffers.items[kernel->shared_buffers.count++] = b->shared_buffers.items[i];
+  }
+}
+
+static bool trace_cores(Builder *b, Value function, const Name *const *names, const Value *values, size_t count)
+{
+  TensorVec first = {0};
+  for (uint32_t core = 0; core < b->cores; core++) {
+    TensorVec outputs = {0};
+    begin_core(b, core);
+    if (!trace_core(b, function, names, values, count, core == 0 ? &first : &outputs))
+      return false;
+    b->kernel->bodies.items[core] = take_blocks(b);
+    b->kernel->bodies.count = core + 1;
+    if (core > 0 && (!same_structure(b, &b->kernel->bodies.items[0], &b->kernel->bodies.items[core], core) ||
+                     !same_outputs(b, &first, &outputs, core)))
+      return false;
+  }
+  finish_kernel(b, &first);
+  return true;
+}
+
+Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
+                     const TraceOptions *options)
+{
+  int64_t lnc = 0;
+  Value function = kernel_function(kernel, &lnc);
+  lnc = options->lnc ? options->lnc : lnc;
+  Builder *b = arena_new(&t->arena, Builder);
+  b->t = t;
+  b->arena = &t->session->arena;
+  b->has_grid = lnc > 0;
+  b->cores = lnc > 0 ? (uint32_t)lnc : 1;
+  if (lnc < 0 || lnc > 2) {
+    diag_primary(diag_error(t->session, E_KERNEL_CORES, "a launch on %lld logical cores", (long long)lnc),
+                 function_span(function), "a kernel runs on 1 or 2 logical cores");
+    return NULL;
+  }
+  b->views = views_new(b->arena, alias_tensor, b);
+  b->positions = map_new(&t->arena);
+  b->plans = map_new(&t->arena);
+  b->functions = map_new(&t->arena);
+  b->bases = map_new(&t->arena);
+  b->strings = map_new(b->arena);
+  b->all_tensors = map_new(&t->arena);
+  b->kernel = arena_new(b->arena, Kernel);
+  b->kernel->name = arena_strdup(b->arena, function_name(function));
+  b->kernel->bodies.items = arena_array(b->arena, Core_LIST_BLOCK, b->cores);
+  Naming naming = {b, 0};
+  size_t errors = t->session->error_count;
+  void *outer = t->kernel;
+  bool was_in_kernel = t->in_kernel;
+  t->kernel = b;
+  t->in_kernel = true;
+  bool done = true;
+  for (size_t i = 0; i < count && done; i++)
+    done = name_inputs(&naming, values[i], names[i]->str.data);
+  done = done && trace_cores(b, function, names, values, count);
+  t->kernel = outer;
+  t->in_kernel = was_in_kernel;
+  if (!done || t->session->error_count != errors)
+    return NULL;
+  return options->no_verify || core_verify(t->session, b->kernel) ? b->kernel : NULL;
+}

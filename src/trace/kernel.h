@@ -1,0 +1,35 @@
+// kernel.h -- tracing a kernel: Python's evaluation of it, recorded as core operators.
+//
+//   nki_install(t);
+//   Value x = tensor_argument(t, DTYPE_FLOAT32, (uint64_t[]){128, 512}, 2);
+//   Kernel *kernel = trace_kernel(t, entry.value, &name, &x, 1, &(TraceOptions){0});
+//
+// The kernel lives in the session's arena, so it outlives the tracer.
+
+#pragma once
+#include "machine/machine.h"
+#include "trace/trace.h"
+#include "trace/views.h"
+
+// Makes the modules of NKI known to a new tracer, and the device side of control flow. Once, before anything is imported.
+// `machine` is what `nisa.get_nc_version()` and `nl.tile_size` describe; NULL: machine_default().
+void nki_install(Tracer *t, const Machine *machine);
+
+typedef struct TraceOptions {
+  int64_t lnc;           // logical cores; 0: as the kernel was launched (`kernel[lnc]`), else one
+  bool no_verify;        // leave out the core verifier
+} TraceOptions;
+
+// Traces `kernel`, a function or what @nki.jit made of one, called with keyword arguments; once for each logical core.
+// Tensors among the arguments, also inside tuples, lists, dicts and objects, become the kernel's inputs, named after their
+// parameter ("x", "x.0", "config.weight"). NULL after reporting.
+Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
+                     const TraceOptions *options);
+
+// A tensor to pass as an argument, not yet named. The tensor it became, once a kernel was traced with it; else NULL.
+Value tensor_argument(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank);
+const Tensor *tensor_argument_input(Value argument);
+
+// Element types as the kernel sees them, for arguments such as `dtype=bfloat16`.
+Value value_dtype(Tracer *t, DType dtype);
+bool value_is_dtype(Value value, DType *out);

@@ -1,0 +1,270 @@
+// nki.c -- module `_klr`: what the NKI library, written in NKI, is made of; and how a tracer gets to know it.
+
+#include "base/npy.h"
+#include "trace/builder.h"
+#include <string.h>
+
+// ---- logical cores
+
+static bool axis_zero(Tracer *t, const Call *call, const char *what)
+{
+  int64_t axis = 0;
+  Builder *b = builder_need(t, what, call->span);
+  if (!b)
+    return false;
+  if (!value_is_set(call->args[0]) || call->args[0].tag == VALUE_NONE)
+    return true;
+  if (value_as_int(call->args[0], &axis) && axis == 0)
+    return true;
+  return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s of axis %s; the grid of logical cores has axis 0 only", what,
+               describe(t, call->args[0]));
+}
+
+bool klr_program_id(Tracer *t, const Call *call, Value *out)
+{
+  if (!axis_zero(t, call, "'nl.program_id'"))
+    return false;
+  *out = value_int(builder_of(t)->core);
+  return true;
+}
+
+bool klr_num_programs(Tracer *t, const Call *call, Value *out)
+{
+  if (!axis_zero(t, call, "'nl.num_programs'"))
+    return false;
+  *out = value_int(builder_of(t)->cores);
+  return true;
+}
+
+bool klr_program_ndim(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_need(t, "'nl.program_ndim'", call->span);
+  *out = value_int(b && b->has_grid ? 1 : 0);
+  return b != NULL;
+}
+
+bool klr_jit(Tracer *t, const Call *call, Value *out)
+{
+  *out = value_kernel(t, call->args[0], 0);
+  return true;
+}
+
+// ---- help for the library
+
+bool klr_kind(Tracer *t, const Call *call, Value *out)
+{
+  Value value = call->args[0];
+  DType dtype;
+  Memory memory;
+  double number;
+  const char *kind = value.tag == VALUE_TENSOR                 ? "tensor"
+                     : value_is_register(value)                ? "register"
+                     : value_is_dtype(value, &dtype)           ? "dtype"
+                     : read_memory(value, &memory)             ? "memory"
+                     : value_as_double(value_unwrap(value), &number) ? "number"
+                                                               : value_type_name(t, value);
+  *out = value_cstr(t, kind);
+  return true;
+}
+
+bool klr_error(Tracer *t, const Call *call, Value *out)
+{
+  const char *function = library_function(t);
+  (void)out;
+  Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s%s%s%s",
+                           function ? "'" : "", function ? function : "", function ? "': " : "",
+                           call->args[0].string->text.data);
+  if (value_is_set(call->args[1]))
+    diag_help(diag, "%s", call->args[1].string->text.data);
+  return false;
+}
+
+bool klr_cached(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_need(t, "a cached value", call->span);
+  StrBuf key = strbuf_new(&t->arena);
+  if (!b || !op_repr(t, call->args[0], call->span, &key))
+    return false;
+  Value *known = map_get(&b->values, strbuf_str(&key));
+  if (!known || b->device_depth > 0) {
+    Value *made = arena_new(&t->arena, Value);
+    const Tuple *arguments = call->args[2].tuple;
+    if (!call_simple(t, call->args[1], arguments->items, (uint32_t)arguments->count, call->span, made))
+      return false;
+    if (b->device_depth == 0)
+      map_set(&b->values, strbuf_str(&key), made);
+    known = made;
+  }
+  *out = *known;
+  return true;
+}
+
+// ---- what older versions had
+
+typedef struct Removed {
+  NativeObject head;  // removed_type
+  const char *name, *help;
+} Removed;
+
+static Outcome raise_removed(Tracer *t, Value self, Span span)
+{
+  const Removed *removed = (const Removed *)self.object;
+  diag_help(raise_error(t, E_NKI_OLD, user_span(t, span), "'%s' is no longer part of NKI", removed->name), "%s",
+            removed->help);
+  return OUTCOME_ERROR;
+}
+
+static Outcome removed_call(Tracer *t, Value self, const Call *call, Value *out)
+{
+  (void)out;
+  return raise_removed(t, self, call->span);
+}
+
+static Outcome removed_getattr(Tracer *t, Value self, const Name *name, Span span, Value *out)
+{
+  (void)name, (void)out;
+  return raise_removed(t, self, span);
+}
+
+static Outcome removed_getitem(Tracer *t, Value self, Value key, Span span, Value *out)
+{
+  (void)key, (void)out;
+  return raise_removed(t, self, span);
+}
+
+static void removed_repr(Tracer *t, Value self, StrBuf *out)
+{
+  (void)t;
+  strbuf_printf(out, "<%s, removed>", ((const Removed *)self.object)->name);
+}
+
+static const NativeType removed_type = {.name = "removed",
+                                        .call = removed_call,
+                                        .getattr = removed_getattr,
+                                        .getitem = removed_getitem,
+                                        .repr = removed_repr};
+
+bool klr_removed(Tracer *t, const Call *call, Value *out)
+{
+  Removed *made = arena_new(&t->arena, Removed);
+  made->head.type = &removed_type;
+  made->name = call->args[0].string->text.data;
+  made->help = call->args[1].string->text.data;
+  *out = value_object(VALUE_OBJECT, &made->head);
+  return true;
+}
+
+// ---- the machine
+
+// The generation is kept in the module itself.
+static const Machine *machine_of(Tracer *t)
+{
+  ModuleObject *module = module_find(t, STR("_klr"));
+  Value *generation = module ? attr_find(&module->attrs, tracer_name(t, "_generation")) : NULL;
+  const Machine *machine = generation ? machine_of_generation((int)generation->integer) : NULL;
+  return machine ? machine : machine_default();
+}
+
+bool klr_generation(Tracer *t, const Call *call, Value *out)
+{
+  (void)call;
+  *out = value_int(machine_of(t)->generation);
+  return true;
+}
+
+// The constants of nl.tile_size.
+bool klr_tile_size(Tracer *t, const Call *call, Value *out)
+{
+  const Machine *m = machine_of(t);
+  const struct {
+    const char *name;
+    uint64_t value;
+  } sizes[] = {
+      {"pmax", m->partitions},
+      {"psum_fmax", m->psum_bank_bytes / 4},
+      {"psum_bank_fmax", m->psum_bank_bytes / 4},
+      {"psum_bank_fmax_bytes", m->psum_bank_bytes},
+      {"psum_num_banks", m->psum_banks},
+      {"psum_min_align", m->psum_cell_bytes},
+      {"gemm_stationary_fmax", m->gemm_stationary_fmax},
+      {"gemm_moving_fmax", m->gemm_moving_fmax},
+      {"bn_stats_fmax", m->bn_stats_fmax},
+      {"sbuf_size_bytes", m->sbuf_partition_bytes * m->partitions},
+      {"sbuf_fmax_bytes", m->sbuf_usable_bytes},
+      {"sbuf_fmax", m->sbuf_usable_bytes / 4},
+      {"sbuf_min_align", 1},
+      {"total_available_sbuf_size", m->sbuf_usable_bytes},
+  };
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    if (value_is_str(call->args[0], sizes[i].name)) {
+      *out = value_int((int64_t)sizes[i].value);
+      return true;
+    }
+  return RAISE(t, E_VALUE, call->span, "no such size");
+}
+
+// ---- constants in files
+
+// A tensor in HBM that holds the elements of a .npy file.
+bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_need(t, "'nl.shared_constant'", call->span);
+  Str file;
+  Npy npy;
+  if (!b)
+    return false;
+  if (call->args[0].tag != VALUE_STR)
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'nl.shared_constant': 'constant' is %s; expected the path of a "
+                 ".npy file", describe(t, call->args[0]));
+  const char *path = call->args[0].string->text.data;
+  for (size_t i = 0; i < b->shared_constants.count; i++)
+    if (strcmp(b->shared_constants.items[i].file_name, path) == 0) {
+      *out = value_tensor(t, views_whole(&b->views, map_get(&b->all_tensors, str_from(b->shared_constants.items[i].name))));
+      return true;
+    }
+  DType dtype;
+  if (!file_read(t->session, &t->arena, path, &file) || !npy_parse(t->session, path, file, &npy)) {
+    raise_diag(t, "OSError", t->session->diags.items[t->session->diags.count - 1]);
+    return false;
+  }
+  if (!dtype_from_npy_descr(str_from(npy.descr), &dtype) || npy.rank == 0)
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which "
+                 "is no tensor", path, npy.descr, npy.rank);
+  TensorSpec spec = {.name = builder_number(b, "constant"), .dtype = dtype, .memory = MEMORY_HBM, .sizes = npy.shape,
+                     .rank = npy.rank};
+  const Tensor *tensor = builder_tensor(b, &spec, call->span);
+  if (!tensor)
+    return false;
+  vec_push(&t->arena, &b->shared_constants, (SharedConstant){tensor->name, builder_keep(b, path)});
+  *out = value_tensor(t, views_whole(&b->views, tensor));
+  return true;
+}
+
+// ---- installation
+
+static const NativeMethod functions[] = {
+#define X(name, function, signature) {name, function, signature},
+    KLR_FUNCTIONS(X)
+#undef X
+    {0},
+};
+
+static void init_module(Tracer *t, ModuleObject *module)
+{
+  static const TensorObject tensor = {.head = {&tensor_type}};
+  Value sample = value_object(VALUE_TENSOR, (NativeObject *)(uintptr_t)&tensor.head);
+  module_set(t, module, "NkiTensor", value_class(value_class_of(t, sample)));
+  module_set(t, module, "DType", value_class(value_class_of(t, value_dtype(t, DTYPE_FLOAT32))));
+  module_set(t, module, "NKIObject", value_class(t->builtins->class_NKIObject));
+}
+
+static const NativeModule klr_module = {.name = "_klr", .functions = functions, .init = init_module};
+
+void nki_install(Tracer *t, const Machine *machine)
+{
+  t->device = &device_hooks;
+  module_add_native(t, &klr_module);
+  ModuleObject *module = module_find(t, STR("_klr"));
+  if (module)
+    module_set(t, module, "_generation", value_int((machine ? machine : machine_default())->generation));
+}

@@ -1,0 +1,72 @@
+// embed.c -- the NKI library as a table in the program, at build time.
+//
+//   embed OUTPUT ROOT FILE...     FILE relative to ROOT: nki/isa/__init__.py
+//
+// Writes the definition of embedded_modules[] (src/trace/module.h).
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void fail(const char *what, const char *path)
+{
+  fprintf(stderr, "embed: cannot %s %s\n", what, path);
+  exit(1);
+}
+
+// "nki/isa/__init__.py" is package "nki.isa"; "nki/isa/constants.py" is module "nki.isa.constants".
+static int is_package(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return strcmp(slash ? slash + 1 : path, "__init__.py") == 0;
+}
+
+static void put_module_name(FILE *out, const char *path)
+{
+  size_t len = strlen(path) - (is_package(path) ? strlen("/__init__.py") : strlen(".py"));
+  for (size_t i = 0; i < len; i++)
+    fputc(path[i] == '/' ? '.' : path[i], out);
+}
+
+// The file's bytes as numbers: string literals may not be that long.
+static size_t put_text(FILE *out, const char *path)
+{
+  FILE *in = fopen(path, "rb");
+  size_t bytes = 0;
+  int c;
+  if (!in)
+    fail("read", path);
+  while ((c = fgetc(in)) != EOF)
+    fprintf(out, "%s%d,", bytes++ % 32 == 0 ? "\n  " : "", c > 127 ? c - 256 : c);
+  fclose(in);
+  return bytes;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc < 3)
+    fail("do without", "OUTPUT ROOT FILE...");
+  FILE *out = fopen(argv[1], "wb");
+  if (!out)
+    fail("write", argv[1]);
+  size_t *bytes = calloc((size_t)argc, sizeof *bytes);
+  if (!bytes)
+    fail("allocate", "memory");
+  fputs("// Made by tools/embed.c from nki/.\n\n#include \"trace/module.h\"\n", out);
+  for (int i = 3; i < argc; i++) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", argv[2], argv[i]);
+    fprintf(out, "\nstatic const signed char text_%d[] = {", i);
+    bytes[i] = put_text(out, path);
+    fputs("\n  0};\n", out);
+  }
+  fputs("\nconst EmbeddedModule embedded_modules[] = {\n", out);
+  for (int i = 3; i < argc; i++) {
+    fputs("  {\"", out);
+    put_module_name(out, argv[i]);
+    fprintf(out, "\", %s, {(const char *)text_%d, %zu}, \"%s\"},\n", is_package(argv[i]) ? "true" : "false", i, bytes[i], argv[i]);
+  }
+  fputs("  {0},\n};\n", out);
+  free(bytes);
+  return fclose(out) == 0 ? 0 : 1;
+}
