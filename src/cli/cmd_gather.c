@@ -2,6 +2,7 @@
 
 #include "cli/program.h"
 #include "serde/klr_file.h"
+#include "syntax/python_ast.h"
 #include "trace/gather.h"
 
 #include <string.h>
@@ -33,14 +34,17 @@ int cmd_gather(Cli *cli)
     return cli_usage(cli, "klr gather needs a file");
   const char *path, *kernel, *as = cli->options.as ? cli->options.as : "klr";
   split_kernel_name(cli->session, cli->options.arguments.items[0], &path, &kernel);
-  if (strcmp(as, "klr") != 0 && strcmp(as, "json") != 0)
-    return cli_usage(cli, "klr gather writes --as klr or --as json, found `%s`", as);
+  bool as_tree = strcmp(as, "ast") == 0 || strcmp(as, "ast-klr") == 0;
+  if (strcmp(as, "klr") != 0 && strcmp(as, "json") != 0 && !as_tree)
+    return cli_usage(cli, "klr gather writes --as klr, json, ast or ast-klr, found `%s`", as);
   Tracer *tracer = program_tracer(cli);
   const Gathered *sources = gather_sources(tracer, path, kernel);
   const Gathered *gathered = sources ? with_arguments(cli, sources) : NULL;
   StrBuf out = strbuf_new(&cli->session->arena);
   bool ok = gathered != NULL;
-  if (ok && strcmp(as, "json") == 0) {
+  if (ok && as_tree) {
+    ok = python_ast_write(cli->session, gathered, strcmp(as, "ast-klr") == 0, &out);
+  } else if (ok && strcmp(as, "json") == 0) {
     ok = klr_to_json(cli->session, &(KlrFile){.contents = KLR_CONTENTS_SOURCES, .sources = gathered}, 1, &out);
     strbuf_putc(&out, '\n');
   } else if (ok) {

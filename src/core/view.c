@@ -88,7 +88,7 @@ static View *basic_view(Arena *arena, const AccessBasic *access)
     uint64_t span = slice->u > slice->l ? slice->u - slice->l : 0;
     uint64_t count = slice->step > 0 ? (span + (uint64_t)slice->step - 1) / (uint64_t)slice->step : 0;
     view->offset += slice->l * (uint64_t)step;
-    view->pattern.items[kept++] = (ApPair){(int32_t)(step * slice->step), (uint32_t)count, 0};
+    view->pattern.items[kept++] = (ApPair){(int32_t)((uint64_t)step * (uint64_t)slice->step), (uint32_t)count, 0};
   }
   view->pattern.count = kept;
   return view;

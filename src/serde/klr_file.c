@@ -280,6 +280,7 @@ static bool dump_contents(CoreReader *reader)
 bool klr_dump_bytes(Session *session, Str bytes, const char *path, StrBuf *out)
 {
   Arena arena = ARENA_INIT, paths = ARENA_INIT;
+  arena.on_exhausted = paths.on_exhausted = session->arena.on_exhausted;
   Dump dump = {.out = out, .path = strbuf_new(&paths), .bytes = bytes, .digits = bytes.len > 0xFFFF ? 8 : 4};
   strbuf_puts(&dump.path, "");
   CborObserver observer = {dump_item, &dump};

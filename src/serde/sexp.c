@@ -581,6 +581,7 @@ static const ReaderForm sexp_reader_form = {
 bool core_from_sexp(Session *session, Arena *arena, const TypeInfo *type, Str text, const char *path, void *out)
 {
   Arena nodes = ARENA_INIT;
+  nodes.on_exhausted = session->arena.on_exhausted;
   CoreReader reader;
   core_reader_init(&reader, session, arena, &sexp_reader_form, path);
   reader.node = parse(session, &nodes, text, path);
@@ -592,6 +593,7 @@ bool core_from_sexp(Session *session, Arena *arena, const TypeInfo *type, Str te
 KlrFile *klr_from_sexp(Session *session, Arena *arena, Str text, const char *path)
 {
   Arena nodes = ARENA_INIT;
+  nodes.on_exhausted = session->arena.on_exhausted;
   CoreReader reader;
   core_reader_init(&reader, session, arena, &sexp_reader_form, path);
   reader.node = parse(session, &nodes, text, path);

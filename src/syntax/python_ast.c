@@ -1139,6 +1139,41 @@ static void find_items(CoreWriter *writer, const void *context)
   }
 }
 
+static bool is_jit(const Expr *decorator)
+{
+  if (decorator->kind == EXPR_Call)
+    decorator = decorator->Call.func;
+  return decorator->kind == EXPR_Attribute ? str_is(ident(decorator->Attribute.attr), "jit")
+                                           : decorator->kind == EXPR_Name && str_is(ident(decorator->Name.id), "jit");
+}
+
+// The function that the sources name, or the only one of the entry's module with the decorator `jit`; NULL after
+// reporting.
+static const Binding *find_entry(PythonAst *p)
+{
+  Str module_name = str_from(p->sources->module), function = str_from(p->sources->function);
+  SourceModule *module = find_module(p, module_name);
+  StmtList body = module ? module->tree->body : (StmtList){0};
+  uint32_t jits = 0;
+  for (uint32_t i = 0; i < body.count && !*p->sources->function; i++)
+    if (body.items[i]->kind == STMT_FunctionDef)
+      for (uint32_t k = 0; k < body.items[i]->FunctionDef.decorator_list.count; k++)
+        if (is_jit(body.items[i]->FunctionDef.decorator_list.items[k])) {
+          function = ident(body.items[i]->FunctionDef.name);
+          jits++;
+        }
+  const Binding *entry = module && jits <= 1 ? resolve(p, module, function, 0) : NULL;
+  if (entry && entry->kind == BINDING_FUNCTION)
+    return entry;
+  Diag *diag = function.len && jits <= 1
+                   ? diag_error(p->session, E_AST_FORM, "there is no function `%.*s` in `%.*s`", STR_ARG(function),
+                                STR_ARG(module_name))
+                   : diag_error(p->session, E_AST_FORM, "`%.*s` has %u functions marked `jit`, and none is named",
+                                STR_ARG(module_name), jits);
+  diag_help(diag, "name the kernel as FILE:KERNEL");
+  return NULL;
+}
+
 bool python_ast_write(Session *session, const Gathered *sources, bool as_klr, StrBuf *out)
 {
   static const Head contents = {.type = "Contents", .ctor = "python", .tag = 236, .number = 0, .count = 1};
@@ -1152,12 +1187,9 @@ bool python_ast_write(Session *session, const Gathered *sources, bool as_klr, St
                    .follows = true};
   if (!load_modules(&ast))
     return false;
-  SourceModule *module = find_module(&ast, str_from(sources->module));
-  const Binding *entry = module ? resolve(&ast, module, str_from(sources->function), 0) : NULL;
-  if (!entry || entry->kind != BINDING_FUNCTION) {
-    diag_error(session, E_AST_FORM, "there is no function `%s` in `%s`", sources->function, sources->module);
+  const Binding *entry = find_entry(&ast);
+  if (!entry)
     return false;
-  }
   want(&ast, entry->name, entry);
   StrBuf nowhere = strbuf_new(arena);
   if (!cbor_write_with(session, find_items, &ast, &nowhere) || ast.failed)

@@ -251,3 +251,10 @@ def test_a_missing_entry_is_named(tmp_path):
     path = tmp_path / "mod.py"
     path.write_text("x = 1\n", encoding="utf-8")
     assert "there is no function `kernel` in `mod`" in tool("ast", path, "kernel", "json").stderr.decode()
+    assert "`mod` has 0 functions marked `jit`" in tool("ast", path, "", "json").stderr.decode()
+
+
+def test_the_only_kernel_needs_no_name(tmp_path):
+    path = tmp_path / "mod.py"
+    path.write_text(KERNEL, encoding="utf-8")
+    assert tool("ast", path, "", "json").stdout == tool("ast", path, "kernel", "json").stdout != b""
