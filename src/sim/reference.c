@@ -1075,6 +1075,116 @@ static void run_nc_n_gather(Sim *sim, const Op *op)
   write_units(&dst, to);
 }
 
+// The 16 partitions of a group share one list of indices, theirs read partition first; index number k selects
+// num_elem_per_idx neighbours: dst[p, k * num + j] = src[p, index[k] + j], indices counting elements of the row.
+static void run_nc_local_gather(Sim *sim, const Op *op)
+{
+  const struct Op_nc_local_gather *o = &op->nc_local_gather;
+  enum { GROUP = 16 };
+  Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "src_buffer"),
+       indices = tile_read(sim, &o->index, "index");
+  tile_expect_partitions(sim, &dst, src.partitions);
+  tile_expect_partitions(sim, &indices, src.partitions);
+  const uint32_t *index = bits(sim, &indices);
+  const uint8_t *from = units(sim, &src);
+  int64_t per_index = immediate_int(sim, &o->num_elem_per_idx);
+  uint64_t per = per_index > 0 ? (uint64_t)per_index : 1, count = dst.free_elems / per;
+  if (o->num_valid_indicies && (uint64_t)immediate_int(sim, o->num_valid_indicies) < count)
+    count = (uint64_t)immediate_int(sim, o->num_valid_indicies);
+  if (src.partitions % GROUP != 0 || count > GROUP * indices.free_elems || !dtype_same_format(dst.dtype, src.dtype)) {
+    sim_error(sim, E_SIM_SHAPE, "`nc_local_gather` takes groups of %d partitions, an index for each result and operands of "
+              "one dtype", GROUP);
+    sim_stop(sim);
+  }
+  for (uint64_t p = 0; p < dst.partitions; p++)
+    for (uint64_t e = 0; e < count * per; e++) {
+      uint64_t k = e / per, at = (p / GROUP * GROUP + k % GROUP) * indices.free_elems + k / GROUP;
+      uint64_t element = index[at] + e % per;
+      if (element >= src.free_elems) {
+        sim_error(sim, E_SIM_INDEX, "index %" PRIu32 ", number %" PRIu64 " of the group of partition %" PRIu64
+                  ", leaves the %" PRIu64 " elements of a row", index[at], k, p, src.free_elems);
+        sim_stop(sim);
+      }
+      uint8_t *to = tile_element(&dst, p, e);
+      memcpy(to, from + (p * src.free_elems + element) * src.item, src.item);
+      buffer_mark(dst.buffer, (uint64_t)(to - dst.buffer->data), dst.item);
+    }
+}
+
+// Of a row of n segment numbers: start[i] = first index of the segment of i, end[i] = one past its last; a segment is a
+// run of equal numbers. Padding, number 0, has n and -1. dst holds the starts, then the ends.
+static void run_sequence_bounds(Sim *sim, const Op *op)
+{
+  const struct Op_sequence_bounds *o = &op->sequence_bounds;
+  Tile dst = write_tile(sim, &o->dst, "dst"), src;
+  const float *ids = read_floats(sim, &o->segment_ids, "segment_ids", &src);
+  uint64_t n = src.free_elems;
+  tile_expect_shape(sim, &src, 1, n);
+  tile_expect_shape(sim, &dst, 1, 2 * n);
+  float *bounds = new_floats(sim, 2 * n), *start = bounds, *end = bounds + n;
+  for (uint64_t i = 0; i < n; i++)
+    start[i] = ids[i] == 0 ? (float)n : i > 0 && ids[i] == ids[i - 1] ? start[i - 1] : (float)i;
+  for (uint64_t i = n; i-- > 0;)
+    end[i] = ids[i] == 0 ? -1 : i + 1 < n && ids[i] == ids[i + 1] ? end[i + 1] : (float)(i + 1);
+  write_floats(sim, &dst, bounds);
+}
+
+// On partitions 0, 16, ...: the positions of the T elements that are not zero, plus index_offset; then padding_val up to
+// T of them; last their number. Other partitions of dst keep their values.
+static void run_nonzero_with_count(Sim *sim, const Op *op)
+{
+  const struct Op_nonzero_with_count *o = &op->nonzero_with_count;
+  enum { GROUP = 16 };
+  Tile dst = write_tile(sim, &o->dst, "dst"), src;
+  const float *values = read_floats(sim, &o->src, "src", &src);
+  uint64_t n = src.free_elems;
+  tile_expect_shape(sim, &dst, src.partitions, n + 1);
+  tile_expect_unpacked(sim, &dst);
+  int32_t offset = immediate_int(sim, &o->index_offset), padding = immediate_int(sim, &o->padding_val);
+  for (uint64_t p = 0; p < src.partitions; p += GROUP) {
+    int32_t *results = arena_array(&sim->scratch, int32_t, n + 1), found = 0;
+    for (uint64_t i = 0; i < n; i++)
+      if (values[p * n + i] != 0)
+        results[found++] = (int32_t)i + offset;
+    for (uint64_t i = (uint64_t)found; i < n; i++)
+      results[i] = padding;
+    results[n] = found;
+    for (uint64_t i = 0; i <= n; i++) {
+      Immediate value = {.ctor = Immediate_integer, .integer = results[i]};
+      immediate_unit(sim, &value, dst.dtype, tile_element(&dst, p, i));
+    }
+    tile_mark_row(&dst, p);
+  }
+}
+
+// dst = f((src op0 imm0) op1 imm1) in float32; prelu's slope is relu_param. The values go to the scalar engine's
+// accumulator.
+static void run_activate2(Sim *sim, const Op *op)
+{
+  const struct Op_activate2 *o = &op->activate2;
+  Tile dst = write_tile(sim, &o->dst, "dst"), src;
+  float *values = read_floats(sim, &o->src, "data", &src);
+  tile_expect_same_shape(sim, &dst, &src);
+  tile_expect_lanes(sim, &dst);
+  expect_clear(sim, &dst, &src);
+  Values first, second, slope;
+  operand_values(sim, &o->imm0, "imm0", &dst, false, &first);
+  operand_values(sim, &o->imm1, "imm1", &dst, false, &second);
+  operand_values(sim, &o->relu_param, "relu_param", &dst, false, &slope);
+  for (uint64_t p = 0; p < dst.partitions; p++)
+    for (uint64_t i = 0; i < dst.free_elems; i++) {
+      float *value = &values[p * dst.free_elems + i];
+      *value = reversed_f32(o->op0, o->reverse0, *value, first.lanes[p]);
+      *value = reversed_f32(o->op1, o->reverse1, *value, second.lanes[p]);
+      *value = o->activation_func == ACTIVATION_FUNC_PRELU ? activation_prelu(*value, slope.lanes[p])
+                                                           : activation_f32(o->activation_func, *value);
+    }
+  write_floats(sim, &dst, values);
+  accumulate(&sim->act, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
+  if (o->reduce_res)
+    write_lanes(sim, o->reduce_res, &dst, &sim->act, false);
+}
+
 // dst[e] = the sum over the sources, in order, of src[e] * scale, in float32.
 static void run_dma_compute(Sim *sim, const Op *op)
 {
@@ -1208,6 +1318,10 @@ ExecFn *reference_executor(OpKind kind)
       [OP_register_alu_op] = run_register_alu_op,
       [OP_tensor_scalar_cumulative] = run_tensor_scalar_cumulative,
       [OP_nc_n_gather] = run_nc_n_gather,
+      [OP_nc_local_gather] = run_nc_local_gather,
+      [OP_sequence_bounds] = run_sequence_bounds,
+      [OP_nonzero_with_count] = run_nonzero_with_count,
+      [OP_activate2] = run_activate2,
       [OP_device_print] = run_device_print,
       [OP_exponential] = run_exponential,
   };

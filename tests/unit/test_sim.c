@@ -353,3 +353,291 @@ TEST(sim_keeps_float32_when_asked_to)
   EXPECT_F32(at(&result, 0), ==, 1.015625f);
   array_free(&result);
 }
+
+// ---- memory
+
+TEST(sim_tiles_that_are_placed_over_each_other_share_memory)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 2, 4), *out = build_output(&b, "out", DTYPE_FLOAT32, 1, 2);
+  Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 2, 4), *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 1, 2);
+  Address *at_s = (Address *)(uintptr_t)s->address, *at_t = (Address *)(uintptr_t)t->address;
+  at_s->par_offset = at_t->par_offset = (Core_OPT_NAT){true, 32};
+  at_s->free_offset = (Core_OPT_NAT){true, 64};
+  at_t->par_offset.value = 33;
+  at_t->free_offset = (Core_OPT_NAT){true, 72};
+  build_dma(&b, build_whole(s), build_whole(x));
+  build_dma(&b, build_whole(out), build_whole(t));  // row 1, elements 2 and 3 of s
+  float u[8];
+  fill(u, 8);
+  Array input = build_array(x, u), result;
+  SimOptions options = sim_default_options();
+  EXPECT(run(&b, &options, &input, &result));
+  EXPECT_F32(at(&result, 0), ==, u[6]);
+  EXPECT_F32(at(&result, 1), ==, u[7]);
+  array_free(&result);
+  array_free(&input);
+  build_free(&b);
+}
+
+static const Tensor *emit_nothing(Build *b, const Tensor *x)
+{
+  (void)b;
+  return x;
+}
+
+TEST(sim_tells_when_a_result_is_not_complete)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_INT16, 2, 3), *out = build_output(&b, "out", DTYPE_INT16, 2, 3);
+  build_dma(&b, build_part(&b, out, 0, 2, 0, 2, 1), build_part(&b, x, 0, 2, 0, 2, 1));
+  const int16_t u[6] = {1, 2, 3, 4, 5, 6};
+  Array input = build_array(x, u), result;
+  const Kernel *kernel = build_kernel(&b);
+  SimOptions options = sim_default_options();
+  EXPECT(!sim_run(b.session, kernel, &options, &input, &result, NULL));
+  EXPECT_TEXT(build_code(&b), "E0611");
+  EXPECT(strstr(b.session->diags.items[0]->message, "element [0, 2] of result `out`"));
+  options.lenient = true;
+  EXPECT(sim_run(b.session, kernel, &options, &input, &result, NULL));
+  EXPECT_TEXT(build_code(&b), "W0611");
+  EXPECT_F32(at(&result, 2), ==, 4);  // what integers hold that nobody wrote
+  EXPECT_F32(at(&result, 4), ==, 5);
+  array_free(&result);
+  array_free(&input);
+  build_free(&b);
+}
+
+TEST(sim_compares_arguments_with_parameters)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_INT16, 2, 3), *out = build_output(&b, "out", DTYPE_INT16, 2, 3);
+  build_dma(&b, build_whole(out), build_whole(x));
+  uint64_t shapes[][2] = {{3, 2}, {2, 4}, {2, 3}};
+  DType dtypes[] = {DTYPE_INT16, DTYPE_INT16, DTYPE_UINT16};
+  const Kernel *kernel = build_kernel(&b);
+  SimOptions options = sim_default_options();
+  for (size_t i = 0; i < 3; i++) {
+    Array input = array_new(dtypes[i], 2, shapes[i]), result;
+    EXPECT(!sim_run(b.session, kernel, &options, &input, &result, NULL));
+    EXPECT_TEXT(build_code(&b), "E0610");
+    array_free(&input);
+  }
+  build_free(&b);
+}
+
+// ---- registers, branches, cores
+
+static Op *branch(Build *b, BrCmpOp op, const char *reg1, const char *reg2, const char *yes, const char *no)
+{
+  Op *branch_op = build_op(b, OP_cmp_branch);
+  branch_op->cmp_branch.op = op;
+  branch_op->cmp_branch.reg1 = reg1;
+  branch_op->cmp_branch.reg2 = reg2;
+  branch_op->cmp_branch.true_label = yes;
+  branch_op->cmp_branch.false_label = no;
+  return branch_op;
+}
+
+// out = x[n:n+2] where n stands in a tensor; out of bounds for n > 2.
+static const char *slice_at(int32_t n, bool on_chip, float *first)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 4, 4), *index = build_input(&b, "n", DTYPE_INT32, 1, 1);
+  const Tensor *out = build_output(&b, "out", DTYPE_FLOAT32, on_chip ? 4 : 2, on_chip ? 2 : 4);
+  const Tensor *i = build_2d(&b, "i", MEMORY_SBUF, DTYPE_INT32, 1, 1), *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 4, 4);
+  build_dma(&b, build_whole(i), build_whole(index));
+  build_dma(&b, build_whole(s), build_whole(x));
+  Op *op = build_op(&b, OP_tensor_load);
+  op->tensor_load.dst = "n";
+  op->tensor_load.src = build_whole(i);
+  ApPair pairs[] = {{4, on_chip ? 4 : 2, 0}, {1, on_chip ? 2 : 4, 0}};
+  View *view = (View *)(uintptr_t)build_view(&b, on_chip ? s : x, 0, 2, pairs);
+  ScalarOffset *offset = arena_new(b.arena, ScalarOffset);
+  offset->ctor = ScalarOffset_reg;
+  offset->reg = "n";
+  view->scalar_offset = offset;
+  view->indirect_dim = on_chip;
+  const Tensor *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, on_chip ? 4 : 2, on_chip ? 2 : 4);
+  if (on_chip)
+    build_copy(&b, build_whole(t), ref_of_view(view));
+  else
+    build_dma(&b, build_whole(t), ref_of_view(view));
+  build_dma(&b, build_whole(out), build_whole(t));
+  float u[16];
+  fill(u, 16);
+  Array inputs[] = {build_array(x, u), build_array(index, &n)}, result;
+  SimOptions options = sim_default_options();
+  *first = run(&b, &options, inputs, &result) ? at(&result, 0) - u[on_chip ? n : 4 * n] : -1;
+  static char code[8];
+  strcpy(code, build_code(&b));
+  array_free(&inputs[0]);
+  array_free(&inputs[1]);
+  array_free(&result);
+  build_free(&b);
+  return code;
+}
+
+TEST(sim_slices_where_a_register_says)
+{
+  float difference;
+  for (int32_t n = 0; n <= 2; n++)
+    for (int on_chip = 0; on_chip < 2; on_chip++) {
+      EXPECT_TEXT(slice_at(n, on_chip, &difference), "");
+      EXPECT_F32(difference, ==, 0);
+    }
+  EXPECT_TEXT(slice_at(3, false, &difference), "E0605");
+  EXPECT_TEXT(slice_at(-1, false, &difference), "E0605");
+  EXPECT_TEXT(slice_at(3, true, &difference), "E0603");
+}
+
+static const Tensor *emit_unset(Build *b, const Tensor *x)
+{
+  branch(b, BR_CMP_OP_LT_IMM, "i", "", "somewhere", "somewhere");
+  return x;
+}
+
+static const Tensor *emit_nowhere(Build *b, const Tensor *x)
+{
+  branch(b, BR_CMP_OP_ALWAYS, "", "", "nowhere", "nowhere");
+  return x;
+}
+
+TEST(sim_survives_kernels_that_no_verifier_saw)
+{
+  float x[16];
+  fill(x, 16);
+  Array result;
+  char code[8];
+  EXPECT(!run_both(DTYPE_FLOAT32, 4, 4, x, DTYPE_FLOAT32, 4, 4, emit_unset, &result, code));
+  EXPECT_TEXT(code, "E0608");
+  EXPECT(!run_both(DTYPE_FLOAT32, 4, 4, x, DTYPE_FLOAT32, 4, 4, emit_nowhere, &result, code));
+  EXPECT_TEXT(code, "E0608");
+  EXPECT(!run_both(DTYPE_FLOAT32, 4, 4, x, DTYPE_FLOAT32, 4, 5, emit_nothing, &result, code));
+  EXPECT_TEXT(code, "E0606");
+}
+
+// Core c writes row c of the shared output from a tile of its own that has one name on all cores.
+TEST(sim_runs_all_logical_cores)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 2, 3), *out = build_output(&b, "out", DTYPE_FLOAT32, 2, 3);
+  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 1, 3);
+  Core_LIST_BLOCK *bodies = arena_array(b.arena, Core_LIST_BLOCK, 2);
+  for (uint64_t core = 0; core < 2; core++) {
+    memset(&b.blocks, 0, sizeof b.blocks);
+    build_dma(&b, build_whole(s), build_part(&b, x, core, 1, 0, 3, 1));
+    build_dma(&b, build_part(&b, out, 1 - core, 1, 0, 3, 1), build_whole(s));
+    build_block(&b, "entry");
+    bodies[core] = (Core_LIST_BLOCK){b.blocks.items, (uint32_t)b.blocks.count};
+  }
+  Kernel *kernel = (Kernel *)(uintptr_t)build_kernel(&b);
+  kernel->bodies.items = bodies;
+  kernel->bodies.count = 2;
+  float u[6];
+  fill(u, 6);
+  Array input = build_array(x, u), result;
+  SimOptions options = sim_default_options();
+  EXPECT(sim_run(b.session, kernel, &options, &input, &result, NULL));
+  for (size_t i = 0; i < 6; i++)
+    EXPECT_F32(at(&result, i), ==, u[(i + 3) % 6]);
+  array_free(&result);
+  array_free(&input);
+  build_free(&b);
+}
+
+// ---- values
+
+static const Tensor *emit_exact(Build *b, const Tensor *x)
+{
+  Op *op = build_op(b, OP_tensor_tensor);
+  op->tensor_tensor.dst = op->tensor_tensor.src0 = op->tensor_tensor.src1 = build_whole(x);
+  op->tensor_tensor.op = ALU_OP_ADD;
+  op->tensor_tensor.engine = ENGINE_POOL;
+  return x;
+}
+
+static const Tensor *emit_inexact(Build *b, const Tensor *x)
+{
+  emit_exact(b, x);
+  b->body.items[b->body.count - 1]->op->tensor_tensor.engine = ENGINE_DVE;
+  return x;
+}
+
+TEST(sim_integers_are_exact_on_gpsimd_only)
+{
+  const int32_t x[3] = {16777217, -2147483647, 5};
+  Array result;
+  char code[8];
+  EXPECT(run_both(DTYPE_INT32, 1, 3, x, DTYPE_INT32, 1, 3, emit_exact, &result, code));
+  EXPECT_INT(((int32_t *)result.data)[0], ==, 33554434);
+  EXPECT_INT(((int32_t *)result.data)[1], ==, 2);
+  array_free(&result);
+  EXPECT(run_both(DTYPE_INT32, 1, 3, x, DTYPE_INT32, 1, 3, emit_inexact, &result, code));
+  EXPECT_INT(((int32_t *)result.data)[0], ==, 33554432);
+  EXPECT_INT(((int32_t *)result.data)[1], ==, INT32_MIN);
+  array_free(&result);
+}
+
+static const Tensor *emit_add_fresh(Build *b, const Tensor *x)
+{
+  const Tensor *t = emit_matmul(b, x);
+  Op *op = b->body.items[1]->op;
+  op->nc_matmul.accumulate = (Core_OPT_BOOL){true, true};
+  return t;
+}
+
+TEST(sim_warns_of_adding_to_nothing)
+{
+  float x[3 * 5];
+  fill(x, 15);
+  Array result;
+  char code[8];
+  EXPECT(run_both(DTYPE_FLOAT32, 3, 5, x, DTYPE_FLOAT32, 5, 5, emit_add_fresh, &result, code));
+  EXPECT_TEXT(code, "W0614");
+  array_free(&result);
+}
+
+static const Tensor *emit_segments(Build *b, const Tensor *x)
+{
+  const Tensor *t = build_2d(b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 1, 16);
+  Op *op = build_op(b, OP_sequence_bounds);
+  op->sequence_bounds.dst = build_whole(t);
+  op->sequence_bounds.segment_ids = build_whole(x);
+  return t;
+}
+
+TEST(sim_bounds_of_sequences)
+{
+  const float x[8] = {1, 1, 2, 2, 2, 3, 0, 0};
+  const float expected[16] = {0, 0, 2, 2, 2, 5, 8, 8, 2, 2, 5, 5, 5, 6, -1, -1};
+  Array result;
+  char code[8];
+  EXPECT(run_both(DTYPE_FLOAT32, 1, 8, x, DTYPE_FLOAT32, 1, 16, emit_segments, &result, code));
+  for (size_t i = 0; i < 16 && result.data; i++)
+    EXPECT_F32(at(&result, i), ==, expected[i]);
+  array_free(&result);
+}
+
+static const Tensor *emit_nonzero(Build *b, const Tensor *x)
+{
+  const Tensor *t = build_2d(b, "t", MEMORY_SBUF, DTYPE_INT32, 1, 7);
+  Op *op = build_op(b, OP_nonzero_with_count);
+  op->nonzero_with_count.dst = build_whole(t);
+  op->nonzero_with_count.src = build_whole(x);
+  op->nonzero_with_count.index_offset = (Immediate){.ctor = Immediate_integer, .integer = 10};
+  op->nonzero_with_count.padding_val = (Immediate){.ctor = Immediate_integer, .integer = -1};
+  return t;
+}
+
+TEST(sim_counts_what_is_not_zero)
+{
+  const float x[6] = {0, 3, 0, -1, 2, 0};
+  const float expected[7] = {11, 13, 14, -1, -1, -1, 3};
+  Array result;
+  char code[8];
+  EXPECT(run_both(DTYPE_FLOAT32, 1, 6, x, DTYPE_INT32, 1, 7, emit_nonzero, &result, code));
+  for (size_t i = 0; i < 7 && result.data; i++)
+    EXPECT_F32(at(&result, i), ==, expected[i]);
+  array_free(&result);
+}
