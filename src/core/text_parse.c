@@ -463,7 +463,8 @@ static bool parse_access_here(Parser *p, Access *out)
 static bool parse_access(Parser *p, Access *out)
 {
   if (p->depth >= TEXT_MAX_DEPTH)
-    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT, "accesses are nested more than %d deep", TEXT_MAX_DEPTH);
+    return fail_at(p, p->token.start, p->token.end, E_CORE_TEXT, "accesses are nested more than %d deep",
+                   TEXT_MAX_DEPTH);
   p->depth++;
   bool ok = parse_access_here(p, out);
   p->depth--;

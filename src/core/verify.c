@@ -108,8 +108,9 @@ static void check_interface(Verifier *v, const Core_LIST_TENSOR *tensors, const 
   check_tensors(v, tensors);
   for (uint32_t i = 0; i < tensors->count; i++)
     if (memory_is_on_chip(tensors->items[i]->address->memory))
-      report_at(&v->reporter, tensors->items[i]->pos, E_CORE_TENSOR, "interface-memory", "%s `%s` is in %s: the caller's arrays are in HBM",
-                what, tensors->items[i]->name, core_MEMORY.of->member_name(tensors->items[i]->address->memory));
+      report_at(&v->reporter, tensors->items[i]->pos, E_CORE_TENSOR, "interface-memory",
+                "%s `%s` is in %s: the caller's arrays are in HBM", what, tensors->items[i]->name,
+                core_MEMORY.of->member_name(tensors->items[i]->address->memory));
 }
 
 // ---- registers
@@ -295,6 +296,7 @@ static void check_instr(Verifier *v, const Instr *instr)
       check_tile(v, instr, rules->shape.slots[i].field->name, &tiles[i], 0);
   }
   rules_apply(&v->reporter, rules, instr, tiles);
+  values_check(&v->reporter, instr);
   if (rules->shape.has_lists)
     check_listed(v, instr, rules);
   if (rules->shape.has_registers)

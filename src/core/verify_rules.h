@@ -30,5 +30,8 @@ static inline OpRules *rule_book_op(RuleBook *book, OpKind kind)
 // Applies the rules to the operands of `instr`; `tiles` stand in the order of shape.slots.
 void rules_apply(Reporter *reporter, const OpRules *rules, const Instr *instr, const Tile *tiles);
 
+// Attributes whose value the operator does not take (verify_values.c).
+void values_check(Reporter *reporter, const Instr *instr);
+
 // The rules of `kind` as a list in Markdown.
 void rules_print(RuleBook *book, OpKind kind, StrBuf *out);

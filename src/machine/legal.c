@@ -185,9 +185,13 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
   const Core_OPT_NAT *placed = &tile->tensor->address->par_offset;
   uint64_t start = tile->start_partition + (placed->some ? placed->value : 0);
   if (tile->partitions > 1 && tile->partition_step != 1 && !tile->is_indirect) {
-    Diag *diag = report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time", field,
-                        op_name(instr), tile->partition_step);
+    Diag *diag = tile->partition_step == 0
+                     ? report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` repeats one partition", field, op_name(instr))
+                     : report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time", field,
+                              op_name(instr), tile->partition_step);
     note_operand(c, diag, field, tile);
+    if (diag)
+      diag_help(diag, "copy the rows with `dma_copy`, which takes any partitions");
   }
   if (start_is_legal(c->machine, start, tile->partitions))
     return;

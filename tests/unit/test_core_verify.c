@@ -91,6 +91,15 @@ static const CheckCase broken[] = {
   {"  tensor_tensor t = u, v op=bitwise_and", "E0516", {"bitwise-integers"}},
   {"  nc_matmul_mx p = w, t, c, c", "E0516", {"packed"}},
   {"  dma_transpose h[0:128, 0:128] = x[0:128, 0:128] axes=None oob_mode=$skip", "E0516", {"same-dtype"}},
+  // values
+  {"  tensor_scalar b = b imm0=3 op0=bitwise_and imm1=2 op1=add", "E0518", {"`op1` of `tensor_scalar` is add", "alu-group", "two instructions"}},
+  {"  tensor_reduce c = t op=is_gt op_dim=X", "E0518", {"reduction"}},
+  {"  nc_affine_select t = u pred=(0 + 1*p; 1*512) on_false_value=0.0 cmp_op=add", "E0518", {"`cmp_op` of `nc_affine_select` is add"}},
+  {"  iota b pattern=(0 + 0*p; 1*2, 1*2, 1*2, 1*2, 1*32)", "E0518", {"pattern-rank", "a list of 5"}},
+  {"  shuffle t[0:32, 0:512] = u[0:32, 0:512] shuffle_mask=[1, 2]", "E0518", {"a list of 2"}},
+  {"  nc_matmul p = w, t tile_size=[64, 64]", "E0518", {"array-tile-pair"}},
+  {"  dma_compute y = [x] reduce_op=max", "E0518", {"`reduce_op` of `dma_compute` is max"}},
+  {"  dma_compute y = [x, x] scales=[1.0] reduce_op=add", "E0518", {"one factor for each source"}},
   // memories
   {"  tensor_tensor t = x, u op=add", "E0517", {"`tensor_tensor` cannot read `src0` in hbm", "dma_copy"}},
   {"  nc_matmul t = w, u", "E0517", {"`nc_matmul` cannot write `dst` in sbuf"}},

@@ -55,6 +55,7 @@ static const CheckCase broken_on_trn2[] = {
   {"  nc_copy t[32:96, 0:512] = u[0:64, 0:512]", "E0531", {"starts at partition 32 with 64 partitions"}},
   {"  nc_copy t[32:128, 0:512] = u[0:96, 0:512]", "E0531", {"start-partition"}},
   {"  nc_copy t[0:64:2, 0:512] = u[0:32, 0:512]", "E0531", {"steps over 2 partitions at a time", "partition-stride"}},
+  {"  nc_copy t[0:64, 0:512] = u{0; 0*64, 1*512}", "E0531", {"`src` of `nc_copy` repeats one partition"}},
   {"kernel k() -> ()\ntensor a: float32[32, 4] @sbuf at (16, 0)\ncore 0\nmain:\n  memset a[0:32, 0:4] value=0.0 dtype=float32\n", "E0531", {"starts at partition 16"}},
   {"kernel k() -> ()\ntensor a: float32[128, 1024] @psum\ntensor b: bfloat16[128, 1024] @sbuf\ncore 0\nmain:\n"
    "  nc_matmul a[0:128, 256:768] = b[0:128, 0:128], b[0:128, 0:512]\n", "E0532", {"crosses a PSUM bank: bytes 1024 to 3071"}},
