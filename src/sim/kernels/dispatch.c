@@ -6,7 +6,7 @@
 #define CPU_HAS(feature) __builtin_cpu_supports(feature)
 #define VARIANTS(V)                                                                                                    \
   V(avx512, CPU_HAS("avx512f") && CPU_HAS("avx512bw") && CPU_HAS("avx512vl") && CPU_HAS("avx512dq"))                    \
-  V(avx2, CPU_HAS("avx2") && CPU_HAS("fma"))                                                                           \
+  V(avx2, CPU_HAS("avx2") && CPU_HAS("fma") && CPU_HAS("bmi2"))                                                                           \
   V(baseline, true)
 #else
 #define VARIANTS(V) V(baseline, true)
