@@ -1,6 +1,7 @@
 // cmd_parse.c -- `klr parse`: the syntax tree of Python files.
 
 #include "cli/cli.h"
+#include "syntax/check.h"
 #include "syntax/dump.h"
 #include "syntax/parser.h"
 
@@ -50,7 +51,8 @@ static int batch_files(Cli *cli, const TextVec *paths)
     StrBuf text = strbuf_new(&arena);
     Source *source = session_read_source(session, paths->items[i]);
     Module *module = source ? parse_module(session, &arena, source) : NULL;
-    if (module && !module->has_errors) {
+    bool ok = module && !module->has_errors && (!cli->options.check || check_module(session, module));
+    if (ok) {
       strbuf_printf(&cli->out, "ok %d", module->minor_version);
       strbuf_putc(&cli->out, '\0');
       ast_dump(module, &text);
@@ -84,7 +86,7 @@ int cmd_parse(Cli *cli)
   if (!source)
     return EXIT_USER;
   Module *module = parse_module(cli->session, &cli->session->arena, source);
-  if (module->has_errors)
+  if (module->has_errors || (cli->options.check && !check_module(cli->session, module)))
     return EXIT_USER;
   StrBuf text = strbuf_new(&cli->session->arena);
   if (as_source) {

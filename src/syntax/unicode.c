@@ -266,15 +266,21 @@ static size_t recompose(CodePoint *points, size_t count)
 
 Str unicode_normal_name(Arena *arena, Str name)
 {
-  CodePoint *points = arena_array(arena, CodePoint, 4 * name.len);
+  CodePoint *points = NULL;
   size_t count = 0;
-  for (size_t at = 0; at < name.len;) {
-    uint32_t c = 0xFFFD, parts[4];
-    size_t len = utf8_decode(name.data + at, name.data + name.len, &c);
-    at += len ? len : 1;
-    size_t n = decompose(c, parts);
-    for (size_t i = 0; i < n; i++)
-      points[count++] = (CodePoint){parts[i], combining_class(parts[i])};
+  for (int pass = 0; pass < 2; pass++) {  // count, then fill
+    if (pass)
+      points = arena_array(arena, CodePoint, count);
+    count = 0;
+    for (size_t at = 0; at < name.len;) {
+      uint32_t c = 0xFFFD, parts[4];
+      size_t len = utf8_decode(name.data + at, name.data + name.len, &c);
+      at += len ? len : 1;
+      size_t n = decompose(c, parts);
+      for (size_t i = 0; i < n; i++, count++)
+        if (pass)
+          points[count] = (CodePoint){parts[i], combining_class(parts[i])};
+    }
   }
   reorder(arena, points, count);
   count = recompose(points, count);

@@ -13,7 +13,7 @@ CASES = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(FO
 
 @pytest.mark.parametrize("name", CASES)
 def test_messages_are_the_expected_ones(name):
-    run = run_klr("parse", f"{name}.py", cwd=FOLDER)
+    run = run_klr("parse", *(["--check"] if name.startswith("check") else []), f"{name}.py", cwd=FOLDER)
     assert run.returncode == (1 if "error[" in run.stderr else 0)
     expect_path = os.path.join(FOLDER, f"{name}.expect")
     if os.environ.get("KLR_BLESS"):

@@ -1,10 +1,11 @@
 """Our trees equal CPython 3.11's on an eighth of its library and test suite; tests/long does all files."""
 
 import os
+import subprocess
 
 import pytest
-from conftest import ROOT
-from syntax_compare import LIBRARY, PYTHON, compare, library_files
+from conftest import KLR, ROOT
+from syntax_compare import LIBRARY, PYTHON, compare, library_files, read_pairs
 
 needs_library = pytest.mark.skipif(not os.path.exists(PYTHON) or not os.path.isdir(LIBRARY),
                                    reason="Debian's python3.11 is not installed")
@@ -37,3 +38,43 @@ def test_trees_of_small_cases_equal_those_of_cpython(tmp_path):
     texts = [f"{line}\n  in: {cases[int(os.path.basename(line.split('.py')[0]))]!r}" for line in wrong]
     assert not wrong, "\n".join(texts[:10])
     assert accepted > 150 and len(cases) - accepted > 100
+
+
+# Run by CPython 3.11: the names of the files that it compiles.
+COMPILE = r"""
+import sys, warnings
+warnings.simplefilter("ignore")
+for path in sys.stdin.read().split("\n"):
+    try:
+        with open(path, "rb") as file:
+            compile(file.read(), path, "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        continue
+    print(path)
+"""
+
+
+@needs_library
+@pytest.mark.slow
+def test_what_cpython_compiles_passes_the_check():
+    chosen = library_files()[5::16]
+    run = subprocess.run([PYTHON, "-c", COMPILE], input="\n".join(chosen), capture_output=True, text=True, check=True)
+    compiled = run.stdout.split()
+    assert len(compiled) > 80
+    run = subprocess.run([KLR, "parse", "--check", "--as", "batch", *compiled], capture_output=True, check=True)
+    wrong = [(path, text[:300]) for path, (status, text) in zip(compiled, read_pairs(run.stdout)) if status == b"error"]
+    assert not wrong
+
+
+@needs_library
+@pytest.mark.slow
+def test_printed_source_has_the_same_tree(tmp_path):
+    for path in library_files()[7::40]:
+        trees = []
+        for source in (path, str(tmp_path / "printed.py")):
+            run = subprocess.run([KLR, "parse", "--as", "tree", source], capture_output=True)
+            trees.append(run.stdout)
+            if run.returncode == 0 and source == path:
+                printed = subprocess.run([KLR, "parse", "--as", "source", path], capture_output=True, check=True).stdout
+                (tmp_path / "printed.py").write_bytes(printed)
+        assert trees[0] == trees[1] or not trees[0], path
