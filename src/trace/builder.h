@@ -7,6 +7,13 @@
 
 typedef struct EmitPlan EmitPlan;
 
+// The variable that a call's result is assigned to, and how many numbers it has given out on core `core`.
+typedef struct NameBase {
+  const char *name;
+  uint32_t *count;
+  uint32_t core;
+} NameBase;
+
 // A loop that runs on the device, while its body is traced.
 typedef struct DeviceLoop {
   struct DeviceLoop *outer;
@@ -40,15 +47,20 @@ typedef struct Builder {
   // all cores
   Vec(const Tensor *) inputs, shared_buffers;
   Vec(SharedConstant) shared_constants;
+  Vec(const Tensor *) constants;  // the tensor of each
   Map all_tensors;   // by name, of the first core that made it
   Map positions;     // by span and caller
   Map strings;       // names of registers, labels and instructions, kept once
   Map plans;         // EmitPlan by call expression
   uint32_t tensor_count;
   Map functions;     // what nl functions mean as operators, by function
-  Map bases;         // by place of a call: the variable its result is assigned to
+  Map bases;         // NameBase by place of a call
   Vec(const char *) instruction_names;
   const Pos *last_pos;
+  struct {
+    const Expr *expr;
+    EmitPlan *plan;
+  } recent_plans[64];  // by the low bits of the call's address
 } Builder;
 
 // The kernel being traced; NULL outside of one, after raising when `what` is not NULL.
@@ -67,6 +79,8 @@ const char *library_function(Tracer *t);
 // "base.N", N counted for each base and from 1 on every core.
 const char *builder_number(Builder *b, const char *base);
 const char *builder_keep(Builder *b, const char *text);  // one copy for equal texts
+uint32_t *builder_counter(Builder *b, const char *base);  // how many numbers it gave out on this core
+size_t number_name(char *out, size_t capacity, const char *base, uint32_t number);  // "base.N"; its length
 
 // ---- instructions and blocks
 // Appends `op` to the open block; dropped when there is none. `name` NULL: numbered.

@@ -437,12 +437,17 @@ static EmitPlan *plan_new(Builder *b, const Call *call)
 // Calls whose keywords are written out have one plan; others (with **fields) are looked at each time.
 static EmitPlan *plan_of(Builder *b, const Call *call)
 {
-  EmitPlan *plan = call->expr ? map_get_number(&b->plans, (uintptr_t)call->expr) : NULL;
-  if (plan && plan->count == call->keyword_count)
-    return plan;
-  plan = plan_new(b, call);
-  if (plan && call->expr)
-    map_set_number(&b->plans, (uintptr_t)call->expr, plan);
+  uint32_t at = (uint32_t)((uintptr_t)call->expr >> 4) % (sizeof b->recent_plans / sizeof *b->recent_plans);
+  EmitPlan *plan = b->recent_plans[at].plan;
+  if (!call->expr || b->recent_plans[at].expr != call->expr)
+    plan = call->expr ? map_get_number(&b->plans, (uintptr_t)call->expr) : NULL;
+  if (!plan || plan->count != call->keyword_count) {
+    plan = plan_new(b, call);
+    if (plan && call->expr)
+      map_set_number(&b->plans, (uintptr_t)call->expr, plan);
+  }
+  b->recent_plans[at].expr = call->expr;
+  b->recent_plans[at].plan = plan;
   return plan;
 }
 

@@ -4,8 +4,6 @@
 #include "trace/builder.h"
 #include "base/bug.h"
 #include "core/verify.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 Builder *builder_need(Tracer *t, const char *what, Span span)
@@ -143,8 +141,7 @@ const char *builder_keep(Builder *b, const char *text)
   return kept;
 }
 
-// How many numbers `base` has given out on this core.
-static uint32_t *counter(Builder *b, const char *base)
+uint32_t *builder_counter(Builder *b, const char *base)
 {
   uint32_t *count = map_get(&b->counters, str_from(base));
   if (!count) {
@@ -154,10 +151,26 @@ static uint32_t *counter(Builder *b, const char *base)
   return count;
 }
 
+size_t number_name(char *out, size_t capacity, const char *base, uint32_t number)
+{
+  char digits[12];
+  size_t len = strlen(base), count = 0;
+  do
+    digits[count++] = (char)('0' + number % 10);
+  while ((number /= 10) > 0);
+  len = len < capacity - sizeof digits - 2 ? len : capacity - sizeof digits - 2;
+  memcpy(out, base, len);
+  out[len++] = '.';
+  while (count > 0)
+    out[len++] = digits[--count];
+  out[len] = '\0';
+  return len;
+}
+
 const char *builder_number(Builder *b, const char *base)
 {
   char text[160];
-  snprintf(text, sizeof text, "%.140s.%u", base, ++*counter(b, base));
+  number_name(text, sizeof text, base, ++*builder_counter(b, base));
   return builder_keep(b, text);
 }
 
@@ -167,9 +180,9 @@ static const char *instruction_name(Builder *b)
   uint32_t number = b->instruction_count++;
   if (number < b->instruction_names.count)
     return b->instruction_names.items[number];
-  char text[24];
-  int len = snprintf(text, sizeof text, "inst.%u", number + 1);
-  const char *name = arena_strndup(b->arena, text, (size_t)len);
+  char text[32];
+  size_t len = number_name(text, sizeof text, "inst", number + 1);
+  const char *name = arena_strndup(b->arena, text, len);
   vec_push(&b->t->arena, &b->instruction_names, name);
   return name;
 }
@@ -313,7 +326,7 @@ Value tensor_argument(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t ra
 {
   TensorSpec spec = {.dtype = dtype, .memory = MEMORY_HBM, .sizes = sizes, .rank = rank};
   Tensor *tensor = tensor_new(&t->session->arena, &spec);
-  Views views = views_new(&t->session->arena, NULL, NULL);
+  Views views = views_new(&t->session->arena, &t->arena, NULL, NULL);
   Value value = value_tensor(t, views_whole(&views, tensor));
   ((TensorObject *)value.object)->argument = tensor;
   return value;
@@ -560,12 +573,12 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
                  function_span(function), "a kernel runs on 1 or 2 logical cores");
     return NULL;
   }
-  b->views = views_new(b->arena, alias_tensor, b);
+  b->views = views_new(b->arena, &t->arena, alias_tensor, b);
   b->positions = map_new(&t->arena);
   b->plans = map_new(&t->arena);
   b->functions = map_new(&t->arena);
   b->bases = map_new(&t->arena);
-  b->strings = map_new(b->arena);
+  b->strings = map_new(&t->arena);
   b->all_tensors = map_new(&t->arena);
   b->kernel = arena_new(b->arena, Kernel);
   b->kernel->name = arena_strdup(b->arena, function_name(function));

@@ -219,7 +219,7 @@ bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
   const char *path = call->args[0].string->text.data;
   for (size_t i = 0; i < b->shared_constants.count; i++)
     if (strcmp(b->shared_constants.items[i].file_name, path) == 0) {
-      *out = value_tensor(t, views_whole(&b->views, map_get(&b->all_tensors, str_from(b->shared_constants.items[i].name))));
+      *out = value_tensor(t, views_whole(&b->views, b->constants.items[i]));
       return true;
     }
   DType dtype;
@@ -236,6 +236,7 @@ bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
   if (!tensor)
     return false;
   vec_push(&t->arena, &b->shared_constants, (SharedConstant){tensor->name, builder_keep(b, path)});
+  vec_push(&t->arena, &b->constants, tensor);
   *out = value_tensor(t, views_whole(&b->views, tensor));
   return true;
 }

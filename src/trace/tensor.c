@@ -324,26 +324,34 @@ static bool is_name_char(char c)
 static const char *assigned_name(Builder *b, Span span)
 {
   Source *source = session_source(b->t->session, span.source);
-  uint64_t key = (uint64_t)span.source << 32 | span.start;
-  char *known = map_get_number(&b->bases, key);
-  if (known || !source)
-    return known ? known : "tensor";
+  if (!source)
+    return "tensor";
   const char *text = source->text.data;
-  size_t at = span.start <= source->text.len ? span.start : 0;
+  size_t at = span.start <= source->text.len ? span.start : 0, end = 0, start = 0;
   while (at > 0 && text[at - 1] == ' ')
     at--;
-  size_t end = 0, start = 0;
   if (at > 1 && text[at - 1] == '=' && !strchr("=!<>+-*/%&|^:~@", text[at - 2])) {
     for (end = at - 1; end > 0 && text[end - 1] == ' ';)
       end--;
     for (start = end; start > 0 && is_name_char(text[start - 1]);)
       start--;
   }
-  const char *name = start < end && !is_digit(text[start])
-                         ? arena_strndup(&b->t->arena, text + start, end - start)
-                         : "tensor";
-  map_set_number(&b->bases, key, (void *)(uintptr_t)name);
-  return name;
+  return start < end && !is_digit(text[start]) ? arena_strndup(&b->t->arena, text + start, end - start) : "tensor";
+}
+
+static NameBase *base_of(Builder *b, Span span)
+{
+  uint64_t key = (uint64_t)span.source << 32 | span.start;
+  NameBase *base = map_get_number(&b->bases, key);
+  if (!base) {
+    base = arena_new(&b->t->arena, NameBase);
+    base->name = assigned_name(b, span);
+    map_set_number(&b->bases, key, base);
+  }
+  if (!base->count || base->core != b->core)
+    base->count = builder_counter(b, base->name);
+  base->core = b->core;
+  return base;
 }
 
 static bool same_tensor(const Tensor *a, const Tensor *b)
@@ -375,11 +383,15 @@ const Tensor *builder_tensor(Builder *b, const TensorSpec *spec, Span span)
 {
   Span place = user_span(b->t, span);
   TensorSpec named = *spec;
-  bool given = spec->name != NULL;
-  do
-    named.name = given ? spec->name : builder_number(b, assigned_name(b, place));
-  while (!given && map_get(&b->tensors, str_from(named.name)));
-  const Tensor *other = map_get(&b->tensors, str_from(named.name));
+  char text[160];
+  NameBase *base = spec->name ? NULL : base_of(b, place);
+  const Tensor *other;
+  do {
+    if (base)
+      number_name(text, sizeof text, base->name, ++*base->count);
+    named.name = base ? text : spec->name;
+    other = map_get(&b->tensors, str_from(named.name));
+  } while (base && other);
   if (other) {
     Diag *diag = raise_error(b->t, E_TENSOR_NAME, place, "a second tensor is named '%s'", named.name);
     if (other->pos)
@@ -387,7 +399,9 @@ const Tensor *builder_tensor(Builder *b, const TensorSpec *spec, Span span)
     diag_help(diag, "leave out `name=`, or make it unique: `name=f\"%s{i}\"`", named.name);
     return NULL;
   }
-  Tensor *first = map_get(&b->all_tensors, str_from(named.name)), *made = tensor_new(b->arena, &named);
+  Tensor *first = b->core > 0 ? map_get(&b->all_tensors, str_from(named.name)) : NULL;
+  named.name = first ? first->name : base ? arena_strdup(b->arena, text) : named.name;
+  Tensor *made = tensor_new(b->arena, &named);
   if (first && same_tensor(first, made)) {
     made = first;
   } else if (first && spec->memory == MEMORY_SHARED_HBM) {
@@ -396,7 +410,7 @@ const Tensor *builder_tensor(Builder *b, const TensorSpec *spec, Span span)
   } else {
     made->pos = builder_pos(b, span);
     made->id = b->tensor_count++;
-    if (!first)
+    if (!first && b->cores > 1)
       map_set(&b->all_tensors, str_from(made->name), made);
     if (spec->memory == MEMORY_SHARED_HBM)
       vec_push(&b->t->arena, &b->shared_buffers, (const Tensor *)made);

@@ -14,21 +14,21 @@ __attribute__((format(printf, 4, 5))) static const View *fault(Views *views, Dia
 {
   va_list args;
   va_start(args, format);
-  views->fault = (ViewFault){code, arena_vprintf(views->arena, format, args), help};
+  views->fault = (ViewFault){code, arena_vprintf(views->scratch, format, args), help};
   va_end(args);
   return NULL;
 }
 
 static const char *shape_text(Views *views, const View *view)
 {
-  StrBuf text = strbuf_new(views->arena);
+  StrBuf text = strbuf_new(views->scratch);
   view_add_shape(&text, view);
   return strbuf_cstr(&text);
 }
 
 static const char *sizes_text(Views *views, const int64_t *sizes, uint32_t count)
 {
-  StrBuf text = strbuf_new(views->arena);
+  StrBuf text = strbuf_new(views->scratch);
   strbuf_putc(&text, '(');
   for (uint32_t i = 0; i < count; i++)
     strbuf_printf(&text, i == 0 ? "%lld" : ", %lld", (long long)sizes[i]);
@@ -42,9 +42,9 @@ static const char *const partition_help =
 
 // ---- attributes
 
-Views views_new(Arena *arena, ViewAlias *alias, void *alias_context)
+Views views_new(Arena *arena, Arena *scratch, ViewAlias *alias, void *alias_context)
 {
-  return (Views){.arena = arena, .alias = alias, .alias_context = alias_context};
+  return (Views){.arena = arena, .scratch = scratch, .alias = alias, .alias_context = alias_context};
 }
 
 bool memory_is_on_chip(Memory memory)
@@ -154,7 +154,7 @@ static bool view_same(const View *a, const View *b)
 static void slots_grow(Views *views)
 {
   size_t capacity = views->capacity ? views->capacity * 2 : 64;
-  const View **slots = arena_array(views->arena, const View *, capacity);
+  const View **slots = arena_array(views->scratch, const View *, capacity);
   for (size_t i = 0; i < views->capacity; i++) {
     if (!views->slots[i])
       continue;
@@ -361,7 +361,7 @@ static bool slice_bounds(Views *views, const View *view, uint32_t dim, const Vie
   start += start < 0 ? size : 0;
   stop += stop < 0 ? size : 0;
   if (start < 0 || start > size || stop < 0 || stop > size) {
-    const char *help = arena_printf(views->arena, "the end can be clipped with `min(..., %lld)`", (long long)size);
+    const char *help = arena_printf(views->scratch, "the end can be clipped with `min(..., %lld)`", (long long)size);
     fault(views, E_INDEX_RANGE, help, "slice %lld:%lld of dimension %u, which has size %lld",
           (long long)(item->has_start ? item->start : 0), (long long)(item->has_stop ? item->stop : size), dim,
           (long long)size);

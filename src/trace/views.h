@@ -14,7 +14,7 @@
 
 enum { VIEW_RANK_MAX = 16 };  // of views; instructions allow fewer
 
-// Why the last operation gave NULL. The texts live in the arena of the Views.
+// Why the last operation gave NULL. The texts live in the scratch arena of the Views.
 typedef struct ViewFault {
   DiagCode code;
   const char *message, *help;  // help may be NULL
@@ -25,7 +25,7 @@ typedef struct ViewFault {
 typedef const Tensor *ViewAlias(void *context, const Tensor *base, DType dtype, const Shape *shape);
 
 typedef struct Views {
-  Arena *arena;
+  Arena *arena, *scratch;
   ViewFault fault;
   ViewAlias *alias;
   void *alias_context;
@@ -33,7 +33,8 @@ typedef struct Views {
   size_t count, capacity;
 } Views;
 
-Views views_new(Arena *arena, ViewAlias *alias, void *alias_context);
+// Views live in `arena`; what is needed only to make them in `scratch`, which may be the same.
+Views views_new(Arena *arena, Arena *scratch, ViewAlias *alias, void *alias_context);
 
 // ---- attributes
 bool memory_is_on_chip(Memory memory);        // SBUF, PSUM: dimension 0 is the partition

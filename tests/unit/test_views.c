@@ -366,7 +366,7 @@ TEST(views_compose_like_their_elements)
     bool on_chip = random_below(2);
     for (uint32_t i = 0; i < rank; i++)
       sizes[i] = 1 + random_below(6);
-    Views views = views_new(&arena, test_alias, &arena);
+    Views views = views_new(&arena, &arena, test_alias, &arena);
     const Tensor *tensor = make_tensor(&arena, on_chip ? MEMORY_SBUF : MEMORY_HBM, dtypes[random_below(3)], sizes, rank);
     const View *view = views_whole(&views, tensor);
     ref_whole(&ref, tensor);
@@ -392,7 +392,7 @@ typedef struct Fixture {
 static const View *fixture_view(Fixture *f, Memory memory, const int64_t *sizes, uint32_t rank)
 {
   if (!f->views.arena)
-    f->views = views_new(&f->arena, test_alias, &f->arena);
+    f->views = views_new(&f->arena, &f->arena, test_alias, &f->arena);
   return views_whole(&f->views, make_tensor(&f->arena, memory, DTYPE_FLOAT32, sizes, rank));
 }
 #define SIZES(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
