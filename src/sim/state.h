@@ -17,6 +17,7 @@ typedef struct Buffer {
   const char *name;  // of the address
   Memory memory;
   uint8_t *data;
+  void *block;               // what `data` lies in and is freed with
   uint64_t bytes;
   uint64_t *written;         // one bit a byte; NULL once everything was written
   uint64_t *bitmap;          // where `written` points or pointed
