@@ -225,7 +225,7 @@ static void dump_lines(Dump *dump, size_t start, size_t end, const char *path, c
       strbuf_putc(dump->out, ' ');
       add_hex(dump->out, (unsigned char)dump->bytes.data[i], 2);
     }
-    if (at == start) {
+    if (at == start && *meaning) {
       strbuf_repeat(dump->out, ' ', 3 * (HEX_PER_LINE - (stop - at)) + 2);
       strbuf_puts(dump->out, path);
       strbuf_puts(dump->out, *path ? "  " : "");
