@@ -5,6 +5,7 @@
 
 typedef struct Use {
   const Tensor *tensor;
+  uint32_t first_block;
   uint32_t block, instr;  // of the last use seen
 } Use;
 
@@ -40,7 +41,8 @@ static void note_tensor(Uses *uses, const Tensor *tensor)
     grow_uses(uses);
   Use *use = find_use(uses, tensor);
   uses->count += !use->tensor;
-  *use = (Use){tensor, uses->block, uses->instr};
+  uint32_t first = use->tensor ? use->first_block : uses->block;
+  *use = (Use){tensor, first, uses->block, uses->instr};
 }
 
 static void note_access(Uses *uses, const Access *access)
@@ -117,6 +119,27 @@ static void postpone(Release *release, uint32_t block, uint32_t instr)
   }
 }
 
+// The PSUM tensors that are used in loops only; those of one address count together.
+static void find_renewals(Sim *sim, const Uses *uses, const uint32_t *ends, Lifetimes *lifetimes)
+{
+  Map by_address = map_new(&sim->arena);
+  lifetimes->renewals = arena_array(&sim->arena, Renewal, uses->count);
+  for (size_t i = 0; i < uses->capacity; i++) {
+    const Use *use = &uses->slots[i];
+    if (!use->tensor || use->tensor->address->memory != MEMORY_PSUM || ends[use->first_block] == use->first_block)
+      continue;
+    Str name = str_from(use->tensor->address->name);
+    Renewal *renewal = map_get(&by_address, name);
+    if (!renewal) {
+      renewal = &lifetimes->renewals[lifetimes->renewal_count++];
+      *renewal = (Renewal){use->tensor, use->first_block, use->block};
+      map_set(&by_address, name, renewal);
+    }
+    renewal->first = renewal->first < use->first_block ? renewal->first : use->first_block;
+    renewal->last = renewal->last > use->block ? renewal->last : use->block;
+  }
+}
+
 Lifetimes lifetimes_of(Sim *sim, const Core_LIST_BLOCK *blocks, const Map *labels)
 {
   Uses uses = {.arena = &sim->arena};
@@ -144,6 +167,7 @@ Lifetimes lifetimes_of(Sim *sim, const Core_LIST_BLOCK *blocks, const Map *label
     *release = (Release){at_block, at_instr, use->tensor->address->name};
     map_set(&by_address, name, release);
   }
+  find_renewals(sim, &uses, ends, &lifetimes);
   qsort(lifetimes.releases, lifetimes.count, sizeof(Release), compare_releases);
   return lifetimes;
 }

@@ -10,11 +10,20 @@ typedef struct Release {
   const char *address;
 } Release;
 
+// A tensor in PSUM that is used from block `first` to block `last` only.
+typedef struct Renewal {
+  const Tensor *tensor;
+  uint32_t first, last;
+} Renewal;
+
 typedef struct Lifetimes {
   Release *releases;  // by block, then instruction
   size_t count;
+  Renewal *renewals;  // of tensors that only loops use
+  size_t renewal_count;
 } Lifetimes;
 
-// For the memories of `blocks` that are private to a core and not placed by hand. What a loop uses lives until the
-// loop has ended. `labels` maps a block's label to its index. Lives in sim->arena.
+// Releases are for the memories of `blocks` that are private to a core and not placed by hand. What a loop uses lives until the
+// loop has ended. A PSUM tensor that is used inside a loop only was allocated there, since what accumulates over the
+// iterations is read after them: it is renewed when the loop goes round. `labels` maps a block's label to its index. Lives in sim->arena.
 Lifetimes lifetimes_of(Sim *sim, const Core_LIST_BLOCK *blocks, const Map *labels);

@@ -102,6 +102,16 @@ static Program prepare(Sim *sim, const Core_LIST_BLOCK *blocks)
   return program;
 }
 
+// A loop from block `first` to block `last` begins its next iteration.
+static void go_round(Sim *sim, const Lifetimes *lifetimes, uint32_t first, uint32_t last)
+{
+  for (size_t i = 0; i < lifetimes->renewal_count; i++) {
+    const Renewal *renewal = &lifetimes->renewals[i];
+    if (renewal->first >= first && renewal->last <= last)
+      state_renew(sim, renewal->tensor);
+  }
+}
+
 // Runs a block; the index of the next, which is the one after it unless a branch says otherwise.
 static uint32_t run_block(Sim *sim, const Program *program, uint32_t at)
 {
@@ -121,7 +131,10 @@ static uint32_t run_block(Sim *sim, const Program *program, uint32_t at)
     sim->stats.branch_count++;
     if (++sim->core_step_count > sim->options.step_limit)
       run_instruction(sim, instr);  // reports the limit
-    return find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);
+    uint32_t next = find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);
+    if (next <= at)
+      go_round(sim, &program->lifetimes, next, at);
+    return next;
   }
   for (; release < end; release++)
     state_release(sim, release->address);

@@ -87,6 +87,19 @@ void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
     buffer->written = NULL;
 }
 
+static void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
+{
+  if (!buffer->bitmap || !bytes)
+    return;
+  buffer->written = buffer->bitmap;
+  uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64;
+  for (uint64_t w = first; w <= last; w++) {
+    uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
+    buffer->unwritten_bytes += (uint64_t)__builtin_popcountll(mask & buffer->written[w]);
+    buffer->written[w] &= ~mask;
+  }
+}
+
 // First bit of [start, start + bytes) that differs from those of `pattern`, all zeros or all ones.
 static uint64_t find_other(const Buffer *buffer, uint64_t start, uint64_t bytes, uint64_t pattern)
 {
@@ -384,6 +397,13 @@ const TensorPlace *state_place(Sim *sim, const Tensor *tensor)
     sim->place_count++;
   }
   return place;
+}
+
+void state_renew(Sim *sim, const Tensor *tensor)
+{
+  const TensorPlace *place = state_place(sim, tensor);
+  for (uint64_t row = 0; row < tensor->shape.par_dim; row++)
+    buffer_unmark(place->buffer, place->start + row * place->buffer->row_stride, own_row_bytes(sim, tensor));
 }
 
 // ---- arrays

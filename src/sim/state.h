@@ -76,6 +76,9 @@ void state_free(Sim *sim);
 // The memory of an address that no instruction will use again; unknown names are fine.
 void state_release(Sim *sim, const char *address);
 
+// Forgets that a tensor on chip was ever written.
+void state_renew(Sim *sim, const Tensor *tensor);
+
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor);
 Register *state_register(Sim *sim, const char *name);        // made when new
 const Register *state_read_register(Sim *sim, const char *name);  // stops when it was never set

@@ -641,3 +641,43 @@ TEST(sim_counts_what_is_not_zero)
     EXPECT_F32(at(&result, i), ==, expected[i]);
   array_free(&result);
 }
+
+// for i in 0..2: psum is read inside the loop (then it starts anew each time) or after it (then it sums up).
+static float loop_product(bool read_inside)
+{
+  Build b = build_new();
+  const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 1, 1), *out = build_output(&b, "out", DTYPE_FLOAT32, 1, 1);
+  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 1, 1), *p = build_2d(&b, "p", MEMORY_PSUM, DTYPE_FLOAT32, 1, 1);
+  build_dma(&b, build_whole(s), build_whole(x));
+  Op *op = build_op(&b, OP_register_move);
+  op->register_move.dst = "i";
+  build_block(&b, "body");
+  op = build_op(&b, OP_nc_matmul);
+  op->nc_matmul.dst = build_whole(p);
+  op->nc_matmul.stationary = op->nc_matmul.moving = build_whole(s);
+  if (read_inside)
+    build_dma(&b, build_whole(out), build_whole(p));
+  op = build_op(&b, OP_register_alu_op);
+  op->register_alu_op.dst = op->register_alu_op.src = "i";
+  op->register_alu_op.imm = 1;
+  op->register_alu_op.op = ALU_OP_ADD;
+  branch(&b, BR_CMP_OP_LT_IMM, "i", "", "body", "end")->cmp_branch.imm = 3;
+  build_block(&b, "end");
+  if (!read_inside)
+    build_dma(&b, build_whole(out), build_whole(p));
+  const float u = 2;
+  Array input = build_array(x, &u), result;
+  SimOptions options = sim_default_options();
+  EXPECT(run(&b, &options, &input, &result));
+  float value = result.data ? at(&result, 0) : 0;
+  array_free(&result);
+  array_free(&input);
+  build_free(&b);
+  return value;
+}
+
+TEST(sim_psum_of_a_loop_is_new_in_each_iteration)
+{
+  EXPECT_F32(loop_product(true), ==, 4);
+  EXPECT_F32(loop_product(false), ==, 12);
+}
