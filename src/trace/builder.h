@@ -68,7 +68,6 @@ static inline Builder *builder_of(Tracer *t) { return t->kernel; }
 Builder *builder_need(Tracer *t, const char *what, Span span);
 
 // ---- places: library code is not what the user wrote, so instructions and errors point at the line that called it
-bool module_is_library(const ModuleObject *module);
 const Frame *user_frame(Tracer *t, Span span, Span *user_span);
 Span user_span(Tracer *t, Span span);
 const Pos *builder_pos(Builder *b, Span span);

@@ -226,8 +226,11 @@ static uint32_t parameter_count(const FunctionCode *code)
   return code->positional + code->keyword_only;
 }
 
-static void add_definition(Tracer *t, Diag *diag, const Function *function)
+// `parameter`: the one that is missing or not known; NULL: the number of arguments is wrong.
+static void add_definition(Tracer *t, Diag *diag, const Function *function, const Name *parameter)
 {
+  if (parameter && module_is_library(function->module))
+    nki_explain_call(diag, parameter->str);
   StrBuf text = strbuf_new(&t->arena);
   const FunctionCode *code = function->code;
   for (uint32_t i = 0; i < parameter_count(code); i++) {
@@ -262,7 +265,7 @@ static bool missing_arguments(Tracer *t, Function *function, const Value *slots,
                     code->slot_names[missing[i]]->str.data);
     Diag *diag = raise_error(t, E_ARGUMENTS, span, "%s() missing %u required %s argument%s: %s", function->qualname,
                              count, pass ? "keyword-only" : "positional", count == 1 ? "" : "s", strbuf_cstr(&names));
-    add_definition(t, diag, function);
+    add_definition(t, diag, function, code->slot_names[missing[0]]);
     return false;
   }
   return true;
@@ -301,7 +304,7 @@ static bool too_many(Tracer *t, Function *function, uint32_t given, Span span)
   else
     diag = raise_error(t, E_ARGUMENTS, span, "%s() takes %u positional argument%s but %u %s given", function->qualname,
                        code->positional, code->positional == 1 ? "" : "s", given, given == 1 ? "was" : "were");
-  add_definition(t, diag, function);
+  add_definition(t, diag, function, NULL);
   return false;
 }
 
@@ -326,7 +329,7 @@ static bool bind_keyword(Tracer *t, Function *function, const Call *call, const 
                    keyword->str.data);
   Diag *diag = unknown_keyword(t, function->qualname, keyword, code->slot_names, parameter_count(code),
                                keyword_span(call, keyword));
-  add_definition(t, diag, function);
+  add_definition(t, diag, function, keyword);
   return false;
 }
 

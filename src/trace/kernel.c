@@ -15,11 +15,6 @@ Builder *builder_need(Tracer *t, const char *what, Span span)
 
 // ---- places
 
-bool module_is_library(const ModuleObject *module)
-{
-  return module && module->embedded;
-}
-
 const Frame *user_frame(Tracer *t, Span span, Span *user_span)
 {
   const Frame *frame = t->frame;

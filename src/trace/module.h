@@ -42,6 +42,8 @@ struct ModuleObject {
   uint32_t source_id;
 };
 
+static inline bool module_is_library(const ModuleObject *module) { return module && module->embedded; }
+
 void module_add_native(Tracer *t, const NativeModule *module);  // before anything is imported
 // A module whose source was given with the kernel instead of being found as a file. `text` and the names are kept.
 void module_add_source(Tracer *t, const char *name, bool is_package, Str text, const char *path);
@@ -55,3 +57,6 @@ bool module_run(Tracer *t, ModuleObject *module, Span span);  // runs the body i
 ModuleObject *module_load_file(Tracer *t, const char *path, const char *name);  // NULL after reporting
 Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span span, Value *out);
 void module_set(Tracer *t, ModuleObject *module, const char *name, Value value);
+
+// Adds what replaced the use of `parameter` that a call of the NKI library got wrong, when older versions had it.
+void nki_explain_call(Diag *diag, Str parameter);

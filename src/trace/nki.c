@@ -154,6 +154,25 @@ bool klr_removed(Tracer *t, const Call *call, Value *out)
   return true;
 }
 
+void nki_explain_call(Diag *diag, Str parameter)
+{
+  static const struct {
+    const char *parameter, *help;
+  } changes[] = {
+      {"dst", "instructions return nothing: allocate the result with `nl.ndarray` and pass it as `dst=`"},
+      {"mask", "masks are no longer part of NKI: pass smaller slices, `t[0:rows, 0:columns]`"},
+      {"dtype", "the result has the dtype of `dst`"},
+      {"dst_rmw_op", "`nisa.dma_compute(dst, [dst, src], nl.add)` adds in memory"},
+      {"shape", "the shape is that of `dst`"},
+      {"expr", "the pattern is written out: `pattern=[[step, count], ...]`, `offset`, `channel_multiplier`"},
+      {"pred", "the pattern is written out: `pattern=[[step, count], ...]`, `offset`, `channel_multiplier`"},
+      {"is_transpose_stationary", "transpose with `nisa.nc_transpose` first"},
+  };
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+    if (str_is(parameter, changes[i].parameter))
+      diag_help(diag, "%s", changes[i].help);
+}
+
 // ---- the machine
 
 // The generation is kept in the module itself.

@@ -1,3 +1,4 @@
+#include "trace/module.h"
 #include "trace/object.h"
 #include "trace/ops.h"
 
@@ -115,18 +116,41 @@ static void lower_first(char *text)
     text[0] = (char)(text[0] | 0x20);
 }
 
+// The place in the user's program that `span`, in code of `*frame`, works for: the NKI library is not what the user wrote.
+static Span outside_library(const Frame **frame, Span span)
+{
+  const Frame *at = *frame;
+  while (at && module_is_library(at->module) && span.source == at->module->source_id && !span_is_none(at->call_span)) {
+    span = at->call_span;
+    at = at->caller;
+  }
+  *frame = at;
+  return span;
+}
+
 void diag_call_stack(Tracer *t, Diag *diag)
 {
   int shown = 0;
   for (const Frame *frame = t->frame; frame; frame = frame->caller) {
-    if (span_is_none(frame->call_span) || !frame->code || frame->code->kind != CODE_FUNCTION)
+    if (span_is_none(frame->call_span) || !frame->code || frame->code->kind != CODE_FUNCTION ||
+        module_is_library(frame->module))
       continue;
     if (++shown > 20) {
       diag_note(diag, "further calls are not shown");
       break;
     }
-    diag_call(diag, frame->call_span, "in `%s`, called from here", frame_name(frame));
+    const Frame *caller = frame->caller;
+    diag_call(diag, outside_library(&caller, frame->call_span), "in `%s`, called from here", frame_name(frame));
   }
+}
+
+// Says in which function of the library an error that is shown at its call came up.
+static void note_library(Tracer *t, Diag *diag, Span inside)
+{
+  Source *source = session_source(t->session, inside.source);
+  if (source)
+    diag_note(diag, "in `%s` at %s:%u", frame_name(t->frame), source->path,
+              source_place(source, &t->session->arena, inside.start).line);
 }
 
 void raise_diag(Tracer *t, const char *exception_name, Diag *diag)
@@ -149,7 +173,11 @@ Diag *raise_error(Tracer *t, DiagCode code, Span span, const char *format, ...)
   Diag *diag = diag_error(t->session, code, "%s", shown);
   if (span_is_none(span))
     span = t->here;
-  diag_primary(diag, span, "%s", "");
+  const Frame *frame = t->frame;
+  Span place = outside_library(&frame, span);
+  diag_primary(diag, place, "%s", "");
+  if (frame != t->frame)
+    note_library(t, diag, span);
   diag_call_stack(t, diag);
   t->exception = exception_new(t, exception_class(t, class_name_of(code)), &message, 1);
   t->exception.instance->diag = diag;
