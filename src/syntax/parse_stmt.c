@@ -986,6 +986,10 @@ static Expr *parse_subject(Parser *p)
   uint32_t start = p->token->start;
   size_t base = p->stack.count;
   Expr *first = at(p, TOKEN_STAR) ? parse_star_expressions(p) : parse_named_expression(p);
+  if (first->kind == EXPR_Starred && !p->panic)
+    error_help(syntax_error(p, E_SYNTAX, first->span, "unpacks into a list, tuple or call",
+                            "a starred expression cannot stand alone"),
+               "add a comma to make a tuple of it: *items,");
   if (!at(p, TOKEN_COMMA) || p->panic)
     return first;
   push(p, first);
