@@ -167,9 +167,13 @@ static const char *found_text(Arena *arena, const Tile *tile, bool dtypes)
   return dtypes ? core_DTYPE.of->member_name(tile->dtype) : tile_shape_text(arena, tile);
 }
 
-static void add_help(Diag *diag, const Rule *rule)
+static void add_help(Diag *diag, const Rule *rule, const Tile *a, const Tile *b)
 {
   switch (rule->check) {
+  case CHECK_FREE:
+    if (rule->op == OP_tensor_tensor && (a->free_elements == 1 || b->free_elements == 1))
+      diag_help(diag, "`tensor_scalar` combines a tile with one value for each partition");
+    return;
   case CHECK_COLUMN:
     diag_help(diag, "select one column, as in `t[0:P, 0:1]`; a whole tile is combined with `tensor_tensor`");
     return;
@@ -212,7 +216,7 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
   diag_note(diag, "`%s` is `%s`", a_name, tile_text(arena, a));
   if (b)
     diag_note(diag, "`%s` is `%s`", b_name, tile_text(arena, b));
-  add_help(diag, rule);
+  add_help(diag, rule, a, b);
 }
 
 static const char *space_text(uint32_t set)

@@ -187,8 +187,8 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
   if (tile->partitions > 1 && tile->partition_step != 1 && !tile->is_indirect) {
     Diag *diag = tile->partition_step == 0
                      ? report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` repeats one partition", field, op_name(instr))
-                     : report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time", field,
-                              op_name(instr), tile->partition_step);
+                     : report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time",
+                              field, op_name(instr), tile->partition_step);
     note_operand(c, diag, field, tile);
     if (diag)
       diag_help(diag, "copy the rows with `dma_copy`, which takes any partitions");
@@ -354,11 +354,25 @@ static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
 
 // ---- engines
 
+// The oldest machine that has the instruction, of those with a row in the table.
+static const Machine *first_machine_with(OpKind kind)
+{
+  for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows; i++)
+    for (int generation = 2; engine_rows[i].op == kind && generation <= 4; generation++)
+      if (engine_rows[i].engines[generation - 2] != NONE)
+        return machine_of_generation(generation);
+  return NULL;
+}
+
 static void check_engine(Checker *c, const Instr *instr, const OpLimits *limits)
 {
   Engine engine = op_engine(instr->op);
   if (limits->engines == NONE) {
-    report(c, instr->pos, LEGAL_AVAILABLE, "%s has no instruction `%s`", c->machine->nc_version, op_name(instr));
+    Diag *missing =
+        report(c, instr->pos, LEGAL_AVAILABLE, "%s has no instruction `%s`", c->machine->nc_version, op_name(instr));
+    const Machine *later = first_machine_with(instr->op->kind);
+    if (missing && later)
+      diag_help(missing, "%s has it: --target %s", later->nc_version, later->name);
     return;
   }
   if (engine == ENGINE_UNASSIGNED || limits->engines >> engine & 1)

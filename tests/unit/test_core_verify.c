@@ -68,7 +68,7 @@ static const CheckCase broken[] = {
   {"  nc_dma_copy t = x{0; 512*128, 1*512; vector=s{0; 1*1, 1*2}; dim=0} oob_mode=$error", "E0514", {"tensor `s`"}},
   // shapes
   {"  tensor_tensor t = n, u op=add", "E0515", {"`dst` of `tensor_tensor` is 128x512, `src0` is 64x512", "same-partitions"}},
-  {"  tensor_tensor t = c, u op=add", "E0515", {"`src0` is 128x1", "same-free"}},
+  {"  tensor_tensor t = c, u op=add", "E0515", {"`src0` is 128x1", "same-free", "`tensor_scalar` combines a tile"}},
   {"  tensor_scalar t = u imm0=v op0=add", "E0515", {"`imm0` of `tensor_scalar` is 128x512", "column"}},
   {"  tensor_scalar t = u imm0=n[0:64, 0:1] op0=add", "E0515", {"is 64x1"}},
   {"  nc_matmul p = k, t", "E0515", {"`stationary` of `nc_matmul` is 64x128, `moving` is 128x512", "matmul-k"}},

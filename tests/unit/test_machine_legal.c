@@ -73,7 +73,7 @@ static const CheckCase broken_on_trn2[] = {
   {"kernel k() -> ()\ntensor a: bfloat16[128, 512] @psum\ntensor b: bfloat16[128, 512] @sbuf\ncore 0\nmain:\n"
    "  nc_matmul a = b[0:128, 0:128], b\n", "E0536", {"`dst` of `nc_matmul` is bfloat16", "accumulate in a float32 tile"}},
   {"  activate2 t = u op0=mult op1=add imm0=1.0 imm1=0.0 activation_func=exp relu_param=0.0 reduce_op=add", "E0534",
-   {"NeuronCore-v3 has no instruction `activate2`"}},
+   {"NeuronCore-v3 has no instruction `activate2`", "--target trn3"}},
   {"  tensor_tensor t = u, v op=add engine=act", "E0534", {"does not run on the scalar engine", "vector, gpsimd"}},
   {"  nc_dma_copy t = x oob_mode=$error priority=1", "E0534", {"dma-priority"}},
   {"  nc_dma_copy h = x oob_mode=$error dge_mode=2", "E0534", {"hardware-dge", "converts float32 to bfloat16"}},
