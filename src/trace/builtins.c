@@ -731,6 +731,8 @@ static bool b_import(Tracer *t, const Call *call, Value *out)
   if (name.tag != VALUE_STR)
     return RAISE(t, E_TYPE, call->span, "__import__() needs a string");
   ModuleObject *module = module_find(t, name.string->text);
+  if (!module && (t->is_script || t->import_guards))
+    return RAISE(t, E_IMPORT, call->span, "No module named '%s'", name.string->text.data);
   *out = module ? (Value){.tag = VALUE_MODULE, .module = module}
                 : value_opaque(t, name.string->text.data, call->span, NULL);
   return true;

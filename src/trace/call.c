@@ -78,6 +78,8 @@ bool native_bind(Tracer *t, const char *name, const NativeSignature *s, const Ca
   if (s->rest >= 0)
     bound[s->rest] = value_tuple(t, call->args + taken, call->positional - taken);
   else if (call->positional > s->positional) {
+    if (s->count == 1 && s->positional_only == 1 && s->required_mask)
+      return RAISE(t, E_ARGUMENTS, call->span, "%s() takes exactly one argument (%u given)", name, call->positional);
     if (s->positional == 0)
       return RAISE(t, E_ARGUMENTS, call->span, "%s() takes no arguments (%u given)", name, call->positional);
     return RAISE(t, E_ARGUMENTS, call->span, "%s() takes at most %u argument%s (%u given)", name, s->positional,
@@ -107,7 +109,9 @@ bool native_bind(Tracer *t, const char *name, const NativeSignature *s, const Ca
     }
   }
   for (uint32_t i = 0; i < s->count; i++)
-    if ((s->required_mask >> i & 1) && !value_is_set(bound[i]))
+    if ((s->required_mask >> i & 1) && !value_is_set(bound[i]) && s->count == 1 && s->positional_only == 1)
+      return RAISE(t, E_ARGUMENTS, call->span, "%s() takes exactly one argument (%u given)", name, call->positional);
+    else if ((s->required_mask >> i & 1) && !value_is_set(bound[i]))
       return RAISE(t, E_ARGUMENTS, call->span, "%s() missing required argument '%s' (pos %u)", name,
                    s->names[i]->str.data, i + 1);
   return true;
@@ -131,7 +135,7 @@ bool call_builtin(Tracer *t, const Builtin *builtin, const Call *call, Value *ou
     inner.args++;
     inner.positional--;
   }
-  if (builtin->is_method && builtin->owner && builtin->owner->holds != VALUE_UNDEFINED) {
+  if (builtin->is_method && builtin->owner && builtin->owner->construct && builtin->owner->holds != VALUE_UNDEFINED) {
     inner.self = value_unwrap(inner.self);
     if (inner.self.tag != (uint32_t)builtin->owner->holds &&
         !class_is_subclass(value_class_of(t, inner.self), builtin->owner))

@@ -475,9 +475,18 @@ static bool bind_fields(Tracer *t, Class *class, const Call *call, Value *values
       values[i] = call->args[positional];
     positional++;
   }
-  if (call->positional > positional)
-    return RAISE(t, E_ARGUMENTS, call->span, "%s.__init__() takes %s%u positional argument%s but %u were given",
-                 class->qualname, "", positional + 1, positional ? "s" : "", call->positional + 1);
+  if (call->positional > positional) {
+    uint32_t least = 1;
+    for (size_t i = 0; i < class->fields.count; i++) {
+      const ClassField *field = &class->fields.items[i];
+      least += field->init && !field->keyword_only && !value_is_set(field->value) && !value_is_set(field->factory);
+    }
+    if (least == positional + 1)
+      return RAISE(t, E_ARGUMENTS, call->span, "%s.__init__() takes %u positional argument%s but %u were given",
+                   class->qualname, least, least == 1 ? "" : "s", call->positional + 1);
+    return RAISE(t, E_ARGUMENTS, call->span, "%s.__init__() takes from %u to %u positional arguments but %u were given",
+                 class->qualname, least, positional + 1, call->positional + 1);
+  }
   for (uint32_t k = 0; k < call->keyword_count; k++) {
     size_t i = 0;
     while (i < class->fields.count && (class->fields.items[i].name != call->keywords[k] || !class->fields.items[i].init))

@@ -207,6 +207,10 @@ static bool assign_sequence(Tracer *t, Frame *frame, const Expr *target, ExprLis
   size_t count;
   List list = {0};
   if (!value_sequence(value, &items, &count) || value.tag == VALUE_LIST) {
+    bool scalar = value.tag == VALUE_NONE || (value.tag >= VALUE_BOOL && value.tag <= VALUE_FLOAT) ||
+                  value.tag == VALUE_FUNCTION || value.tag == VALUE_BUILTIN || value.tag == VALUE_ELLIPSIS;
+    if (scalar)
+      return RAISE(t, E_TYPE, target->span, "cannot unpack non-iterable %s object", value_type_name(t, value));
     if (!op_collect(t, value, target->span, &list))
       return false;
     items = list.items;

@@ -302,8 +302,12 @@ bool dict_fill(Tracer *t, Dict *dict, Value source, Span span)
     return false;
   for (size_t i = 0; i < pairs.count; i++) {
     List pair = {0};
-    if (!op_collect(t, pairs.items[i], span, &pair))
-      return false;
+    if (!op_collect(t, pairs.items[i], span, &pair)) {
+      if (!exception_matches(t, "TypeError"))
+        return false;
+      catch_exception(t);
+      return RAISE(t, E_TYPE, span, "cannot convert dictionary update sequence element #%zu to a sequence", i);
+    }
     if (pair.count != 2)
       return RAISE(t, E_VALUE, span, "dictionary update sequence element #%zu has length %zu; 2 is required", i,
                    pair.count);

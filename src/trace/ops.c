@@ -768,6 +768,14 @@ bool op_contains(Tracer *t, Value container, Value item, Span span, bool *out)
     Outcome outcome = call_special(t, container, t->builtins->__contains__, &item, 1, span, &result);
     if (outcome != OUTCOME_MISSING)
       return outcome == OUTCOME_OK && op_truth(t, result, span, out);
+    Value *bits = attr_find(&container.instance->attrs, t->builtins->_value_);
+    if ((container.instance->class->flags & CLASS_FLAG) && bits && item.tag == VALUE_INSTANCE &&
+        item.instance->class == container.instance->class) {
+      Value *part = attr_find(&item.instance->attrs, t->builtins->_value_);
+      Value both;
+      return part && int_binary(t, OPERATOR_BitAnd, *bits, *part, span, &both) &&
+             (*out = int_compare(both, *part) == 0, true);
+    }
     container = value_unwrap(container);
   }
   switch ((ValueTag)container.tag) {
@@ -813,7 +821,8 @@ bool op_contains(Tracer *t, Value container, Value item, Span span, bool *out)
   case VALUE_NONE:
   case VALUE_FUNCTION:
   case VALUE_INSTANCE: {
-    if (container.tag == VALUE_INSTANCE && instance_special(container, t->builtins->__iter__))
+    if (container.tag == VALUE_INSTANCE && (instance_special(container, t->builtins->__iter__) ||
+                                            instance_special(container, t->builtins->__getitem__)))
       break;
     return RAISE(t, E_TYPE, span, "argument of type '%s' is not iterable", value_type_name(t, container));
   }
