@@ -772,7 +772,13 @@ def random_seed(seed):
 def rand(shape, dtype, buffer=sbuf, name=""):
     """A tile of uniform random numbers in [0, 1)."""
     result = _klr.ndarray(shape, dtype, buffer, name, None)
-    nisa.rand2(dst=result, min=0.0, max=1.0)
+    if _klr.generation() >= 4:
+        nisa.rand2(dst=result, min=0.0, max=1.0)
+        return result
+    bits = _klr.ndarray(shape, uint32, sbuf, None, None)  # 24 of them are the fraction
+    nisa.rng(dst=bits)
+    nisa.tensor_scalar(dst=bits, data=bits, op0=right_shift, operand0=8)
+    nisa.tensor_scalar(dst=result, data=bits, op0=multiply, operand0=2.0 ** -24)
     return result
 
 
