@@ -561,3 +561,32 @@ TEST(extensions_are_those_documented)
               "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\n");
   finish(&f);
 }
+
+// Reads with the n-th allocation failing; true when there were not so many. Nothing may be lost or left half done.
+static bool read_with_failure(Str bytes, int64_t n)
+{
+  Fixture f = begin();
+  jmp_buf exhausted;
+  volatile bool done = false;
+  f.arena.on_exhausted = f.session->arena.on_exhausted = &exhausted;
+  f.arena.fail_after = n;
+  if (setjmp(exhausted) == 0) {
+    EXPECT(klr_read(f.session, &f.arena, bytes, "k.klr") != NULL);
+    done = true;
+  }
+  EXPECT_INT(f.session->error_count, ==, 0);
+  finish(&f);
+  return done;
+}
+
+TEST(every_failing_allocation_leaves_reading_cleanly)
+{
+  Fixture f = begin();
+  StrBuf out = strbuf_new(&f.arena);
+  EXPECT(klr_write(f.session, random_kernel(&f.arena, 5, (RandomOptions){.op_count = 10, .raw = true}), &out));
+  int64_t n = 0;
+  while (!read_with_failure(bytes_of(&out), n))
+    n++;
+  EXPECT(n > 100);
+  finish(&f);
+}
