@@ -27,7 +27,8 @@ def main():
         if name and not name.startswith(("HANGUL SYLLABLE ", "CJK UNIFIED IDEOGRAPH-")):
             named.append((name, code))
     with open(ALIASES, encoding="ascii") as table:
-        named += [(name, int(code, 16)) for name, code in re.findall(r'ALIAS\("([^"]+)", (0x[0-9A-F]+)\)', table.read())]
+        aliases = re.findall(r'ALIAS\("([^"]+)", (0x[0-9A-F]+)\)', table.read())
+    named += [(name, int(code, 16)) for name, code in aliases]
     rows = sorted(fnv1a(name) >> 24 << 24 | code for name, code in set(named))
     assert len({row >> 24 for row in rows}) == len(rows), "two names with one hash: widen it"
     with open(sys.argv[1], "w", encoding="ascii") as out:

@@ -18,6 +18,7 @@ typedef struct Dumper {
   const Span *whole;    // within an f-string: the joined literals
   const Span *literal;  // within a format: the literal
   bool has_places;
+  Span last_literal, last_whole;  // what literal_of found last
 } Dumper;
 
 static void dump_expr(Dumper *d, const Expr *e);
@@ -159,16 +160,20 @@ static void dump_node(Dumper *d, const AstNode *node, const void *self, const Sp
 // ---- nodes
 
 // The literal that holds `e`, a field of the f-string `whole`.
-static Span literal_of(const Dumper *d, const Expr *e, Span whole)
+static Span literal_of(Dumper *d, const Expr *e, Span whole)
 {
+  Span last = d->last_literal;
+  if (d->last_whole.start == whole.start && e->span.start >= last.start && e->span.start < last.end)
+    return last;
   Span literal = whole;
   string_piece_around(d->source->text.data, whole.start, whole.end, e->span.start, &literal.start, &literal.end);
-  return literal;
+  d->last_whole = whole;
+  return d->last_literal = literal;
 }
 
 // CPython reads a field as if it stood in parentheses, which a tuple or generator expression then has for its own. On
 // a line that ends right after the `{`, the opening one is said to stand in the column of the literal, or in the first.
-static Span field_value_span(const Dumper *d, const Expr *field, Span whole)
+static Span field_value_span(Dumper *d, const Expr *field, Span whole)
 {
   const Expr *value = field->FormattedValue.value;
   Span span = value->span;

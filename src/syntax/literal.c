@@ -192,9 +192,13 @@ static uint32_t add_octal(Escapes *x, uint32_t at, uint32_t end)
   return i;
 }
 
+enum { MOST_WARNINGS = 100 };
+
 static void warn_escape(const Escapes *x, uint32_t at)
 {
   Parser *p = x->p;
+  if (++p->warning_count > MOST_WARNINGS)
+    return;
   uint32_t len = 1;
   while (((unsigned char)x->text[at + len] & 0xC0) == 0x80)
     len++;
@@ -245,7 +249,7 @@ static void add_text(Parser *p, StrBuf *out, uint32_t start, uint32_t end, bool 
 {
   Escapes x = {p, out, p->text, is_bytes};
   uint32_t at = start;
-  while (at < end) {
+  while (at < end && !p->panic) {
     uint32_t run = at;
     while (run < end && p->text[run] != '\r' && (is_raw || p->text[run] != '\\'))
       run++;
@@ -380,11 +384,10 @@ static void parse_field(Pieces *pieces, const FormatField *field, Quoting q)
   pieces->highest = higher(pieces->highest, height + 1);
 }
 
-static void error_unclosed_field(Parser *p, uint32_t open, uint32_t end)
+static void error_unclosed_field(Parser *p, uint32_t open)
 {
-  Diag *diag = syntax_error(p, E_FORMAT_STRING, span_between(p, open, open + 1), "no matching `}` before the string ends",
-                            "`{` in an f-string was never closed");
-  (void)end;
+  Diag *diag = syntax_error(p, E_FORMAT_STRING, span_between(p, open, open + 1),
+                            "no matching `}` before the string ends", "`{` in an f-string was never closed");
   error_help(diag, "double it to write a brace: {{");
 }
 
@@ -425,8 +428,8 @@ static void parse_format_parts(Pieces *pieces, uint32_t at, uint32_t end, Quotin
       return;
     }
     FormatField field;
-    if (!format_field_scan(text, at, end, q, &field) || p->format_depth >= 50) {
-      error_unclosed_field(p, at, end);
+    if (!format_field_scan(text, at, end, q, &field) || p->format_depth >= DEEPEST_FORMAT) {
+      error_unclosed_field(p, at);
       return;
     }
     p->format_depth++;

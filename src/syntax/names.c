@@ -58,8 +58,9 @@ static bool find_hangul(Str rest, uint32_t *code_point)
                                         "SS", "", "J", "JJ", "C",  "K", "T",  "P", "H"};
   static const char *const vowels[] = {"A",  "AE", "YA", "YAE", "EO", "E",  "YEO", "YE", "O",  "WA", "WAE",
                                        "OE", "YO", "U",  "WEO", "WE", "WI", "YU",  "EU", "YI", "I"};
-  static const char *const trailing[] = {"",   "G",  "GG", "GS", "N",  "NJ", "NH", "D",  "L", "LG", "LM", "LB", "LS", "LT",
-                                         "LP", "LH", "M",  "B",  "BS", "S",  "SS", "NG", "J", "C",  "K",  "T",  "P",  "H"};
+  static const char *const trailing[] = {"",   "G",  "GG", "GS", "N",  "NJ", "NH", "D",  "L",  "LG",
+                                         "LM", "LB", "LS", "LT", "LP", "LH", "M",  "B",  "BS", "S",
+                                         "SS", "NG", "J",  "C",  "K",  "T",  "P",  "H"};
   uint32_t l = take_part(&rest, leading, 19);
   bool has_vowel = rest.len && strchr("AEIOUWY", rest.data[0]);
   uint32_t v = take_part(&rest, vowels, 21), t = take_part(&rest, trailing, 28);

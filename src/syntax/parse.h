@@ -23,7 +23,7 @@ typedef struct Parser {
   bool panic;              // an error was reported and reading is not sound again yet
   uint32_t depth;          // of the recursion, weighted by stack use
   uint32_t height;         // of the tree of the expression that was read last
-  uint32_t error_count;    // reported so far
+  uint32_t error_count, warning_count;  // reported so far
   bool has_given_up;       // too many; p->token is the last one
   uint32_t format_depth;   // f-strings inside one another
   int minor_version;       // see Module
@@ -34,6 +34,7 @@ enum {
   DEEPEST_RECURSION = 6000,   // a nested expression counts ten, a prefix operator one: about 1 MB of stack
   HIGHEST_TREE = 2900,        // what CPython can hold, so that later stages may recurse
   EXPRESSION_DEPTH = 10,
+  DEEPEST_FORMAT = 50,        // f-strings inside one another
 };
 
 // ---- tokens

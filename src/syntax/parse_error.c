@@ -297,7 +297,8 @@ static bool rule_misspelled(Parser *p, const char *wanted)
   static const char *const starts[] = {"return", "import", "for",   "from",  "while", "if",     "elif",   "else",
                                        "class",  "def",    "with",  "try",   "raise", "except", "assert", "pass",
                                        "global", "del",    "break", "yield", "await", "lambda", "async",  "finally"};
-  static const char *const inner[] = {"and", "or", "not", "in", "is", "if", "else", "for", "as", "import", "from", "async"};
+  static const char *const inner[] = {"and", "or", "not", "in", "is",
+                                       "if",  "else", "for", "as", "import", "from", "async"};
   const Token *start = p->statement;
   const char *nearest = NULL;
   const Token *word = start;

@@ -58,9 +58,9 @@ static Expr *parse_star_expression(Parser *p)
 
 // ---- comprehensions
 
-// for_if_clause: ['async'] 'for' star_targets 'in' ~ disjunction ('if' disjunction)*
 static Expr *parse_disjunction(Parser *p);
 
+// for_if_clause: ['async'] 'for' star_targets 'in' disjunction ('if' disjunction)*
 static Ast_comprehension *parse_clause(Parser *p)
 {
   Ast_comprehension *clause = arena_new(p->arena, Ast_comprehension);

@@ -917,7 +917,8 @@ static void bad_character(Lexer *lx, uint32_t code_point, uint32_t len)
   } else {
     diag = diag_error(lx->session, E_CHARACTER, "invalid character `%.*s` (U+%04X)", (int)len, lx->text + lx->at,
                       code_point);
-    diag_primary(diag, span_of(lx, lx->at, lx->at + len), "%s", like ? like->name : "not part of Python outside strings");
+    diag_primary(diag, span_of(lx, lx->at, lx->at + len), "%s",
+                 like ? like->name : "not part of Python outside strings");
   }
   if (like && *like->plain == ' ')
     diag_help(diag, "replace it by a plain space");

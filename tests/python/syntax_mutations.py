@@ -12,9 +12,10 @@ from conftest import ROOT
 from syntax_compare import LIBRARY, compare
 
 WORD = re.compile(r"\s+|[A-Za-z_]\w*|\d[\w.]*|[-+*/%@&|^~<>=!:,.;(){}\[\]]|\"\"\"|'''|['\"]|\\.|.", re.S)
-INSERTED = """if else for in async await lambda yield from import as with not * ** = := : , ( ) [ ] { } . ... -> @ f" " ' match
-case _ None 1 x 1j b"" del except try: global !r {x} | is def class type / == + - ~ += ; print return""".split() + [
-    "\n", "\n  ", "\\\n"]
+INSERTED = """
+if else for in async await lambda yield from import as with not * ** = := : , ( ) [ ] { } . ... -> @ f" " '
+match case _ None 1 x 1j b"" del except try: global !r {x} | is def class type / == + - ~ += ; print return
+""".split() + ["\n", "\n  ", "\\\n"]
 TESTS = ("grammar", "patma", "fstring", "generators", "named_expressions", "syntax", "positional_only_arg", "unpack_ex",
          "with", "coroutines", "string_literals")
 

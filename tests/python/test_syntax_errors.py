@@ -44,7 +44,9 @@ def test_messages_as_json():
                                   "lambda: " * 100000, "if a:\n pass\n" + "elif a:\n pass\n" * 50000,
                                   "".join(" " * i + "if a:\n" for i in range(1500)), "f'{x:" * 20000, "\"" * 99999,
                                   "a if b else " * 100000, "f(" * 100000, "x = " * 100000, "{" * 150 + "1" + "}" * 149,
-                                  "match x:\n case " + "[" * 5000, "\\\n" * 100000, "f\"{f'{" * 30000, "'''" + "\n" * 100000])
+                                  "match x:\n case " + "[" * 5000, "\\\n" * 100000, "f\"{f'{" * 30000,
+                                  "'''" + "\n" * 100000, '"' + "\\N{" * 100000 + '"', '"' + "\\d" * 100000 + '"',
+                                  'f"' + "{a:{b}}" * 20000 + '"'])
 def test_absurd_texts_end_cleanly(text):
     run = run_klr("parse", "-", stdin=text, timeout=60)
     assert run.returncode in (0, 1), run.stderr[-2000:]

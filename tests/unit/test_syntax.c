@@ -176,7 +176,8 @@ TEST(syntax_one_expression)
 TEST(syntax_numbers_are_exact)
 {
   Parsed p;
-  parse(&p, "9223372036854775807; 9223372036854775808; 0x7fff_ffff_ffff_ffff; 1_0.5e-1; 4.35; 1e23; 0.1; 123456789012345678901234567890.; 2e-324; 0b1_01");
+  parse(&p, "9223372036854775807; 9223372036854775808; 0x7fff_ffff_ffff_ffff; 1_0.5e-1; 4.35; 1e23; 0.1\n"
+            "123456789012345678901234567890.; 2e-324; 0b1_01");
   const StmtList body = p.module->body;
   EXPECT_INT(body.count, ==, 10);
 #define VALUE(i) body.items[i]->Expr.value->Constant.value
@@ -241,7 +242,8 @@ TEST(syntax_large_texts)
 {
   size_t bytes = 4 << 20;
   char *text = malloc(bytes + 1);
-  static const char *const units[] = {"a, ", "((", "'x' ", "f(a[0]) + ", "# ", "\n", "x = 1\n", "\\\n", "f'{", "1 ", "\"\\x\" "};
+  static const char *const units[] = {"a, ",   "((",  "'x' ", "f(a[0]) + ",  "# ",   "\n",
+                                      "x = 1\n", "\\\n", "f'{",  "1 ", "\"\\x\" ", "\"\\d\" "};
   for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
     size_t len = strlen(units[k]);
     for (size_t i = 0; i < bytes; i++)
