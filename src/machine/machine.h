@@ -1,7 +1,7 @@
 // machine.h -- what each NeuronCore generation is: memories, engines, clocks, DMA, limits.
 //
-// The verifier's device rules (legal.h), the simulator and the cost model read these; a literal 128 stands in the table of
-// machine.c only. Where a figure comes from is written beside it there. Sizes are of one NeuronCore unless they say otherwise.
+// The device rules (legal.h), the simulator and the cost model read these; a literal 128 stands in the table of machine.c
+// only. Where a figure comes from is written beside it there. Sizes are of one NeuronCore unless they say otherwise.
 
 #pragma once
 #include "core/core.h"
@@ -72,7 +72,7 @@ typedef struct Machine {
   MachineDma dma;
 } Machine;
 
-// The generation called `name` -- "trn1", "trn1n", "inf2", "gen2", "trn2", "gen3", "trn3", "gen4" -- in any case, or NULL.
+// The generation called `name`, in any case: "trn1", "trn1n", "inf2", "gen2", "trn2", "gen3", "trn3", "gen4"; or NULL.
 const Machine *machine_find(const char *name);
 const Machine *machine_default(void);                 // trn2
 const Machine *machine_of_generation(int generation); // 2, 3 or 4; else NULL

@@ -11,14 +11,15 @@ typedef struct CheckCase {
 } CheckCase;
 
 // Tensors that the lines may use: t, u, v 128x512 float32; h 128x512 bf16; n 64x512; c 128x1; o 128x8; i 128x512 uint8;
-// b 128x512 uint32; p, q 128x512 in PSUM; x, y 128x512 in HBM; w 128x128, k 64x128, m 128x128 bf16 (all in SBUF); s 1x1 int32.
+// b 128x512 uint32; p, q 128x512 in PSUM; x, y 128x512 in HBM; w 128x128, k 64x128, m 128x128 bf16 (all in SBUF); s 1x1
+// int32.
 static const char *const case_tensors =
-  "tensor t: float32[128, 512] @sbuf\ntensor u: float32[128, 512] @sbuf\ntensor v: float32[128, 512] @sbuf\n"
-  "tensor h: bfloat16[128, 512] @sbuf\ntensor n: float32[64, 512] @sbuf\ntensor c: float32[128, 1] @sbuf\n"
-  "tensor o: float32[128, 8] @sbuf\ntensor i: uint8[128, 512] @sbuf\ntensor b: uint32[128, 512] @sbuf\n"
-  "tensor p: float32[128, 512] @psum\ntensor q: float32[128, 512] @psum\ntensor x: float32[128, 512] @hbm\n"
-  "tensor y: float32[128, 512] @hbm\ntensor w: float32[128, 128] @sbuf\ntensor k: float32[64, 128] @sbuf\n"
-  "tensor m: bfloat16[128, 128] @sbuf\ntensor s: int32[1, 1] @sbuf\ntensor d: float32[128, 2, 256] @sbuf\n";
+    "tensor t: float32[128, 512] @sbuf\ntensor u: float32[128, 512] @sbuf\ntensor v: float32[128, 512] @sbuf\n"
+    "tensor h: bfloat16[128, 512] @sbuf\ntensor n: float32[64, 512] @sbuf\ntensor c: float32[128, 1] @sbuf\n"
+    "tensor o: float32[128, 8] @sbuf\ntensor i: uint8[128, 512] @sbuf\ntensor b: uint32[128, 512] @sbuf\n"
+    "tensor p: float32[128, 512] @psum\ntensor q: float32[128, 512] @psum\ntensor x: float32[128, 512] @hbm\n"
+    "tensor y: float32[128, 512] @hbm\ntensor w: float32[128, 128] @sbuf\ntensor k: float32[64, 128] @sbuf\n"
+    "tensor m: bfloat16[128, 128] @sbuf\ntensor s: int32[1, 1] @sbuf\ntensor d: float32[128, 2, 256] @sbuf\n";
 
 typedef bool CheckFn(Session *session, const Kernel *kernel);
 
@@ -46,8 +47,8 @@ static void expect_cases(const CheckCase *cases, size_t count, CheckFn *check)
     for (int k = 0; k < 3 && cases[i].words[k]; k++)
       matches = matches && strstr(said, cases[i].words[k]);
     if (!matches)
-      test_fail(__FILE__, __LINE__, "%s\nexpected: %s %s\nfound:\n%s", cases[i].lines, cases[i].code ? cases[i].code : "nothing",
-                cases[i].words[0] ? cases[i].words[0] : "", said);
+      test_fail(__FILE__, __LINE__, "%s\nexpected: %s %s\nfound:\n%s", cases[i].lines,
+                cases[i].code ? cases[i].code : "nothing", cases[i].words[0] ? cases[i].words[0] : "", said);
     arena_free(&arena);
     session_free(session);
   }

@@ -31,7 +31,8 @@ static const char *golden(Session *session, Arena *arena, const char *name)
 {
   const char *root = getenv("KLR_SOURCE_ROOT");
   Str text;
-  if (!file_read(session, arena, arena_printf(arena, "%s/tests/golden/core/%s", root ? root : KLR_SOURCE_ROOT, name), &text))
+  if (!file_read(session, arena, arena_printf(arena, "%s/tests/golden/core/%s", root ? root : KLR_SOURCE_ROOT, name),
+                 &text))
     return "";
   return text.data;
 }
@@ -115,33 +116,34 @@ static const struct {
   const char *line;
   const char *expected[3];
 } wrong[] = {
-  {"  tensor_tensr t[0:128, 0:4] = t, t op=add", {"unknown operator `tensor_tensr`", "did you mean `tensor_tensor`?"}},
-  {"  tensor_tensor t = t, u op=add", {"unknown tensor `u`", "k.txt:5:24"}},
-  {"  tensor_tensor t = t op=add", {"expected `,`, found `op`"}},
-  {"  tensor_tensor t = t, t", {"attribute `op` of `tensor_tensor` is missing"}},
-  {"  tensor_tensor t = t, t op=add op=add", {"attribute `op` is given twice"}},
-  {"  tensor_tensor t = t, t op=ad", {"unknown member of AluOp `ad`", "did you mean `add`?"}},
-  {"  tensor_tensor t = t, t op=add operator=1", {"unknown attribute `operator`"}},
-  {"  nc_copy t[0:129, 0:4] = t", {"out of range: dimension 0 of `t` has size 128", "k.txt:5:13"}},
-  {"  nc_copy t[0:128, 4] = t", {"out of range: dimension 1 of `t` has size 4"}},
-  {"  nc_copy t[0:128] = t", {"`t` has 2 dimensions, 1 are given"}},
-  {"  nc_copy t[0:128, 0:4, 0] = t", {"`t` has 2 dimensions"}},
-  {"  nc_copy t:int32 = t", {"`t` is declared as float32"}},
-  {"  nc_copy t:float32@psum = t", {"`t` is declared in sbuf"}},
-  {"  nc_copy t{0; 1*} = t", {"expected a number that is not negative, found `}`"}},
-  {"  nc_copy t = \"t", {"a quoted text is not closed"}},
-  {"  nc_copy t = t ! t", {"unexpected character"}},
-  {"  nc_copy t = $sram(1)", {"unknown form `sram`"}},
-  {"  nc_copy t = $sbuf(name=\"a\")", {"member `dtype` is missing"}},
-  {"  memset t value=99999999999 dtype=float32", {"the number is not between -2147483648 and 2147483647"}},
-  {"  register_move i imm=1", {"expected a register such as `%i`, found `i`"}},
-  {"  if %i ~ 3 goto a else b", {"expected a comparison, found `~`"}},
-  {"  goto", {"expected a label before the end of the line"}},
-  {"tensor t: float32[1] @sbuf", {"tensor `t` is declared twice"}},
-  {"kernel k() -> ()", {"expected one kernel in a text"}},
-  {"core 2", {"cores are numbered from 0 in order: expected core 1"}},
-  {"  nc_copy t = t extra", {"unknown attribute `extra`"}},
-  {"  nc_copy t = oops\n  nc_copy oops = t", {"unknown tensor `oops`", "k.txt:5:15", "k.txt:6:11"}},
+    {"  tensor_tensr t[0:128, 0:4] = t, t op=add",
+     {"unknown operator `tensor_tensr`", "did you mean `tensor_tensor`?"}},
+    {"  tensor_tensor t = t, u op=add", {"unknown tensor `u`", "k.txt:5:24"}},
+    {"  tensor_tensor t = t op=add", {"expected `,`, found `op`"}},
+    {"  tensor_tensor t = t, t", {"attribute `op` of `tensor_tensor` is missing"}},
+    {"  tensor_tensor t = t, t op=add op=add", {"attribute `op` is given twice"}},
+    {"  tensor_tensor t = t, t op=ad", {"unknown member of AluOp `ad`", "did you mean `add`?"}},
+    {"  tensor_tensor t = t, t op=add operator=1", {"unknown attribute `operator`"}},
+    {"  nc_copy t[0:129, 0:4] = t", {"out of range: dimension 0 of `t` has size 128", "k.txt:5:13"}},
+    {"  nc_copy t[0:128, 4] = t", {"out of range: dimension 1 of `t` has size 4"}},
+    {"  nc_copy t[0:128] = t", {"`t` has 2 dimensions, 1 are given"}},
+    {"  nc_copy t[0:128, 0:4, 0] = t", {"`t` has 2 dimensions"}},
+    {"  nc_copy t:int32 = t", {"`t` is declared as float32"}},
+    {"  nc_copy t:float32@psum = t", {"`t` is declared in sbuf"}},
+    {"  nc_copy t{0; 1*} = t", {"expected a number that is not negative, found `}`"}},
+    {"  nc_copy t = \"t", {"a quoted text is not closed"}},
+    {"  nc_copy t = t ! t", {"unexpected character"}},
+    {"  nc_copy t = $sram(1)", {"unknown form `sram`"}},
+    {"  nc_copy t = $sbuf(name=\"a\")", {"member `dtype` is missing"}},
+    {"  memset t value=99999999999 dtype=float32", {"the number is not between -2147483648 and 2147483647"}},
+    {"  register_move i imm=1", {"expected a register such as `%i`, found `i`"}},
+    {"  if %i ~ 3 goto a else b", {"expected a comparison, found `~`"}},
+    {"  goto", {"expected a label before the end of the line"}},
+    {"tensor t: float32[1] @sbuf", {"tensor `t` is declared twice"}},
+    {"kernel k() -> ()", {"expected one kernel in a text"}},
+    {"core 2", {"cores are numbered from 0 in order: expected core 1"}},
+    {"  nc_copy t = t extra", {"unknown attribute `extra`"}},
+    {"  nc_copy t = oops\n  nc_copy oops = t", {"unknown tensor `oops`", "k.txt:5:15", "k.txt:6:11"}},
 };
 
 TEST(text_errors_say_what_and_where)
@@ -149,7 +151,8 @@ TEST(text_errors_say_what_and_where)
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     Session *session = session_new();
     Arena arena = ARENA_INIT;
-    const char *text = arena_printf(&arena, "kernel k() -> ()\ntensor t: float32[128, 4] @sbuf\ncore 0\nmain:\n%s\n", wrong[i].line);
+    const char *text =
+        arena_printf(&arena, "kernel k() -> ()\ntensor t: float32[128, 4] @sbuf\ncore 0\nmain:\n%s\n", wrong[i].line);
     EXPECT(parse(session, &arena, text) == NULL);
     const char *errors = errors_of(session, &arena);
     for (int k = 0; k < 3 && wrong[i].expected[k]; k++)
@@ -162,7 +165,8 @@ TEST(text_errors_say_what_and_where)
 
 TEST(text_without_a_kernel_is_an_error)
 {
-  const char *const texts[] = {"", "# nothing\n", "core 0\n", "main:\n", "  goto x\n", "\"", "\xff\xfe", "kernel", "kernel k"};
+  const char *const texts[] = {"",   "# nothing\n", "core 0\n", "main:\n", "  goto x\n",
+                               "\"", "\xff\xfe",    "kernel",   "kernel k"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     Session *session = session_new();
     Arena arena = ARENA_INIT;
@@ -178,8 +182,12 @@ TEST(text_of_random_kernels_reads_back_equal)
   for (uint64_t seed = 0; seed < 300; seed++) {
     Session *session = session_new();
     Arena arena = ARENA_INIT;
-    RandomOptions options = {.op_count = seed % 3 ? 10 : 0, .block_count = 1 + seed % 4, .core_count = (uint32_t)(seed % 3),
-                             .raw = seed & 1, .extensions = seed & 2, .wide_numbers = seed & 4};
+    RandomOptions options = {.op_count = seed % 3 ? 10 : 0,
+                             .block_count = 1 + seed % 4,
+                             .core_count = (uint32_t)(seed % 3),
+                             .raw = seed & 1,
+                             .extensions = seed & 2,
+                             .wide_numbers = seed & 4};
     Kernel *kernel = random_kernel(&arena, seed, options);
     Kernel *again = parse(session, &arena, print(&arena, kernel, true));
     if (!again)
@@ -276,7 +284,8 @@ TEST(ops_have_documentation)
     const FieldInfo *fields = op_info((OpKind)i)->fields(&count);
     for (uint32_t k = 0; k < count; k++)
       if (!*fields[k].doc)
-        test_fail(__FILE__, __LINE__, "field `%s` of `%s` has no documentation", fields[k].name, op_info((OpKind)i)->name);
+        test_fail(__FILE__, __LINE__, "field `%s` of `%s` has no documentation", fields[k].name,
+                  op_info((OpKind)i)->name);
   }
 }
 

@@ -33,8 +33,10 @@ TEST(machine_list_of_names_is_what_find_takes)
 
 TEST(machine_totals_are_the_documented_ones)
 {
-  const struct { const char *name; uint64_t sbuf_bytes; } rows[] = {
-    {"trn1", 25165824}, {"trn2", 29360128}, {"trn3", 33554432}};  // 24, 28 and 32 MiB
+  const struct {
+    const char *name;
+    uint64_t sbuf_bytes;
+  } rows[] = {{"trn1", 25165824}, {"trn2", 29360128}, {"trn3", 33554432}};  // 24, 28 and 32 MiB
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const Machine *machine = machine_find(rows[i].name);
     EXPECT_INT(machine->partitions * machine->sbuf_partition_bytes, ==, rows[i].sbuf_bytes);
