@@ -1,8 +1,11 @@
 // cmd_explain.c -- `klr explain`: one row of a table in full.
 
 #include "cli/cli.h"
+#include "cli/library.h"
 #include "core/core.h"
+#include "machine/machine.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static void field(Cli *cli, JsonWriter *json, const char *key, const char *value)
@@ -68,10 +71,51 @@ static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
     json_end_array(json);
 }
 
-static void unknown(Cli *cli, const char *what)
+static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *function)
 {
-  const char *names[OP_COUNT + DIAG_CODE_COUNT];
+  field(cli, json, "builtin", function->name);
+  field(cli, json, "signature", function->signature);
+  field(cli, json, "doc", function->doc);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s%s\n\n%s\n", function->short_name, function->signature, function->doc);
+}
+
+static void explain_machine(Cli *cli, JsonWriter *json, const Machine *machine)
+{
+  Arena *arena = &cli->session->arena;
+  StrBuf aliases = strbuf_new(arena);
+  for (const char *const *alias = machine->aliases; *alias; alias++)
+    strbuf_printf(&aliases, "%s%s", aliases.len ? ", " : "", *alias);
+  const char *const rows[][2] = {
+      {"target", machine->name},
+      {"aliases", strbuf_cstr(&aliases)},
+      {"core", machine->nc_version},
+      {"partitions", arena_printf(arena, "%u", machine->partitions)},
+      {"sbuf", arena_printf(arena, "%" PRIu64 " bytes a partition, %" PRIu64 " usable", machine->sbuf_partition_bytes,
+                            machine->sbuf_usable_bytes)},
+      {"psum", arena_printf(arena, "%u banks of %u bytes a partition", machine->psum_banks, machine->psum_bank_bytes)},
+      {"matmul", arena_printf(arena, "stationary up to %u columns, moving up to %u", machine->gemm_stationary_fmax,
+                              machine->gemm_moving_limit)},
+      {"logical_cores", arena_printf(arena, "%u", machine->logical_cores)},
+      {"device", arena_printf(arena, "%u cores, %" PRIu64 " GiB of HBM at %.0f GB/s", machine->device_cores,
+                              machine->device_hbm_bytes >> 30, machine->device_hbm_gbps)},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    field(cli, json, rows[i][0], rows[i][1]);
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "%-16s%s\n", rows[i][0], rows[i][1]);
+  }
+}
+
+static void unknown(Cli *cli, const char *what, const LibraryFunctions *functions)
+{
+  const char **names =
+      arena_array(&cli->session->arena, const char *, OP_COUNT + DIAG_CODE_COUNT + 2 * functions->count);
   size_t count = 0;
+  for (size_t i = 0; i < functions->count; i++) {
+    names[count++] = functions->items[i].short_name;
+    names[count++] = strrchr(functions->items[i].name, '.') + 1;
+  }
   for (int i = 0; i < OP_COUNT; i++)
     names[count++] = op_info((OpKind)i)->name;
   for (int i = 0; i < DIAG_CODE_COUNT; i++)
@@ -90,12 +134,19 @@ int cmd_explain(Cli *cli)
     json_begin_object(&json);
   DiagCode code;
   OpKind kind;
+  LibraryFunctions functions = library_functions(cli->session);
+  const LibraryFunction *function = library_find(&functions, what);
   if (diag_find(what, &code))
     explain_code(cli, &json, code);
   else if (op_find(str_from(what), &kind))
     explain_operator(cli, &json, kind);
+  else if (function)
+    explain_function(cli, &json, function);
+  else if (machine_find(what))
+    explain_machine(cli, &json, machine_find(what));
   else {
-    unknown(cli, what);
+    cli->out.len = 0;
+    unknown(cli, what, &functions);
     return EXIT_USAGE;
   }
   if (cli->options.json) {

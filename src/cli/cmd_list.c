@@ -1,8 +1,11 @@
 // cmd_list.c -- `klr list`: the tables, one line a row.
 
 #include "cli/cli.h"
+#include "cli/library.h"
 #include "core/core.h"
+#include "machine/machine.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 typedef struct Lister {
@@ -84,12 +87,34 @@ static void list_errors(Lister *list)
         diag_info((DiagCode)i)->title);
 }
 
+static void list_builtins(Lister *list)
+{
+  LibraryFunctions functions = library_functions(list->cli->session);
+  for (size_t i = 0; i < functions.count; i++) {
+    const LibraryFunction *function = &functions.items[i];
+    Str doc = first_line(function->doc);
+    row(list, function->name, "signature", list->cli->options.json ? function->signature : "",
+        arena_printf(&list->cli->session->arena, "%.*s", STR_ARG(doc)));
+  }
+}
+
+static void list_targets(Lister *list)
+{
+  size_t count;
+  const Machine *const *machines = machine_all(&count);
+  for (size_t i = 0; i < count; i++)
+    row(list, machines[i]->name, "core", machines[i]->nc_version,
+        arena_printf(&list->cli->session->arena, "%" PRIu64 " KiB of SBUF and %u PSUM banks of %u bytes a partition",
+                     machines[i]->sbuf_partition_bytes / 1024, machines[i]->psum_banks, machines[i]->psum_bank_bytes));
+}
+
 typedef struct Table {
   const char *name;
   void (*list)(Lister *list);
 } Table;
 
 static const Table tables[] = {
+    {"builtins", list_builtins},   {"targets", list_targets},
     {"operators", list_operators}, {"enums", list_enums},   {"alu", list_alu},
     {"activations", list_activations}, {"dtypes", list_dtypes}, {"errors", list_errors},
 };
