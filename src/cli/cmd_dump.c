@@ -1,7 +1,7 @@
 // cmd_dump.c -- `klr dump`: a .klr file as text, JSON, S-expressions, or byte by byte.
 
 #include "cli/cli.h"
-#include "cli/kernel_file.h"
+#include "serde/read_kernel.h"
 #include "cli/write.h"
 #include "serde/klr_file.h"
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "cli/arg.h"
 #include "cli/cli.h"
-#include "cli/kernel_file.h"
+#include "serde/read_kernel.h"
 #include "core/core.h"
 #include "machine/machine.h"
 #include "trace/kernel.h"

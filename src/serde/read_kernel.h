@@ -1,4 +1,4 @@
-// kernel_file.h -- what a file holds, and kernels in core form from any of their written forms.
+// read_kernel.h -- what a file holds, and kernels in core form from any of their written forms.
 
 #pragma once
 #include "core/core.h"

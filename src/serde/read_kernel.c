@@ -1,4 +1,4 @@
-#include "cli/kernel_file.h"
+#include "serde/read_kernel.h"
 
 #include "core/text.h"
 #include "serde/klr_file.h"

@@ -1,0 +1,135 @@
+/* klr.h -- the public interface: read a kernel, trace it, check it, run it, write it, look at its operators.
+ *
+ *   KlrSession *session = klr_session_new();
+ *   KlrArgument arguments[] = {{.name = "x", .dtype = "float32", .rank = 2, .shape = (const uint64_t[]){128, 512}}};
+ *   KlrKernel *kernel = klr_trace(session, "softmax.py", NULL, arguments, 1, NULL);
+ *   if (!kernel)
+ *     fputs(klr_diagnostics(session, false), stderr);
+ *   klr_session_free(session);
+ *
+ * Functions that can fail return NULL or false and leave what went wrong in the session. Everything a function returns
+ * belongs to the session and lives as long as it does, unless the function says otherwise. A session is used by one thread
+ * at a time; sessions are independent of each other.
+ */
+
+#ifndef KLR_H
+#define KLR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct KlrSession KlrSession;
+typedef struct KlrKernel KlrKernel;
+typedef struct KlrOperator KlrOperator;
+
+/* ---- sessions and what they say */
+
+KlrSession *klr_session_new(void);  /* NULL when there is no memory */
+void klr_session_free(KlrSession *session);
+size_t klr_error_count(const KlrSession *session);
+const char *klr_diagnostics(KlrSession *session, bool as_json); /* every error and warning so far, for people or as JSON */
+const char *klr_version(void);
+
+/* ---- from Python to a kernel */
+
+/* An argument of the kernel: a tensor (dtype and shape) or, when `literal` is set, a Python expression such as "3". */
+typedef struct KlrArgument {
+  const char *name;
+  const char *literal;
+  const char *dtype;     /* "float32", "bfloat16", ... as in nki.language */
+  uint32_t rank;
+  const uint64_t *shape;
+} KlrArgument;
+
+typedef struct KlrTraceOptions {
+  const char *target;             /* "trn1", "trn2", "trn3"; NULL: trn2 */
+  uint32_t lnc;                   /* logical cores; 0: what the kernel asks for */
+  const char *const *include;     /* folders to search for modules, NULL at the end; NULL: none */
+  bool strict;                    /* what the vendor's compiler refuses is an error */
+} KlrTraceOptions;
+
+/* The kernel `function` of the Python file `path` (NULL: its only @nki.jit function), specialised to its arguments and
+ * verified for the target. `options` may be NULL. NULL after reporting. */
+KlrKernel *klr_trace(KlrSession *session, const char *path, const char *function, const KlrArgument *arguments,
+                     size_t count, const KlrTraceOptions *options);
+
+/* ---- files and texts */
+
+typedef enum KlrForm { KLR_FORM_FILE, KLR_FORM_TEXT, KLR_FORM_JSON, KLR_FORM_SEXP } KlrForm;
+
+/* A kernel from the bytes of any of its forms, recognised by their content; `path` is for messages. NULL after reporting. */
+KlrKernel *klr_kernel_read(KlrSession *session, const void *bytes, size_t len, const char *path);
+
+/* The kernel in one of its forms; *len bytes and a NUL behind them. NULL after reporting. */
+const char *klr_kernel_write(KlrSession *session, const KlrKernel *kernel, KlrForm form, size_t *len);
+
+/* The rules of the core language and of a target (NULL: trn2). */
+bool klr_verify(KlrSession *session, const KlrKernel *kernel, const char *target);
+
+/* ---- running */
+
+typedef struct KlrArray {
+  const char *dtype;
+  uint32_t rank;
+  const uint64_t *shape;
+  void *data;      /* row-major */
+  uint64_t bytes;
+} KlrArray;
+
+typedef struct KlrRunOptions {
+  const char *target;
+  bool f32;        /* results are not rounded to narrow float dtypes */
+  bool no_checks;
+  bool reference;  /* the slow executors that define the meaning */
+  unsigned threads;
+  uint64_t seed;
+} KlrRunOptions;
+
+/* Runs the kernel. `inputs` stand in the order of klr_input; those the kernel writes are updated in place, and untouched
+ * when the run fails. `outputs` (klr_output_count of them) are filled; their data belongs to the session. `options` may be NULL. */
+bool klr_run(KlrSession *session, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs,
+             const KlrRunOptions *options);
+
+/* ---- looking at a kernel */
+
+typedef struct KlrTensor {
+  const char *name, *dtype, *memory;
+  uint32_t rank;
+  const uint64_t *shape;
+} KlrTensor;
+
+const char *klr_kernel_name(const KlrKernel *kernel);
+size_t klr_input_count(const KlrKernel *kernel);
+size_t klr_output_count(const KlrKernel *kernel);
+KlrTensor klr_input(KlrSession *session, const KlrKernel *kernel, size_t index);
+KlrTensor klr_output(KlrSession *session, const KlrKernel *kernel, size_t index);
+
+size_t klr_core_count(const KlrKernel *kernel);
+size_t klr_operator_count(const KlrKernel *kernel, size_t core); /* over all blocks, in order */
+const KlrOperator *klr_operator(const KlrKernel *kernel, size_t core, size_t index);
+
+const char *klr_operator_kind(const KlrOperator *op);   /* "nc_matmul" */
+const char *klr_operator_name(const KlrOperator *op);   /* the instruction's own name, or NULL */
+const char *klr_operator_engine(const KlrOperator *op); /* "pe" */
+uint32_t klr_operator_line(const KlrOperator *op);      /* of the kernel's source */
+const char *klr_operator_text(KlrSession *session, const KlrOperator *op); /* as the text form writes it */
+
+typedef struct KlrField {
+  const char *name, *kind; /* "moving", "TENSOR_REF" */
+  const char *role;        /* "read", "write", "update", "param" */
+  const char *json;        /* the value */
+} KlrField;
+
+size_t klr_field_count(const KlrOperator *op);
+KlrField klr_field(KlrSession *session, const KlrOperator *op, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,325 @@
+// klr.c -- the public interface over the rooms.
+
+#include "klr.h"
+
+#include "core/text.h"
+#include "core/verify.h"
+#include "machine/legal.h"
+#include "serde/klr_file.h"
+#include "serde/read_kernel.h"
+#include "sim/sim.h"
+#include "trace/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// A kernel is the core kernel; an operator is an instruction of it.
+static const Kernel *core_of(const KlrKernel *kernel)
+{
+  return (const Kernel *)kernel;
+}
+
+static const Instr *instr_of(const KlrOperator *op)
+{
+  return (const Instr *)op;
+}
+
+struct KlrSession {
+  Session *session;
+  Vec(Array) arrays;  // outputs of runs
+};
+
+KlrSession *klr_session_new(void)
+{
+  KlrSession *klr = calloc(1, sizeof *klr);
+  if (klr && !(klr->session = session_new())) {
+    free(klr);
+    return NULL;
+  }
+  return klr;
+}
+
+void klr_session_free(KlrSession *klr)
+{
+  if (!klr)
+    return;
+  for (size_t i = 0; i < klr->arrays.count; i++)
+    array_free(&klr->arrays.items[i]);
+  session_free(klr->session);
+  free(klr);
+}
+
+size_t klr_error_count(const KlrSession *klr)
+{
+  return klr->session->error_count;
+}
+
+const char *klr_diagnostics(KlrSession *klr, bool as_json)
+{
+  StrBuf out = strbuf_new(&klr->session->arena);
+  as_json ? diag_print_json(klr->session, &out) : diag_print_text(klr->session, &out, false);
+  return strbuf_cstr(&out);
+}
+
+const char *klr_version(void)
+{
+  return KLR_VERSION;
+}
+
+static const Machine *machine_named(Session *session, const char *target)
+{
+  const Machine *machine = target ? machine_find(target) : machine_default();
+  if (!machine)
+    diag_error(session, E_USAGE, "`%s` is no target: trn1, trn2, trn3", target);
+  return machine;
+}
+
+// ---- tracing
+
+static bool argument_value(Tracer *t, const KlrArgument *argument, Value *out)
+{
+  if (argument->literal)
+    return trace_eval_text(t, argument->name, argument->literal, out);
+  DType dtype;
+  if (!argument->dtype || !dtype_from_nki_name(str_from(argument->dtype), &dtype)) {
+    diag_error(t->session, E_ARGUMENT, "argument `%s`: `%s` is no dtype", argument->name,
+               argument->dtype ? argument->dtype : "");
+    return false;
+  }
+  *out = tensor_argument(t, dtype, argument->shape, argument->rank);
+  return true;
+}
+
+static Kernel *trace(Tracer *t, const char *path, const char *function, const KlrArgument *arguments, size_t count,
+                     uint32_t lnc)
+{
+  ModuleObject *module = trace_load(t, path);
+  KernelEntry entry;
+  if (!module || !trace_find_kernel(t, module, function, &entry))
+    return NULL;
+  const Name **names = arena_array(&t->arena, const Name *, count);
+  Value *values = arena_array(&t->arena, Value, count);
+  for (size_t i = 0; i < count; i++) {
+    names[i] = tracer_name(t, arguments[i].name);
+    if (!argument_value(t, &arguments[i], &values[i]))
+      return NULL;
+  }
+  return trace_kernel(t, entry.value, names, values, count, &(TraceOptions){.lnc = lnc, .no_verify = true});
+}
+
+KlrKernel *klr_trace(KlrSession *klr, const char *path, const char *function, const KlrArgument *arguments, size_t count,
+                     const KlrTraceOptions *options)
+{
+  static const KlrTraceOptions defaults;
+  options = options ? options : &defaults;
+  const Machine *machine = machine_named(klr->session, options->target);
+  if (!machine)
+    return NULL;
+  size_t errors = klr->session->error_count;
+  klr->session->strict = options->strict;
+  Tracer *t = tracer_new(klr->session);
+  nki_install(t, machine);
+  for (const char *const *folder = options->include; folder && *folder; folder++)
+    module_add_path(t, *folder);
+  module_add_default_paths(t);
+  Kernel *kernel = trace(t, path, function, arguments, count, options->lnc);
+  bool ok = kernel && core_verify(klr->session, kernel) && machine_check(klr->session, machine, kernel);
+  tracer_free(t);
+  return ok && klr->session->error_count == errors ? (KlrKernel *)kernel : NULL;
+}
+
+// ---- files
+
+KlrKernel *klr_kernel_read(KlrSession *klr, const void *bytes, size_t len, const char *path)
+{
+  Str text = {arena_strndup(&klr->session->arena, bytes, len), len};
+  return (KlrKernel *)(uintptr_t)kernel_read(klr->session, &klr->session->arena, path, text);
+}
+
+const char *klr_kernel_write(KlrSession *klr, const KlrKernel *kernel, KlrForm form, size_t *len)
+{
+  StrBuf out = strbuf_new(&klr->session->arena);
+  KlrFile file = {.contents = KLR_CONTENTS_LNC, .kernel = core_of(kernel)};
+  bool ok = true;
+  switch (form) {
+  case KLR_FORM_FILE: ok = klr_write_file(klr->session, &file, &out); break;
+  case KLR_FORM_TEXT: core_print_kernel(core_of(kernel), &out, (TextOptions){0}); break;
+  case KLR_FORM_JSON: ok = klr_to_json(klr->session, &file, 1, &out); break;
+  case KLR_FORM_SEXP: ok = klr_to_sexp(klr->session, &file, &out); break;
+  }
+  *len = out.len;
+  return ok ? strbuf_cstr(&out) : NULL;
+}
+
+bool klr_verify(KlrSession *klr, const KlrKernel *kernel, const char *target)
+{
+  const Machine *machine = machine_named(klr->session, target);
+  return machine && core_verify(klr->session, core_of(kernel)) &&
+         machine_check(klr->session, machine, core_of(kernel));
+}
+
+// ---- running
+
+static bool copy_input(Session *session, const Tensor *tensor, const KlrArray *from, Array *to)
+{
+  DType dtype;
+  if (!from->dtype || !dtype_from_nki_name(str_from(from->dtype), &dtype) || dtype != tensor->dtype ||
+      from->bytes != tensor_bytes(tensor)) {
+    diag_error(session, E_ARGUMENT, "input `%s` needs %s data of %llu bytes", tensor->name, dtype_name(tensor->dtype),
+               (unsigned long long)tensor_bytes(tensor));
+    return false;
+  }
+  *to = array_new(dtype, from->rank, from->shape);
+  if (!to->data)
+    return false;
+  memcpy(to->data, from->data, from->bytes);
+  return true;
+}
+
+static SimOptions sim_options(const Machine *machine, const KlrRunOptions *options)
+{
+  SimOptions sim = sim_default_options();
+  sim.machine = machine;
+  sim.exact_fp = !options->f32;
+  sim.checks = !options->no_checks;
+  sim.reference = options->reference;
+  sim.threads = options->threads;
+  sim.seed = options->seed;
+  return sim;
+}
+
+bool klr_run(KlrSession *klr, const KlrKernel *klr_kernel, KlrArray *inputs, KlrArray *outputs,
+             const KlrRunOptions *options)
+{
+  static const KlrRunOptions defaults;
+  options = options ? options : &defaults;
+  Session *session = klr->session;
+  const Kernel *kernel = core_of(klr_kernel);
+  const Machine *machine = machine_named(session, options->target);
+  if (!machine)
+    return false;
+  Array *in = arena_array(&session->arena, Array, kernel->inputs.count);
+  Array *out = arena_array(&session->arena, Array, kernel->outputs.count);
+  bool ok = true;
+  for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
+    ok = copy_input(session, kernel->inputs.items[i], &inputs[i], &in[i]);
+  SimOptions sim = sim_options(machine, options);
+  ok = ok && sim_run(session, kernel, &sim, in, out, NULL);
+  for (uint32_t i = 0; i < kernel->inputs.count; i++) {
+    if (ok)
+      memcpy(inputs[i].data, in[i].data, in[i].bytes);
+    array_free(&in[i]);
+  }
+  for (uint32_t i = 0; i < kernel->outputs.count && ok; i++) {
+    vec_push(&session->arena, &klr->arrays, out[i]);
+    outputs[i] = (KlrArray){dtype_name(out[i].dtype), out[i].rank, out[i].shape, out[i].data, out[i].bytes};
+  }
+  return ok;
+}
+
+// ---- looking
+
+const char *klr_kernel_name(const KlrKernel *kernel)
+{
+  return core_of(kernel)->name;
+}
+
+size_t klr_input_count(const KlrKernel *kernel)
+{
+  return core_of(kernel)->inputs.count;
+}
+
+size_t klr_output_count(const KlrKernel *kernel)
+{
+  return core_of(kernel)->outputs.count;
+}
+
+static KlrTensor tensor_view(Session *session, const Tensor *tensor)
+{
+  uint32_t rank = 1 + tensor->shape.free_dims.count;
+  uint64_t *shape = arena_array(&session->arena, uint64_t, rank);
+  shape[0] = tensor->shape.par_dim;
+  for (uint32_t i = 1; i < rank; i++)
+    shape[i] = tensor->shape.free_dims.items[i - 1];
+  const char *memory = core_MEMORY.of->member_name(tensor->address->memory);
+  return (KlrTensor){tensor->name, dtype_name(tensor->dtype), memory, rank, shape};
+}
+
+KlrTensor klr_input(KlrSession *klr, const KlrKernel *kernel, size_t index)
+{
+  return tensor_view(klr->session, core_of(kernel)->inputs.items[index]);
+}
+
+KlrTensor klr_output(KlrSession *klr, const KlrKernel *kernel, size_t index)
+{
+  return tensor_view(klr->session, core_of(kernel)->outputs.items[index]);
+}
+
+size_t klr_core_count(const KlrKernel *kernel)
+{
+  return core_of(kernel)->bodies.count;
+}
+
+size_t klr_operator_count(const KlrKernel *kernel, size_t core)
+{
+  size_t count = 0;
+  for (uint32_t i = 0; i < core_of(kernel)->bodies.items[core].count; i++)
+    count += core_of(kernel)->bodies.items[core].items[i]->body.count;
+  return count;
+}
+
+const KlrOperator *klr_operator(const KlrKernel *kernel, size_t core, size_t index)
+{
+  const Core_LIST_BLOCK *blocks = &core_of(kernel)->bodies.items[core];
+  for (uint32_t i = 0; i < blocks->count; i++) {
+    if (index < blocks->items[i]->body.count)
+      return (const KlrOperator *)blocks->items[i]->body.items[index];
+    index -= blocks->items[i]->body.count;
+  }
+  return NULL;
+}
+
+const char *klr_operator_kind(const KlrOperator *op)
+{
+  return op_info(instr_of(op)->op->kind)->name;
+}
+
+const char *klr_operator_name(const KlrOperator *op)
+{
+  return instr_of(op)->name;
+}
+
+const char *klr_operator_engine(const KlrOperator *op)
+{
+  return core_ENGINE.of->member_name(op_engine(instr_of(op)->op));
+}
+
+uint32_t klr_operator_line(const KlrOperator *op)
+{
+  return instr_of(op)->pos->line;
+}
+
+const char *klr_operator_text(KlrSession *klr, const KlrOperator *op)
+{
+  StrBuf out = strbuf_new(&klr->session->arena);
+  core_print_op(instr_of(op)->op, &out);
+  return strbuf_cstr(&out);
+}
+
+size_t klr_field_count(const KlrOperator *op)
+{
+  uint32_t count;
+  op_info(instr_of(op)->op->kind)->fields(&count);
+  return count;
+}
+
+KlrField klr_field(KlrSession *klr, const KlrOperator *op, size_t index)
+{
+  static const char *const roles[] = {
+      [ROLE_READ] = "read", [ROLE_WRITE] = "write", [ROLE_UPDATE] = "update", [ROLE_PARAM] = "param"};
+  uint32_t count;
+  const FieldInfo *field = &op_info(instr_of(op)->op->kind)->fields(&count)[index];
+  StrBuf out = strbuf_new(&klr->session->arena);
+  core_to_json(klr->session, field->type, (const char *)instr_of(op)->op + field->offset, 0, &out);
+  return (KlrField){field->name, field->type->name, roles[field->role], strbuf_cstr(&out)};
+}
