@@ -111,7 +111,7 @@ KlrTensor klr_output(KlrSession *session, const KlrKernel *kernel, size_t index)
 
 size_t klr_core_count(const KlrKernel *kernel);
 size_t klr_operator_count(const KlrKernel *kernel, size_t core); /* over all blocks, in order */
-const KlrOperator *klr_operator(const KlrKernel *kernel, size_t core, size_t index);
+const KlrOperator *klr_operator_at(const KlrKernel *kernel, size_t core, size_t index);
 
 const char *klr_operator_kind(const KlrOperator *op);   /* "nc_matmul" */
 const char *klr_operator_name(const KlrOperator *op);   /* the instruction's own name, or NULL */

@@ -268,7 +268,7 @@ size_t klr_operator_count(const KlrKernel *kernel, size_t core)
   return count;
 }
 
-const KlrOperator *klr_operator(const KlrKernel *kernel, size_t core, size_t index)
+const KlrOperator *klr_operator_at(const KlrKernel *kernel, size_t core, size_t index)
 {
   const Core_LIST_BLOCK *blocks = &core_of(kernel)->bodies.items[core];
   for (uint32_t i = 0; i < blocks->count; i++) {

@@ -1,6 +1,7 @@
 // cmd_gather.c -- `klr gather`: sources and everything they import, in one file.
 
 #include "cli/program.h"
+#include "cli/write.h"
 #include "serde/klr_file.h"
 #include "syntax/python_ast.h"
 #include "trace/gather.h"

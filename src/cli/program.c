@@ -135,11 +135,11 @@ static const Kernel *trace_entry(Cli *cli, Program *program, ModuleObject *modul
   return trace_kernel(program->tracer, entry.value, names, values, count, &options);
 }
 
-static ModuleObject *load_python(Cli *cli, Program *program)
+static ModuleObject *load_python(Cli *cli, Program *program, Str bytes)
 {
   double start = seconds_now();
   program->tracer = program_tracer(cli);
-  ModuleObject *module = trace_load(program->tracer, program->path);
+  ModuleObject *module = trace_load_text(program->tracer, program->path, bytes);
   program->parse_seconds = seconds_now() - start;
   if (module && cli->options.print_after && strcmp(cli->options.print_after, "parse") == 0 && module->tree) {
     StrBuf text = strbuf_new(&cli->session->arena);
@@ -212,7 +212,7 @@ int program_load(Cli *cli, Program *program)
     return EXIT_USER;
   FileKind kind = file_kind(program->path, bytes);
   if (kind == FILE_PYTHON || kind == FILE_GATHERED) {
-    ModuleObject *module = kind == FILE_PYTHON ? load_python(cli, program) : load_gathered(cli, program, bytes);
+    ModuleObject *module = kind == FILE_PYTHON ? load_python(cli, program, bytes) : load_gathered(cli, program, bytes);
     double start = seconds_now();
     program->kernel = module ? trace_entry(cli, program, module) : NULL;
     program->trace_seconds = seconds_now() - start;

@@ -23,6 +23,8 @@ int write_kernel(Cli *cli, const Kernel *kernel, const char *as)
   bool ok = true;
   if (strcmp(as, "text") == 0) {
     core_print_kernel(kernel, &out, (TextOptions){.source = cli->options.source ? cli->session : NULL});
+    if (out.len && out.data[out.len - 1] != '\n')
+      strbuf_putc(&out, '\n');
   } else if (strcmp(as, "json") == 0) {
     ok = klr_to_json(cli->session, &file, 1, &out);
     strbuf_putc(&out, '\n');

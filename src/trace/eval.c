@@ -21,7 +21,8 @@ bool count_step(Tracer *t, Span span)
   t->step_limit = limit;
   if (worst)
     diag_primary(diag, worst->span, "this loop has been unrolled %llu times", (unsigned long long)worst->iterations);
-  diag_help(diag, "loops over compile-time values are unrolled: check that the loop ends, or raise the limit");
+  diag_help(diag, "loops over compile-time values are unrolled: check that the loop ends, or raise the limit with "
+            "`--max-steps N`");
   t->exception.extra = 1;  // no handler may go on
   return false;
 }

@@ -1,6 +1,7 @@
 #include "trace/gather.h"
 
 #include "syntax/parser.h"
+#include "trace/trace.h"
 
 #include <string.h>
 
@@ -11,17 +12,6 @@ typedef struct Gatherer {
   Vec(Module *) trees;  // of `modules`, same order
   bool failed;
 } Gatherer;
-
-// The file's stem: "dir/k.py" is module "k".
-static const char *module_name_of(Arena *arena, const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  const char *stem = slash ? slash + 1 : path;
-  size_t len = strlen(stem);
-  if (str_ends_with(str_from(stem), ".py"))
-    len -= 3;
-  return arena_strndup(arena, stem, len);
-}
 
 static void add_module(Gatherer *g, const char *name, const char *path, bool is_package)
 {
@@ -118,8 +108,8 @@ static void visit_body(Gatherer *g, const GatheredModule *from, StmtList body)
 const Gathered *gather_sources(Tracer *t, const char *path, const char *function)
 {
   Gatherer g = {.t = t, .seen = map_new(&t->arena)};
-  const char *entry = module_name_of(&t->arena, path);
-  add_module(&g, entry, path, strcmp(entry, "__init__") == 0);
+  const char *entry = trace_enter(t, path);
+  add_module(&g, entry, path, false);
   for (size_t i = 0; i < g.modules.count; i++) {  // grows while it is walked
     GatheredModule from = g.modules.items[i];
     visit_body(&g, &from, g.trees.items[i]->body);

@@ -97,15 +97,29 @@ static const char *place_in_packages(Tracer *t, const char *path, const char **r
   return name;
 }
 
-ModuleObject *trace_load(Tracer *t, const char *path)
+const char *trace_enter(Tracer *t, const char *path)
 {
   const char *root;
   const char *name = place_in_packages(t, path, &root);
   module_add_path_first(t, root);
+  return name;
+}
+
+ModuleObject *trace_load(Tracer *t, const char *path)
+{
+  const char *name = trace_enter(t, path);
   ModuleObject *known = module_find(t, str_from(name));
   if (known && strcmp(known->path, path) == 0)
     return module_run(t, known, (Span){0}) ? known : NULL;
   return module_load_file(t, path, known ? arena_printf(&t->arena, "%s ", name) : name);
+}
+
+ModuleObject *trace_load_text(Tracer *t, const char *path, Str text)
+{
+  const char *name = trace_enter(t, path);
+  module_add_source(t, name, false, text, path);
+  ModuleObject *module = module_find(t, str_from(name));
+  return module && module_run(t, module, (Span){0}) ? module : NULL;
 }
 
 KernelEntries trace_kernels(Tracer *t, ModuleObject *module)

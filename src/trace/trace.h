@@ -28,6 +28,11 @@ typedef struct KernelEntries {
 
 // Loads `path` with its folder first on the module path. NULL after reporting.
 ModuleObject *trace_load(Tracer *t, const char *path);
+// The same for a text that was read already.
+ModuleObject *trace_load_text(Tracer *t, const char *path, Str text);
+// Puts the folder of `path` first on the module path, outside of the packages it lies in; the module's dotted name.
+const char *trace_enter(Tracer *t, const char *path);
+
 // The kernels that `module` defines itself, in order of definition.
 KernelEntries trace_kernels(Tracer *t, ModuleObject *module);
 // The kernel named `name` (any function will do), or the only one when `name` is NULL. False after reporting, with the

@@ -83,7 +83,7 @@ def test_softmax(tmp_path, shape):
     x = f32(*shape) * 5
     (got,) = run_example(tmp_path, "softmax.py", {"x": x})
     e = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
-    np.testing.assert_allclose(got, e / e.sum(axis=1, keepdims=True), rtol=2e-6, atol=1e-9)
+    np.testing.assert_allclose(got, e / e.sum(axis=1, keepdims=True), rtol=1e-5, atol=1e-9)  # 512 float32 additions in a row
 
 
 @pytest.mark.parametrize("shape", [(128, 512), (130, 96)])

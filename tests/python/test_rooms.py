@@ -7,7 +7,7 @@ import re
 from conftest import ROOT
 
 ORDER = ["base", "number", "core", "serde", "machine", "syntax", "trace", "sim", "profile", "pass", "tensor", "schema",
-         "cli"]
+         "api", "cli"]
 # A table that is included into the one list of diagnostics is data, not a dependence.
 DATA = re.compile(r"diag_\w+\.def$")
 

@@ -1,0 +1,75 @@
+#include "klr.h"
+#include "test.h"
+
+#include <stdio.h>
+
+static const uint64_t SHAPE[] = {4, 3};
+
+static KlrKernel *trace_add(KlrSession *session)
+{
+  KlrArgument arguments[] = {{.name = "a", .dtype = "float32", .rank = 2, .shape = SHAPE},
+                             {.name = "b", .dtype = "float32", .rank = 2, .shape = SHAPE}};
+  return klr_trace(session, KLR_SOURCE_ROOT "/examples/tensor_add.py", NULL, arguments, 2, NULL);
+}
+
+TEST(the_public_interface_traces_and_runs)
+{
+  KlrSession *session = klr_session_new();
+  KlrKernel *kernel = trace_add(session);
+  EXPECT(kernel != NULL);
+  if (!kernel) {
+    fputs(klr_diagnostics(session, false), stderr);
+    klr_session_free(session);
+    return;
+  }
+  EXPECT_TEXT(klr_kernel_name(kernel), "tensor_add");
+  EXPECT_INT(klr_input_count(kernel), ==, 2);
+  EXPECT_TEXT(klr_input(session, kernel, 1).name, "b");
+  float a[12], b[12];
+  for (int i = 0; i < 12; i++) {
+    a[i] = (float)i;
+    b[i] = 0.5f;
+  }
+  KlrArray inputs[] = {{"float32", 2, SHAPE, a, sizeof a}, {"float32", 2, SHAPE, b, sizeof b}}, output;
+  EXPECT(klr_run(session, kernel, inputs, &output, NULL));
+  EXPECT_INT(output.bytes, ==, sizeof a);
+  for (int i = 0; i < 12 && output.data; i++)
+    EXPECT_F32(((float *)output.data)[i], ==, (float)i + 0.5f);
+  klr_session_free(session);
+}
+
+TEST(the_public_interface_walks_operators_and_reads_what_it_writes)
+{
+  KlrSession *session = klr_session_new();
+  KlrKernel *kernel = trace_add(session);
+  if (kernel) {
+    EXPECT_INT(klr_operator_count(kernel, 0), ==, 4);
+    const KlrOperator *op = klr_operator_at(kernel, 0, 2);
+    EXPECT_TEXT(klr_operator_kind(op), "tensor_tensor");
+    EXPECT_INT(klr_operator_line(op), ==, 20);
+    EXPECT_INT(klr_field_count(op), ==, 6);
+    EXPECT_TEXT(klr_field(session, op, 3).json, "\"add\"");
+    for (int form = KLR_FORM_FILE; form <= KLR_FORM_SEXP; form++) {
+      size_t len, again_len;
+      const char *bytes = klr_kernel_write(session, kernel, (KlrForm)form, &len);
+      KlrKernel *again = bytes ? klr_kernel_read(session, bytes, len, "memory") : NULL;
+      EXPECT(again && klr_verify(session, again, "trn1"));
+      const char *twice = again ? klr_kernel_write(session, again, (KlrForm)form, &again_len) : NULL;
+      EXPECT(twice && again_len == len && memcmp(bytes, twice, len) == 0);
+    }
+  }
+  EXPECT_INT(klr_error_count(session), ==, 0);
+  klr_session_free(session);
+}
+
+TEST(the_public_interface_reports_instead_of_failing)
+{
+  KlrSession *session = klr_session_new();
+  EXPECT(klr_trace(session, "nowhere.py", NULL, NULL, 0, NULL) == NULL);
+  EXPECT(strstr(klr_diagnostics(session, false), "nowhere.py") != NULL);
+  EXPECT(klr_kernel_read(session, "\xD9\xD9\xF7", 3, "cut.klr") == NULL);
+  KlrArgument wrong = {.name = "a", .dtype = "float31"};
+  EXPECT(klr_trace(session, KLR_SOURCE_ROOT "/examples/tensor_add.py", NULL, &wrong, 1, NULL) == NULL);
+  EXPECT_INT(klr_error_count(session), ==, 3);
+  klr_session_free(session);
+}
