@@ -321,5 +321,7 @@ KlrField klr_field(KlrSession *klr, const KlrOperator *op, size_t index)
   const FieldInfo *field = &op_info(instr_of(op)->op->kind)->fields(&count)[index];
   StrBuf out = strbuf_new(&klr->session->arena);
   core_to_json(klr->session, field->type, (const char *)instr_of(op)->op + field->offset, 0, &out);
+  while (out.len && out.data[out.len - 1] == '\n')
+    out.data[--out.len] = '\0';
   return (KlrField){field->name, field->type->name, roles[field->role], strbuf_cstr(&out)};
 }
