@@ -8,7 +8,7 @@ struct ThreadPool {
   pthread_cond_t start, done;
   unsigned helper_count;  // threads besides the caller's
   pthread_t *helpers;
-  uint64_t round;         // grows by one with each loop
+  uint64_t round;  // grows by one with each loop
   unsigned busy_count;
   bool ends;
   ThreadWork *work;

@@ -9,7 +9,7 @@ typedef struct ThreadPool ThreadPool;
 ThreadPool *threads_new(unsigned count);
 void threads_free(ThreadPool *pool);  // NULL is fine
 
-// Splits [0, count) into one range a thread and returns when `work` has run on all of them. The ranges depend on `count`
-// and the pool's size only. `work` must not call back into the pool.
+// Splits [0, count) into one range a thread and returns when `work` has run on all of them. The ranges depend on
+// `count` and the pool's size only. `work` must not call back into the pool.
 typedef void ThreadWork(void *context, uint64_t first, uint64_t last);
 void threads_run(ThreadPool *pool, uint64_t count, ThreadWork *work, void *context);

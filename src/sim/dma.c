@@ -20,22 +20,14 @@ static uint64_t dim_size(const Tensor *tensor, int32_t dim)
   return dim <= 0 ? tensor->shape.par_dim : tensor->shape.free_dims.items[dim - 1];
 }
 
-// Elements of one step of dimension `dim`, in elements of the view's dtype.
-static uint64_t dim_elems(const View *view)
-{
-  const Tensor *tensor = view->tensor;
-  uint64_t count = 1;
-  for (uint32_t i = view->indirect_dim > 0 ? (uint32_t)view->indirect_dim : 0; i < tensor->shape.free_dims.count; i++)
-    count *= tensor->shape.free_dims.items[i];
-  return count;
-}
-
 static _Noreturn void fail_index(Sim *sim, const View *view, const char *role, uint64_t i, int64_t index)
 {
-  Diag *diag = sim_error(sim, E_SIM_INDEX,
-                         "index %" PRId64 " (number %" PRIu64 ") of operand `%s` lies outside dimension %d of `%s`, which "
-                         "has %" PRIu64, index, i, role, view->indirect_dim, view->tensor->name,
-                         dim_size(view->tensor, view->indirect_dim));
+  Diag *diag =
+      sim_error(sim, E_SIM_INDEX,
+                "index %" PRId64 " (number %" PRIu64 ") of operand `%s` lies outside dimension %d of `%s`, which "
+                "has %" PRIu64,
+                index, i, role, view->indirect_dim, view->tensor->name, dim_size(view->tensor, view->indirect_dim));
+  tile_label_tensor(diag, view);
   diag_help(diag, "pass `oob_mode=nisa.oob_mode.skip` to leave such rows out");
   sim_stop(sim);
 }
@@ -55,8 +47,8 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
   bool on_chip = tile_memory(tile) == MEMORY_SBUF || tile_memory(tile) == MEMORY_PSUM;
   if (on_chip || !dtype_is_integer(index.dtype) || view->indirect_dim < 0 ||
       view->indirect_dim > (int32_t)view->tensor->shape.free_dims.count) {
-    sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s`: an index tensor holds integers and indexes a tensor in HBM", role,
-              sim_op_name(sim));
+    sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s`: an index tensor holds integers and indexes a tensor in HBM",
+              role, sim_op_name(sim));
     sim_stop(sim);
   }
   if (index.partitions * index.free_elems < tile->partitions) {
@@ -65,7 +57,7 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
     sim_stop(sim);
   }
   // A row reaches at most to the tensor's end: that of the last index is checked against it as a view.
-  uint64_t step = dim_elems(view), size = dim_size(view->tensor, view->indirect_dim);
+  uint64_t step = tile_index_elems(view), size = dim_size(view->tensor, view->indirect_dim);
   uint64_t *offsets = arena_array(&sim->scratch, uint64_t, tile->partitions);
   for (uint64_t i = 0; i < tile->partitions; i++) {
     int64_t at = index_at(&index, i);
@@ -101,7 +93,7 @@ bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds 
     resolve_gather(sim, view, role, skips, tile);
     return true;
   }
-  int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)dim_elems(view);
+  int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)tile_index_elems(view);
   if (!is_inside(view, extra)) {
     if (skips)
       return false;

@@ -21,7 +21,7 @@ void immediate_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit);
 
 // An operand that is a constant, one value per partition, or one value per element.
 typedef struct Values {
-  bool is_full;        // `tile` has one value per element
+  bool is_full;  // `tile` has one value per element
   Tile tile;
   float lanes[SIM_MAX_PARTITIONS];  // otherwise: a value per partition
 } Values;

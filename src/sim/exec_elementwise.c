@@ -69,7 +69,8 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
     if (is_bits)
       kernel_binary_bits(o->op, bytes, rows, n, w.dst.base, stride, bits_rows(&w.a), bits_rows(&w.b));
     else
-      kernel_binary_int32(o->op, w.a.dtype == DTYPE_INT32, rows, n, w.dst.base, stride, bits_rows(&w.a), bits_rows(&w.b));
+      kernel_binary_int32(o->op, w.a.dtype == DTYPE_INT32, rows, n, w.dst.base, stride, bits_rows(&w.a),
+                          bits_rows(&w.b));
   } else {
     tile_expect_unpacked(sim, &w.a);
     tile_expect_unpacked(sim, &w.b);
@@ -302,8 +303,8 @@ static bool fast_nc_activate(Sim *sim, const Op *op)
 static bool fast_activation_reduce(Sim *sim, const Op *op)
 {
   const struct Op_activation_reduce *o = &op->activation_reduce;
-  struct Op_nc_activate same = {o->dst, o->src, o->accumulator_cmd, o->activation_func, o->scale,
-                                o->bias, o->reduce_op, o->reduce_res, o->dtype};
+  struct Op_nc_activate same = {
+      o->dst, o->src, o->accumulator_cmd, o->activation_func, o->scale, o->bias, o->reduce_op, o->reduce_res, o->dtype};
   return activate(sim, &same, ACCUM_CMD_ZERO_ACCUMULATE);
 }
 
@@ -428,8 +429,10 @@ static bool fast_tensor_reduce(Sim *sim, const Op *op)
   const struct Op_tensor_reduce *o = &op->tensor_reduce;
   if (alu_is_bitvec(o->op))
     return false;
-  Reduce w = {.op = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op, .averages = o->op == ALU_OP_AVERAGE,
-              .negates = o->negated, .mode = sim->number_mode};
+  Reduce w = {.op = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op,
+              .averages = o->op == ALU_OP_AVERAGE,
+              .negates = o->negated,
+              .mode = sim->number_mode};
   w.dst = tile_of(sim, &o->dst, "dst");
   w.src = tile_read(sim, &o->src, "data");
   w.group = reduced_elems(w.src.view, o->op_dim);

@@ -122,7 +122,7 @@ static bool fast_nc_matmul(Sim *sim, const Op *op)
   w.moving = tile_matrix(sim, &moving, &w.moving_stride);
   Cells cells = cells_of(o, &dst);
   bool is_direct = cells == CELLS_FRESH && tile_is_direct(&dst) && !sim->number_mode.flush_to_zero;
-  w.out = is_direct ? (float *)(void *)dst.base : arena_array(&sim->scratch, float, w.rows * w.columns);
+  w.out = is_direct ? (float *)(void *)dst.base : arena_array(&sim->scratch, float, w.rows *w.columns);
   w.out_stride = is_direct ? (size_t)dst.partition_step / sizeof(float) : w.columns;
   piece_parallel(sim, w.rows, w.rows * w.columns * w.depth / 8, matmul_rows, &w);
   if (!is_direct)

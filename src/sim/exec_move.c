@@ -344,7 +344,7 @@ static bool fast_nc_affine_select(Sim *sim, const Op *op)
 #define COPY_CHOSEN(Type)                                                                                              \
   for (uint64_t k = 0; k < n; k++)                                                                                     \
     if ((chosen[k] != 0) != reverse)                                                                                   \
-      ((Type *)to)[k] = ((const Type *)from)[step * k]
+  ((Type *)to)[k] = ((const Type *)from)[step * k]
 
 // to[k] = from[step * k] where chosen; `from` is one unit when step is 0.
 static bool copy_chosen(uint32_t item, uint64_t n, const float *chosen, bool reverse, void *to, const void *from,
@@ -367,7 +367,10 @@ static bool fast_copy_predicated(Sim *sim, const Op *op)
   tile_expect_same_shape(sim, &dst, &predicate);
   if (!has_plain_rows(&dst) || !tile_is_written(&dst) || dtype_is_packed(predicate.dtype) || dst.item > 4)
     return false;
-  union { uint64_t align; uint8_t bytes[8]; } constant = {0};
+  union {
+    uint64_t align;
+    uint8_t bytes[8];
+  } constant = {0};
   if (o->imm) {
     immediate_unit(sim, o->imm, dst.dtype, constant.bytes);
   } else {

@@ -38,7 +38,8 @@ static bool run_rows(Sim *sim, const TensorRef *dst_ref, const TensorRef *src_re
 {
   Tile dst = tile_of(sim, dst_ref, "dst"), src = tile_read(sim, src_ref, role);
   tile_expect_shape(sim, &dst, src.partitions, results);
-  if (src.free_elems < least || src.partitions > SIM_MAX_PARTITIONS || !computes(&dst, &src) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+  if (src.free_elems < least || src.partitions > SIM_MAX_PARTITIONS || !computes(&dst, &src) ||
+      tile_relation(sim, &dst, &src) != TILE_DISJOINT)
     return false;
   float out[SIM_MAX_PARTITIONS * EIGHT];
   size_t stride;
@@ -75,7 +76,8 @@ static void store_indices(const Tile *tile, uint64_t p, const uint32_t index[EIG
 static bool fast_find_index8(Sim *sim, const Op *op)
 {
   const struct Op_find_index8 *o = &op->find_index8;
-  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data"), vals = tile_read(sim, &o->vals, "vals");
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data"),
+       vals = tile_read(sim, &o->vals, "vals");
   tile_expect_shape(sim, &dst, src.partitions, EIGHT);
   tile_expect_shape(sim, &vals, src.partitions, EIGHT);
   if (!takes_indices(&dst) || !computes(&src, &vals) || tile_relation(sim, &dst, &src) != TILE_DISJOINT ||
@@ -95,7 +97,8 @@ static bool fast_find_index8(Sim *sim, const Op *op)
 static bool fast_match_replace8(Sim *sim, const Op *op)
 {
   const struct Op_match_replace8 *o = &op->match_replace8;
-  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data"), vals = tile_read(sim, &o->vals, "vals");
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data"),
+       vals = tile_read(sim, &o->vals, "vals");
   Tile dst_idx = vals;
   tile_expect_same_shape(sim, &dst, &src);
   tile_expect_shape(sim, &vals, src.partitions, EIGHT);
@@ -176,8 +179,8 @@ static bool fast_select_reduce(Sim *sim, const Op *op)
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
       const float *chosen = tile_row_f32(&predicate, p, i, n, a, sim->number_mode);
       const float *values = tile_row_f32(&on_true, p, i, n, b, sim->number_mode);
-      const float *others = on_false.is_full ? tile_row_f32(&on_false.tile, p, i, n, c, sim->number_mode)
-                                             : &on_false.lanes[p];
+      const float *others =
+          on_false.is_full ? tile_row_f32(&on_false.tile, p, i, n, c, sim->number_mode) : &on_false.lanes[p];
       size_t step = on_false.is_full;
       for (uint64_t k = 0; k < n; k++)
         out[k] = (chosen[k] != 0) != o->reverse_pred ? values[k] : others[step * k];
@@ -225,12 +228,9 @@ static bool fast_nc_range_select(Sim *sim, const Op *op)
 FastFn *fast_rows(OpKind kind)
 {
   static FastFn *const executors[OP_COUNT] = {
-      [OP_batch_norm_stats] = fast_batch_norm_stats,
-      [OP_find_index8] = fast_find_index8,
-      [OP_match_replace8] = fast_match_replace8,
-      [OP_max8] = fast_max8,
-      [OP_nc_range_select] = fast_nc_range_select,
-      [OP_select_reduce] = fast_select_reduce,
+      [OP_batch_norm_stats] = fast_batch_norm_stats, [OP_find_index8] = fast_find_index8,
+      [OP_match_replace8] = fast_match_replace8,     [OP_max8] = fast_max8,
+      [OP_nc_range_select] = fast_nc_range_select,   [OP_select_reduce] = fast_select_reduce,
   };
   return executors[kind];
 }

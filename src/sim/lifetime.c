@@ -18,7 +18,8 @@ typedef struct Uses {
 
 static Use *find_use(Uses *uses, const Tensor *tensor)
 {
-  size_t mask = uses->capacity - 1, at = (size_t)((uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+  size_t mask = uses->capacity - 1,
+         at = (size_t)((uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
   while (uses->slots[at].tensor && uses->slots[at].tensor != tensor)
     at = (at + 1) & mask;
   return &uses->slots[at];

@@ -69,7 +69,8 @@ static void expect_lanes(Sim *sim, const Tile *tile, uint64_t partitions)
     return;
   sim_error(sim, E_SIM_SHAPE,
             "operand `%s` of `%s` has %" PRIu64 " partitions x %" PRIu64 " elements, expected one for each of %" PRIu64
-            " partitions", tile->role, sim_op_name(sim), tile->partitions, tile->free_elems, partitions);
+            " partitions",
+            tile->role, sim_op_name(sim), tile->partitions, tile->free_elems, partitions);
   sim_stop(sim);
 }
 
@@ -108,8 +109,9 @@ void tile_expect_bits(Sim *sim, const Tile *tile)
 {
   if (dtype_is_integer(tile->dtype) && tile->item <= 4)
     return;
-  Diag *diag = sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s; bit operators work on integers of at most 32 bits",
-                         tile->role, sim_op_name(sim), dtype_name(tile->dtype));
+  Diag *diag =
+      sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s; bit operators work on integers of at most 32 bits",
+                tile->role, sim_op_name(sim), dtype_name(tile->dtype));
   diag_help(diag, "view the tensor as an integer dtype of the same size");
   sim_stop(sim);
 }
@@ -153,6 +155,7 @@ bool expect_clear(Sim *sim, const Tile *dst, const Tile *src)
     return false;
   Diag *diag = sim_error(sim, E_SIM_OVERLAP, "`%s` of `%s` overlaps its operand `%s` in `%s`", dst->role,
                          sim_op_name(sim), src->role, dst->view->tensor->name);
+  tile_label_tensor(diag, dst->view);
   diag_help(diag, "write into another tile, then copy; only exactly the same elements may be read and written at once");
   sim_stop(sim);
 }

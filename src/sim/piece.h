@@ -11,7 +11,7 @@ enum { PIECE_ELEMS = 4096 };
 
 typedef struct Piece {
   uint64_t partition, partitions;  // first, and how many
-  uint64_t start, n;               // columns
+  uint64_t start, n;              // columns
 } Piece;
 
 // Whether kernels can use the tile's rows where they lie.
@@ -19,8 +19,8 @@ bool tile_is_direct(const Tile *tile);
 // The same for an operand that kernels read only: also one element that is repeated along each row.
 bool tile_reads_direct(const Tile *tile);
 
-// The next piece of partitions [first, last) of a tile shaped like `like`; starts from a zeroed Piece. `whole`: no limit
-// on its size, since nothing is converted.
+// The next piece of partitions [first, last) of a tile shaped like `like`; starts from a zeroed Piece. `whole`: no
+// limit on its size, since nothing is converted.
 bool piece_next(Piece *piece, const Tile *like, uint64_t first, uint64_t last, bool whole);
 
 // The piece of an operand; `scratch` has PIECE_ELEMS floats.

@@ -31,8 +31,7 @@ static float *floats(Sim *sim, const Tile *tile)
   float *values = new_floats(sim, count_of(tile));
   for (uint64_t p = 0; p < tile->partitions; p++)
     for (uint64_t i = 0; i < tile->free_elems; i++)
-      values[p * tile->free_elems + i] =
-          dtype_to_f32_mode(tile->dtype, tile_element(tile, p, i), sim->number_mode);
+      values[p * tile->free_elems + i] = dtype_to_f32_mode(tile->dtype, tile_element(tile, p, i), sim->number_mode);
   return values;
 }
 
@@ -141,8 +140,8 @@ static void run_nc_copy(Sim *sim, const Op *op)
   copy_tile(sim, &dst, &src);
 }
 
-// dst[e] = src[e] in the order of each view's elements, whatever their shapes; rows whose run-time index is out of bounds
-// are left out when asked to. With `compute_op` add: dst[e] = dst[e] + src[e] in float32.
+// dst[e] = src[e] in the order of each view's elements, whatever their shapes; rows whose run-time index is out of
+// bounds are left out when asked to. With `compute_op` add: dst[e] = dst[e] + src[e] in float32.
 static void run_dma(Sim *sim, const Tile *dst, const Tile *src, bool adds)
 {
   if (count_of(dst) != count_of(src)) {
@@ -206,19 +205,22 @@ static void run_dma_transpose(Sim *sim, const Op *op)
     return;
   tile_check_written(sim, &src);
   expect_clear(sim, &dst, &src);
-  uint64_t first = src.partitions, last = src.view->pattern.count > 1
-                                              ? src.view->pattern.items[src.view->pattern.count - 1].num : 1;
+  uint64_t first = src.partitions,
+           last = src.view->pattern.count > 1 ? src.view->pattern.items[src.view->pattern.count - 1].num : 1;
   uint64_t middle = last ? src.free_elems / last : 0;
   if (count_of(&dst) != count_of(&src) || dst.partitions != last || dst.item != src.item) {
-    sim_error(sim, E_SIM_SHAPE, "`dma_transpose` of %" PRIu64 " x ... x %" PRIu64 " elements needs a destination of the "
-              "same dtype with %" PRIu64 " rows, not %" PRIu64, first, last, last, dst.partitions);
+    sim_error(sim, E_SIM_SHAPE,
+              "`dma_transpose` of %" PRIu64 " x ... x %" PRIu64 " elements needs a destination of the "
+              "same dtype with %" PRIu64 " rows, not %" PRIu64,
+              first, last, last, dst.partitions);
     sim_stop(sim);
   }
   uint8_t *from = units(sim, &src), *to = arena_alloc_array(&sim->scratch, count_of(&dst), dst.item);
   for (uint64_t i = 0; i < first; i++)
     for (uint64_t m = 0; m < middle; m++)
       for (uint64_t l = 0; l < last; l++)
-        memcpy(to + ((l * middle + m) * first + i) * dst.item, from + ((i * middle + m) * last + l) * src.item, src.item);
+        memcpy(to + ((l * middle + m) * first + i) * dst.item, from + ((i * middle + m) * last + l) * src.item,
+               src.item);
   write_units(&dst, to);
   sim_count_dma(sim, &src);
 }
@@ -376,7 +378,8 @@ static bool compare_to_zero(Sim *sim, AluOp cmp, int32_t value)
   case ALU_OP_IS_LE: return value <= 0;
   case ALU_OP_IS_LT: return value < 0;
   default:
-    sim_error(sim, E_SIM_VALUE, "`%s` compares with `%s`, which is not a comparison", sim_op_name(sim), alu_info(cmp)->wire_name);
+    sim_error(sim, E_SIM_VALUE, "`%s` compares with `%s`, which is not a comparison", sim_op_name(sim),
+              alu_info(cmp)->wire_name);
     sim_stop(sim);
   }
 }
@@ -404,7 +407,8 @@ static void run_nc_affine_select(Sim *sim, const Op *op)
 static void run_tensor_tensor(Sim *sim, const Op *op)
 {
   const struct Op_tensor_tensor *o = &op->tensor_tensor;
-  Tile dst = write_tile(sim, &o->dst, "dst"), a = tile_read(sim, &o->src0, "data1"), b = tile_read(sim, &o->src1, "data2");
+  Tile dst = write_tile(sim, &o->dst, "dst"), a = tile_read(sim, &o->src0, "data1"),
+       b = tile_read(sim, &o->src1, "data2");
   tile_expect_same_shape(sim, &dst, &a);
   tile_expect_same_shape(sim, &dst, &b);
   expect_clear(sim, &dst, &a);
@@ -619,8 +623,8 @@ static void write_lanes(Sim *sim, const TensorRef *ref, const Tile *like, const 
   write_floats(sim, &result, lanes);
 }
 
-// dst[p,i] = f(src[p,i] * scale + bias), each step rounded to float32; without a bias nothing is added. The values before
-// rounding to dst go to the scalar engine's accumulator, and from there to reduce_res.
+// dst[p,i] = f(src[p,i] * scale + bias), each step rounded to float32; without a bias nothing is added. The values
+// before rounding to dst go to the scalar engine's accumulator, and from there to reduce_res.
 static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
 {
   Tile dst = write_tile(sim, &o->dst, "dst"), src;
@@ -655,8 +659,8 @@ static void run_nc_activate(Sim *sim, const Op *op)
 static void run_activation_reduce(Sim *sim, const Op *op)
 {
   const struct Op_activation_reduce *o = &op->activation_reduce;
-  struct Op_nc_activate same = {o->dst, o->src, o->accumulator_cmd, o->activation_func, o->scale,
-                                o->bias, o->reduce_op, o->reduce_res, o->dtype};
+  struct Op_nc_activate same = {
+      o->dst, o->src, o->accumulator_cmd, o->activation_func, o->scale, o->bias, o->reduce_op, o->reduce_res, o->dtype};
   activate(sim, &same, ACCUM_CMD_ZERO_ACCUMULATE);
 }
 
@@ -832,7 +836,8 @@ static void run_batch_norm_aggregate(Sim *sim, const Op *op)
   float *values = read_floats(sim, &op->batch_norm_aggregate.src, "data", &src);
   tile_expect_shape(sim, &dst, src.partitions, 2);
   if (src.free_elems % 3 != 0) {
-    sim_error(sim, E_SIM_SHAPE, "`batch_norm_aggregate` takes triples, but `data` has %" PRIu64 " elements per partition",
+    sim_error(sim, E_SIM_SHAPE,
+              "`batch_norm_aggregate` takes triples, but `data` has %" PRIu64 " elements per partition",
               src.free_elems);
     sim_stop(sim);
   }
@@ -901,8 +906,8 @@ static void expect_index_dtype(Sim *sim, const Tile *tile)
 {
   if (dtype_is_integer(tile->dtype) && tile->item >= 2 && tile->item <= 4)
     return;
-  sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` holds indices and must be a 16- or 32-bit integer, not %s", tile->role,
-            sim_op_name(sim), dtype_name(tile->dtype));
+  sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` holds indices and must be a 16- or 32-bit integer, not %s",
+            tile->role, sim_op_name(sim), dtype_name(tile->dtype));
   sim_stop(sim);
 }
 
@@ -960,8 +965,8 @@ static void run_match_replace8(Sim *sim, const Op *op)
 
 // ---- the tensor engine
 
-// In transpose mode the moving matrix picks rows: its column n has one 1, in row k(n), and the bits of stationary[k(n),m]
-// go to dst[m,n], zero-extended when dst is wider.
+// In transpose mode the moving matrix picks rows: its column n has one 1, in row k(n), and the bits of
+// stationary[k(n),m] go to dst[m,n], zero-extended when dst is wider.
 static void matmul_transpose(Sim *sim, const Tile *dst, const Tile *stationary, const Tile *moving)
 {
   const uint8_t *from = units(sim, stationary);
@@ -978,8 +983,10 @@ static void matmul_transpose(Sim *sim, const Tile *dst, const Tile *stationary, 
         is_one = picks[k * columns + n] == 1;
       }
     if (found != 1 || !is_one || dst->item < item) {
-      sim_error(sim, E_SIM_VALUE, "`nc_matmul` in transpose mode needs an identity as `moving`; its column %" PRIu64
-                " has %" PRIu64 " elements that are not zero", n, found);
+      sim_error(sim, E_SIM_VALUE,
+                "`nc_matmul` in transpose mode needs an identity as `moving`; its column %" PRIu64 " has %" PRIu64
+                " elements that are not zero",
+                n, found);
       sim_stop(sim);
     }
     for (uint64_t m = 0; m < rows; m++)
@@ -1003,8 +1010,9 @@ static void warn_accumulate(Sim *sim, const Tile *dst)
     for (uint64_t i = 0; i < dst->free_elems; i++)
       if (buffer_find_unwritten(dst->buffer, (uint64_t)(tile_element(dst, p, i) - dst->buffer->data), dst->item) !=
           UINT64_MAX) {
-        Diag *diag = sim_warning(sim, W_SIM_ACCUMULATE, "`nc_matmul` adds to element %s of `%s`, which was never written",
-                                 tile_index_text(sim, dst, p, i), dst->view->tensor->name);
+        Diag *diag =
+            sim_warning(sim, W_SIM_ACCUMULATE, "`nc_matmul` adds to element %s of `%s`, which was never written",
+                        tile_index_text(sim, dst, p, i), dst->view->tensor->name);
         if (diag)
           diag_help(diag, "leave `accumulate` out, or pass False for the first product");
         return;
@@ -1012,7 +1020,8 @@ static void warn_accumulate(Sim *sim, const Tile *dst)
 }
 
 // sum[m,n] = 0, then for k ascending (and within k the 1 or 2 rows of a double row): sum = fma(stationary[k,m],
-// moving[k,n], sum), the product exact, one rounding to float32. dst = sum, or dst + sum in float32 where it is added to.
+// moving[k,n], sum), the product exact, one rounding to float32. dst = sum, or dst + sum in float32 where it is added
+// to.
 static void run_nc_matmul(Sim *sim, const Op *op)
 {
   const struct Op_nc_matmul *o = &op->nc_matmul;
@@ -1092,8 +1101,10 @@ static void run_nc_local_gather(Sim *sim, const Op *op)
   if (o->num_valid_indicies && (uint64_t)immediate_int(sim, o->num_valid_indicies) < count)
     count = (uint64_t)immediate_int(sim, o->num_valid_indicies);
   if (src.partitions % GROUP != 0 || count > GROUP * indices.free_elems || !dtype_same_format(dst.dtype, src.dtype)) {
-    sim_error(sim, E_SIM_SHAPE, "`nc_local_gather` takes groups of %d partitions, an index for each result and operands of "
-              "one dtype", GROUP);
+    sim_error(sim, E_SIM_SHAPE,
+              "`nc_local_gather` takes groups of %d partitions, an index for each result and operands of "
+              "one dtype",
+              GROUP);
     sim_stop(sim);
   }
   for (uint64_t p = 0; p < dst.partitions; p++)
@@ -1101,8 +1112,10 @@ static void run_nc_local_gather(Sim *sim, const Op *op)
       uint64_t k = e / per, at = (p / GROUP * GROUP + k % GROUP) * indices.free_elems + k / GROUP;
       uint64_t element = index[at] + e % per;
       if (element >= src.free_elems) {
-        sim_error(sim, E_SIM_INDEX, "index %" PRIu32 ", number %" PRIu64 " of the group of partition %" PRIu64
-                  ", leaves the %" PRIu64 " elements of a row", index[at], k, p, src.free_elems);
+        sim_error(sim, E_SIM_INDEX,
+                  "index %" PRIu32 ", number %" PRIu64 " of the group of partition %" PRIu64 ", leaves the %" PRIu64
+                  " elements of a row",
+                  index[at], k, p, src.free_elems);
         sim_stop(sim);
       }
       uint8_t *to = tile_element(&dst, p, e);
@@ -1129,8 +1142,8 @@ static void run_sequence_bounds(Sim *sim, const Op *op)
   write_floats(sim, &dst, bounds);
 }
 
-// On partitions 0, 16, ...: the positions of the T elements that are not zero, plus index_offset; then padding_val up to
-// T of them; last their number. Other partitions of dst keep their values.
+// On partitions 0, 16, ...: the positions of the T elements that are not zero, plus index_offset; then padding_val up
+// to T of them; last their number. Other partitions of dst keep their values.
 static void run_nonzero_with_count(Sim *sim, const Op *op)
 {
   const struct Op_nonzero_with_count *o = &op->nonzero_with_count;

@@ -55,12 +55,18 @@ static bool compare(Sim *sim, const struct Op_cmp_branch *o)
   }
   switch (o->op) {
   case BR_CMP_OP_ALWAYS: return true;
-  case BR_CMP_OP_LT_IMM: case BR_CMP_OP_LT_REG: return a < b;
-  case BR_CMP_OP_LE_IMM: case BR_CMP_OP_LE_REG: return a <= b;
-  case BR_CMP_OP_EQ_IMM: case BR_CMP_OP_EQ_REG: return a == b;
-  case BR_CMP_OP_NE_IMM: case BR_CMP_OP_NE_REG: return a != b;
-  case BR_CMP_OP_GE_IMM: case BR_CMP_OP_GE_REG: return a >= b;
-  case BR_CMP_OP_GT_IMM: case BR_CMP_OP_GT_REG: return a > b;
+  case BR_CMP_OP_LT_IMM:
+  case BR_CMP_OP_LT_REG: return a < b;
+  case BR_CMP_OP_LE_IMM:
+  case BR_CMP_OP_LE_REG: return a <= b;
+  case BR_CMP_OP_EQ_IMM:
+  case BR_CMP_OP_EQ_REG: return a == b;
+  case BR_CMP_OP_NE_IMM:
+  case BR_CMP_OP_NE_REG: return a != b;
+  case BR_CMP_OP_GE_IMM:
+  case BR_CMP_OP_GE_REG: return a >= b;
+  case BR_CMP_OP_GT_IMM:
+  case BR_CMP_OP_GT_REG: return a > b;
   case BR_CMP_OP_COUNT: break;
   }
   bug("branch comparison %d", (int)o->op);
@@ -180,8 +186,8 @@ static void expect_input(Sim *sim, const Tensor *tensor, const Array *array)
 // ---- arrays out
 static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer)
 {
-  uint64_t byte = buffer_find_unwritten(buffer, 0, tensor_elements(tensor) *
-                                                       dtype_bytes(state_stored_dtype(sim, tensor->dtype)));
+  uint64_t byte =
+      buffer_find_unwritten(buffer, 0, tensor_elements(tensor) * dtype_bytes(state_stored_dtype(sim, tensor->dtype)));
   if (byte == UINT64_MAX || !sim->options.checks)
     return;
   uint64_t elem = byte / dtype_bytes(state_stored_dtype(sim, tensor->dtype)), rank = tensor->shape.free_dims.count;

@@ -7,13 +7,12 @@
 #pragma once
 #include "machine/machine.h"
 
-
 // A tensor's elements outside the machine, row-major, whole units of `dtype`.
 typedef struct Array {
   DType dtype;
   uint32_t rank;
   uint64_t *shape;  // `rank` sizes, malloc'ed
-  void *data;       // malloc'ed, `bytes` long; one owner
+  void *data;      // malloc'ed, `bytes` long; one owner
   uint64_t bytes;
 } Array;
 
@@ -24,13 +23,13 @@ void array_free(Array *array);  // leaves it empty; fine on an empty one
 
 typedef struct SimOptions {
   const Machine *machine;  // NULL: the largest memories of any generation
-  bool exact_fp;           // false: narrow float tensors hold float32 while the kernel runs (`--fp f32`)
-  bool checks;             // uninitialised reads and operands that overlap; bounds are always checked
-  unsigned threads;        // 0 or 1: none besides the caller's; results do not depend on it
-  uint64_t seed;           // of random number generators
-  bool reference;          // the executors of reference.c only
-  bool lenient;            // what was never written is a warning, and reads as NaN (4 in integers)
-  uint64_t step_limit;     // instructions of one logical core; 0: 2^40
+  bool exact_fp;          // false: narrow float tensors hold float32 while the kernel runs (`--fp f32`)
+  bool checks;            // uninitialised reads and operands that overlap; bounds are always checked
+  unsigned threads;       // 0 or 1: none besides the caller's; results do not depend on it
+  uint64_t seed;          // of random number generators
+  bool reference;         // the executors of reference.c only
+  bool lenient;           // what was never written is a warning, and reads as NaN (4 in integers)
+  uint64_t step_limit;    // instructions of one logical core; 0: 2^40
 } SimOptions;
 
 typedef struct SimStats {
@@ -39,15 +38,15 @@ typedef struct SimStats {
   uint64_t engine_instruction_count[ENGINE_COUNT];
   uint64_t multiply_add_count;  // of the tensor engine
   uint64_t dma_bytes;
-  uint64_t memory_bytes;        // allocated for the kernel's tensors
+  uint64_t memory_bytes;  // allocated for the kernel's tensors
 } SimStats;
 
 // The options `klr run` starts from: exact, checked, one thread.
 SimOptions sim_default_options(void);
 
 // Runs `kernel` on `inputs`, one for each of kernel->inputs in order; their shapes and dtypes must match, and elements
-// that the kernel writes are updated in place. `outputs`, one for each of kernel->outputs, is filled and the caller frees
-// it. `stats` may be NULL. False after reporting one error; then `outputs` is empty, and inputs that the kernel writes
-// may be partly updated.
+// that the kernel writes are updated in place. `outputs`, one for each of kernel->outputs, is filled and the caller
+// frees it. `stats` may be NULL. False after reporting one error; then `outputs` is empty, and inputs that the kernel
+// writes may be partly updated.
 bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, Array *inputs, Array *outputs,
              SimStats *stats);

@@ -178,7 +178,8 @@ static Buffer *idle_buffer(Sim *sim, const Buffer *wanted)
 {
   for (size_t i = sim->idle.count; i-- > 0;) {
     Buffer *buffer = sim->idle.items[i];
-    if (buffer->rows != wanted->rows || buffer->row_bytes != wanted->row_bytes || buffer->row_stride != wanted->row_stride)
+    if (buffer->rows != wanted->rows || buffer->row_bytes != wanted->row_bytes ||
+        buffer->row_stride != wanted->row_stride)
       continue;
     sim->idle.items[i] = sim->idle.items[--sim->idle.count];
     buffer->name = wanted->name;
@@ -200,7 +201,8 @@ static void allocate(Sim *sim, Buffer *buffer)
   buffer->unwritten_bytes = buffer->rows * buffer->row_bytes;
   buffer->block = calloc(1, buffer->bytes + CACHE_LINE);
   buffer->data = (uint8_t *)(((uintptr_t)buffer->block + CACHE_LINE - 1) & ~(uintptr_t)(CACHE_LINE - 1));
-  buffer->bitmap = buffer->written = buffer->unwritten_bytes ? calloc(bitmap_words(buffer), sizeof *buffer->written) : NULL;
+  buffer->bitmap = buffer->written =
+      buffer->unwritten_bytes ? calloc(bitmap_words(buffer), sizeof *buffer->written) : NULL;
   if (!buffer->block || (buffer->unwritten_bytes && !buffer->written)) {
     free(buffer->block);
     free(buffer->bitmap);
@@ -281,8 +283,8 @@ static Buffer *physical_buffer(Sim *sim, Memory memory, DType dtype)
 {
   const Machine *machine = sim->machine;
   Buffer **buffer = memory == MEMORY_SBUF ? &sim->sbuf : &sim->psum;
-  uint64_t bytes = memory == MEMORY_SBUF ? machine->sbuf_partition_bytes
-                                         : (uint64_t)machine->psum_banks * machine->psum_bank_bytes;
+  uint64_t bytes =
+      memory == MEMORY_SBUF ? machine->sbuf_partition_bytes : (uint64_t)machine->psum_banks * machine->psum_bank_bytes;
   if (!*buffer)
     *buffer = new_buffer(sim, memory == MEMORY_SBUF ? "sbuf" : "psum", memory, machine->partitions, bytes, dtype);
   return *buffer;
@@ -416,8 +418,13 @@ void state_bind_array(Sim *sim, const Tensor *tensor, Array *array)
     contradiction(sim, tensor);
   if (stored == array->dtype) {
     buffer = arena_new(&sim->arena, Buffer);
-    *buffer = (Buffer){.name = tensor->address->name, .memory = tensor->address->memory, .data = array->data,
-                       .bytes = array->bytes, .rows = 1, .row_bytes = array->bytes, .row_stride = array->bytes,
+    *buffer = (Buffer){.name = tensor->address->name,
+                       .memory = tensor->address->memory,
+                       .data = array->data,
+                       .bytes = array->bytes,
+                       .rows = 1,
+                       .row_bytes = array->bytes,
+                       .row_stride = array->bytes,
                        .is_borrowed = true};
   } else {
     uint64_t count = array_elements(array);

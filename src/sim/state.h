@@ -17,14 +17,14 @@ typedef struct Buffer {
   const char *name;  // of the address
   Memory memory;
   uint8_t *data;
-  void *block;               // what `data` lies in and is freed with
+  void *block;  // what `data` lies in and is freed with
   uint64_t bytes;
-  uint64_t *written;         // one bit a byte; NULL once everything was written
-  uint64_t *bitmap;          // where `written` points or pointed
+  uint64_t *written;        // one bit a byte; NULL once everything was written
+  uint64_t *bitmap;         // where `written` points or pointed
   uint64_t unwritten_bytes;  // padding not counted
   uint64_t rows, row_bytes;  // HBM: 1 row
-  uint64_t row_stride;       // bytes from one row to the next
-  bool is_borrowed;          // `data` belongs to an Array
+  uint64_t row_stride;      // bytes from one row to the next
+  bool is_borrowed;         // `data` belongs to an Array
 } Buffer;
 
 // Where a tensor's elements lie.
@@ -32,7 +32,7 @@ typedef struct TensorPlace {
   const Tensor *tensor;
   Buffer *buffer;
   uint64_t start;  // byte of the first element
-  DType dtype;     // as stored: float32 for narrow floats that are not rounded
+  DType dtype;    // as stored: float32 for narrow floats that are not rounded
 } TensorPlace;
 
 typedef struct Register {
@@ -52,15 +52,15 @@ typedef struct Sim {
   SimOptions options;
   const Machine *machine;
   NumberMode number_mode;
-  Arena arena;    // buffers' descriptions, registers, places
+  Arena arena;   // buffers' descriptions, registers, places
   Arena scratch;  // rewound after every instruction
   jmp_buf stop, exhausted;
   const Instr *instr;  // the one that runs
   uint32_t core;
   Map shared_buffers, core_buffers;  // by address name
-  Vec(Buffer *) idle;                // released memory, to be used again
-  Buffer *sbuf, *psum;               // physical, NULL until a placed address is used
-  TensorPlace *places;                     // open addressing by tensor, of this core
+  Vec(Buffer *) idle;               // released memory, to be used again
+  Buffer *sbuf, *psum;              // physical, NULL until a placed address is used
+  TensorPlace *places;              // open addressing by tensor, of this core
   size_t place_count, place_capacity;
   Map registers;  // by name, of this core
   uint64_t core_step_count;
@@ -80,7 +80,7 @@ void state_release(Sim *sim, const char *address);
 void state_renew(Sim *sim, const Tensor *tensor);
 
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor);
-Register *state_register(Sim *sim, const char *name);        // made when new
+Register *state_register(Sim *sim, const char *name);            // made when new
 const Register *state_read_register(Sim *sim, const char *name);  // stops when it was never set
 
 // Makes the memory of an HBM tensor that of `array`, all written; a converted copy when the stored dtype differs.

@@ -17,7 +17,8 @@ static uint64_t free_elements(const Tensor *tensor)
   return count;
 }
 
-// The dtype that a view's elements are stored as. Bits of a float that is kept unrounded cannot be read as another kind.
+// The dtype that a view's elements are stored as. Bits of a float that is kept unrounded cannot be read as another
+// kind.
 static DType stored_dtype(Sim *sim, const View *view)
 {
   DType stored = state_stored_dtype(sim, view->tensor->dtype);
@@ -33,10 +34,19 @@ static DType stored_dtype(Sim *sim, const View *view)
   sim_stop(sim);
 }
 
+void tile_label_tensor(Diag *diag, const View *view)
+{
+  const Tensor *tensor = view->tensor;
+  if (tensor->pos)
+    diag_label(diag, tensor->pos->span, "`%s`, %s, was made here", tensor->name, dtype_name(tensor->dtype));
+}
+
 static _Noreturn void fail_bounds(Sim *sim, const View *view, const char *role, int64_t element, uint64_t size)
 {
-  Diag *diag = sim_error(sim, E_SIM_BOUNDS, "operand `%s` of `%s` reaches element %" PRId64 " of `%s`, which has %" PRIu64,
-                         role, sim_op_name(sim), element, view->tensor->name, size);
+  Diag *diag =
+      sim_error(sim, E_SIM_BOUNDS, "operand `%s` of `%s` reaches element %" PRId64 " of `%s`, which has %" PRIu64, role,
+                sim_op_name(sim), element, view->tensor->name, size);
+  tile_label_tensor(diag, view);
   diag_help(diag, "check the offset and the [step, count] pairs of the access");
   sim_stop(sim);
 }
@@ -85,8 +95,10 @@ static void resolve_rows(Sim *sim, Tile *tile, const View *view, int64_t extra, 
     fail_bounds(sim, view, tile->role, first, tensor->shape.par_dim * row_elems);
   int64_t row = first / size, column = first % size;
   if (par->num > 1 && par->step % size != 0) {
-    sim_error(sim, E_SIM_KERNEL, "operand `%s` of `%s`: the partition step %" PRId32 " is not a multiple of the %" PRId64
-              " elements of a partition of `%s`", tile->role, sim_op_name(sim), par->step, size, tensor->name);
+    sim_error(sim, E_SIM_KERNEL,
+              "operand `%s` of `%s`: the partition step %" PRId32 " is not a multiple of the %" PRId64
+              " elements of a partition of `%s`",
+              tile->role, sim_op_name(sim), par->step, size, tensor->name);
     sim_stop(sim);
   }
   int64_t row_step = par->step / size, last_row = row + row_step * ((int64_t)par->num - 1);
@@ -97,14 +109,18 @@ static void resolve_rows(Sim *sim, Tile *tile, const View *view, int64_t extra, 
   }
   int64_t partitions = (int64_t)tensor->shape.par_dim;
   if (row >= partitions || last_row < 0 || last_row >= partitions) {
-    sim_error(sim, E_SIM_BOUNDS, "operand `%s` of `%s` reaches partition %" PRId64 " of `%s`, which has %" PRId64,
-              tile->role, sim_op_name(sim), row >= partitions ? row : last_row, tensor->name, partitions);
+    Diag *diag =
+        sim_error(sim, E_SIM_BOUNDS, "operand `%s` of `%s` reaches partition %" PRId64 " of `%s`, which has %" PRId64,
+                  tile->role, sim_op_name(sim), row >= partitions ? row : last_row, tensor->name, partitions);
+    tile_label_tensor(diag, view);
     sim_stop(sim);
   }
   if (column + low < 0 || column + high >= size) {
-    sim_error(sim, E_SIM_BOUNDS,
-              "operand `%s` of `%s` reaches element %" PRId64 " of a partition of `%s`, which has %" PRId64, tile->role,
-              sim_op_name(sim), column + low < 0 ? column + low : column + high, tensor->name, size);
+    Diag *diag =
+        sim_error(sim, E_SIM_BOUNDS,
+                  "operand `%s` of `%s` reaches element %" PRId64 " of a partition of `%s`, which has %" PRId64,
+                  tile->role, sim_op_name(sim), column + low < 0 ? column + low : column + high, tensor->name, size);
+    tile_label_tensor(diag, view);
     sim_stop(sim);
   }
   uint64_t stride = tile->buffer->row_stride;
@@ -159,7 +175,7 @@ static const View *view_of(Sim *sim, const TensorRef *ref, const char *role)
   sim_stop(sim);
 }
 
-static uint64_t elements_of_index(const View *view)
+uint64_t tile_index_elems(const View *view)
 {
   const Shape *shape = &view->tensor->shape;
   uint64_t count = 1;
@@ -178,7 +194,7 @@ Tile tile_of(Sim *sim, const TensorRef *ref, const char *role)
   }
   int64_t extra = 0;
   if (view->scalar_offset)
-    extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)elements_of_index(view);
+    extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)tile_index_elems(view);
   return tile_of_view(sim, view, role, extra);
 }
 
@@ -222,7 +238,7 @@ typedef struct Walk {
   const Tile *tile;
   uint64_t index[SIM_MAX_DIMS];
   int64_t offset;  // bytes from the row
-  uint64_t left;   // elements
+  uint64_t left;  // elements
 } Walk;
 
 static Walk walk_from(const Tile *tile, uint64_t start, uint64_t n)
@@ -310,6 +326,7 @@ static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partit
   Diag *diag = sim_error(sim, E_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
                          sim_op_name(sim), index, tile->role);
   diag_note(diag, "the operand is a view of `%s`, %s", tile->view->tensor->name, dtype_name(tile->view->tensor->dtype));
+  tile_label_tensor(diag, tile->view);
   diag_help(diag, "write it first, for example with `nisa.memset`");
   sim_stop(sim);
 }
@@ -402,7 +419,8 @@ static bool is_same(const Tile *a, const Tile *b)
   return true;
 }
 
-// Whether bytes of rows of `a` and `b` meet, rows starting at `a_start` and `b_start`; exact, through a map of a's bytes.
+// Whether bytes of rows of `a` and `b` meet, rows starting at `a_start` and `b_start`; exact, through a map of a's
+// bytes.
 static bool rows_meet(Sim *sim, const Tile *a, int64_t a_start, const Tile *b, int64_t b_start)
 {
   ByteRange range = free_range(a), other = free_range(b);
@@ -556,7 +574,8 @@ const char *tile_index_text(Sim *sim, const Tile *tile, uint64_t partition, uint
     memcpy((to) + (int64_t)i_ * (to_step), &unit_, sizeof unit_);                                                      \
   }
 
-static void copy_strided(uint32_t item, uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, uint64_t n)
+static void copy_strided(uint32_t item, uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step,
+                         uint64_t n)
 {
   if (to_step == item && from_step == item) {
     memcpy(to, from, n * item);

@@ -15,10 +15,10 @@ typedef struct Tile {
   const View *view;
   const char *role;  // name of the operand, for messages
   Buffer *buffer;
-  uint8_t *base;     // first element
-  DType dtype;       // as stored
-  uint32_t item;     // bytes of an element
-  uint32_t rank;     // of `dims`
+  uint8_t *base;  // first element
+  DType dtype;   // as stored
+  uint32_t item;  // bytes of an element
+  uint32_t rank;  // of `dims`
   uint64_t partitions, free_elems;
   int64_t partition_step;  // bytes
   bool is_row_contiguous;
@@ -33,6 +33,7 @@ Tile tile_read(Sim *sim, const TensorRef *ref, const char *role);
 Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_elems);
 // The value of a run-time index: a register, or the first element of an access.
 int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset);
+uint64_t tile_index_elems(const View *view);  // elements that one step of such an index skips
 void tile_check_written(Sim *sim, const Tile *tile);
 // Notes that all of the tile's elements are written now.
 void tile_mark(const Tile *tile);
@@ -44,7 +45,7 @@ Memory tile_memory(const Tile *tile);
 // How the elements that are written lie to those that are read.
 typedef enum TileRelation {
   TILE_DISJOINT,
-  TILE_SAME,     // element for element the same memory
+  TILE_SAME,  // element for element the same memory
   TILE_OVERLAP,
 } TileRelation;
 TileRelation tile_relation(Sim *sim, const Tile *a, const Tile *b);
@@ -56,6 +57,9 @@ void tile_expect_partitions(Sim *sim, const Tile *tile, uint64_t partitions);
 void tile_expect_lanes(Sim *sim, const Tile *tile);                    // at most SIM_MAX_PARTITIONS partitions
 void tile_expect_elements(Sim *sim, const Tile *tile, uint64_t least);  // at least so many a partition, and one
 void tile_expect_unpacked(Sim *sim, const Tile *tile);
+
+// Says where the tensor of a view was made.
+void tile_label_tensor(Diag *diag, const View *view);
 
 // Index of an element as "[3, 17]", in `scratch`.
 const char *tile_index_text(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem);

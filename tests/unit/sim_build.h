@@ -51,7 +51,8 @@ static inline Tensor *build_tensor(Build *b, const char *name, Memory memory, DT
   return tensor;
 }
 
-static inline Tensor *build_2d(Build *b, const char *name, Memory memory, DType dtype, uint64_t par, uint64_t free_elems)
+static inline Tensor *build_2d(Build *b, const char *name, Memory memory, DType dtype, uint64_t par,
+                               uint64_t free_elems)
 {
   return build_tensor(b, name, memory, dtype, par, 1, &free_elems);
 }
@@ -70,7 +71,8 @@ static inline const Tensor *build_output(Build *b, const char *name, DType dtype
   return tensor;
 }
 
-static inline const View *build_view(Build *b, const Tensor *tensor, uint64_t offset, uint32_t rank, const ApPair *pairs)
+static inline const View *build_view(Build *b, const Tensor *tensor, uint64_t offset, uint32_t rank,
+                                     const ApPair *pairs)
 {
   View *view = arena_new(b->arena, View);
   view->tensor = tensor;

@@ -26,7 +26,8 @@ TEST(sim_adds_two_tiles)
   Build b = build_new();
   const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 4, 6), *y = build_input(&b, "y", DTYPE_FLOAT32, 4, 6);
   const Tensor *out = build_output(&b, "out", DTYPE_FLOAT32, 4, 6);
-  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 4, 6), *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 4, 6);
+  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 4, 6),
+               *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 4, 6);
   build_dma(&b, build_whole(s), build_whole(x));
   build_dma(&b, build_whole(t), build_whole(y));
   Op *op = build_op(&b, OP_tensor_tensor);
@@ -286,7 +287,8 @@ static bool gather(int32_t last_index, bool skips, Array *result, char code[8])
   Build b = build_new();
   const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 6, 2), *index = build_input(&b, "index", DTYPE_INT32, 3, 1);
   const Tensor *out = build_output(&b, "out", DTYPE_FLOAT32, 3, 2);
-  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 3, 2), *i = build_2d(&b, "i", MEMORY_SBUF, DTYPE_INT32, 3, 1);
+  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 3, 2),
+               *i = build_2d(&b, "i", MEMORY_SBUF, DTYPE_INT32, 3, 1);
   build_dma(&b, build_whole(i), build_whole(index));
   Op *op = build_op(&b, OP_memset);
   op->memset.dst = build_whole(s);
@@ -360,7 +362,8 @@ TEST(sim_tiles_that_are_placed_over_each_other_share_memory)
 {
   Build b = build_new();
   const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 2, 4), *out = build_output(&b, "out", DTYPE_FLOAT32, 1, 2);
-  Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 2, 4), *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 1, 2);
+  Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 2, 4),
+         *t = build_2d(&b, "t", MEMORY_SBUF, DTYPE_FLOAT32, 1, 2);
   Address *at_s = (Address *)(uintptr_t)s->address, *at_t = (Address *)(uintptr_t)t->address;
   at_s->par_offset = at_t->par_offset = (Core_OPT_NAT){true, 32};
   at_s->free_offset = (Core_OPT_NAT){true, 64};
@@ -445,7 +448,8 @@ static const char *slice_at(int32_t n, bool on_chip, float *first)
   Build b = build_new();
   const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 4, 4), *index = build_input(&b, "n", DTYPE_INT32, 1, 1);
   const Tensor *out = build_output(&b, "out", DTYPE_FLOAT32, on_chip ? 4 : 2, on_chip ? 2 : 4);
-  const Tensor *i = build_2d(&b, "i", MEMORY_SBUF, DTYPE_INT32, 1, 1), *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 4, 4);
+  const Tensor *i = build_2d(&b, "i", MEMORY_SBUF, DTYPE_INT32, 1, 1),
+               *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 4, 4);
   build_dma(&b, build_whole(i), build_whole(index));
   build_dma(&b, build_whole(s), build_whole(x));
   Op *op = build_op(&b, OP_tensor_load);
@@ -647,7 +651,8 @@ static float loop_product(bool read_inside)
 {
   Build b = build_new();
   const Tensor *x = build_input(&b, "x", DTYPE_FLOAT32, 1, 1), *out = build_output(&b, "out", DTYPE_FLOAT32, 1, 1);
-  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 1, 1), *p = build_2d(&b, "p", MEMORY_PSUM, DTYPE_FLOAT32, 1, 1);
+  const Tensor *s = build_2d(&b, "s", MEMORY_SBUF, DTYPE_FLOAT32, 1, 1),
+               *p = build_2d(&b, "p", MEMORY_PSUM, DTYPE_FLOAT32, 1, 1);
   build_dma(&b, build_whole(s), build_whole(x));
   Op *op = build_op(&b, OP_register_move);
   op->register_move.dst = "i";

@@ -1,5 +1,5 @@
-// Fast executors against the reference: random operators with odd shapes, strides, dtypes, offsets, repeated elements and
-// aliases must give the same bits or the same error, with one thread and with two.
+// Fast executors against the reference: random operators with odd shapes, strides, dtypes, offsets, repeated elements
+// and aliases must give the same bits or the same error, with one thread and with two.
 
 #include "sim_build.h"
 #include "test.h"
@@ -27,11 +27,11 @@ static bool chance(unsigned percent)
   return below(100) < percent;
 }
 
-static const DType float_dtypes[] = {DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_BFLOAT16, DTYPE_BFLOAT16,
-                                     DTYPE_FLOAT16, DTYPE_FLOAT8E4, DTYPE_FLOAT8E5, DTYPE_FLOAT8_E4M3FN,
-                                     DTYPE_FLOAT32R};
-static const DType int_dtypes[] = {DTYPE_INT32, DTYPE_UINT32, DTYPE_INT16, DTYPE_UINT16, DTYPE_INT8, DTYPE_UINT8,
-                                   DTYPE_BOOL};
+static const DType float_dtypes[] = {DTYPE_FLOAT32,       DTYPE_FLOAT32, DTYPE_FLOAT32,  DTYPE_BFLOAT16,
+                                     DTYPE_BFLOAT16,      DTYPE_FLOAT16, DTYPE_FLOAT8E4, DTYPE_FLOAT8E5,
+                                     DTYPE_FLOAT8_E4M3FN, DTYPE_FLOAT32R};
+static const DType int_dtypes[] = {DTYPE_INT32, DTYPE_UINT32, DTYPE_INT16, DTYPE_UINT16,
+                                   DTYPE_INT8,  DTYPE_UINT8,  DTYPE_BOOL};
 static DType wanted_dtype = DTYPE_COUNT;  // what random_dtype must give; DTYPE_COUNT: anything
 
 static DType random_float_dtype(void)
@@ -104,8 +104,8 @@ static const Tensor *new_tensor(Case *c, Memory memory, DType dtype, uint64_t pa
 typedef enum Use { USE_READ, USE_WRITE } Use;
 
 // A view of partitions x dims with random steps, on a new tensor of `dtype`.
-static TensorRef operand_of(Case *c, Use use, DType dtype, uint64_t par, uint64_t rank, const uint64_t *dims, Memory memory,
-                            bool fresh)
+static TensorRef operand_of(Case *c, Use use, DType dtype, uint64_t par, uint64_t rank, const uint64_t *dims,
+                            Memory memory, bool fresh)
 {
   ApPair pairs[4];
   int64_t span = 1, low = 0;
@@ -156,8 +156,8 @@ static TensorRef source(Case *c)
 
 static TensorRef target(Case *c, DType dtype)
 {
-  TensorRef ref = operand_of(c, USE_WRITE, dtype, c->par, c->free_rank, c->dims, chance(70) ? MEMORY_SBUF : MEMORY_PSUM,
-                             false);
+  TensorRef ref =
+      operand_of(c, USE_WRITE, dtype, c->par, c->free_rank, c->dims, chance(70) ? MEMORY_SBUF : MEMORY_PSUM, false);
   c->dst_view = c->last_view;
   return ref;
 }
@@ -209,8 +209,8 @@ static AluOp random_bitvec(void)
 
 static AluOp random_reduction(void)
 {
-  static const AluOp ops[] = {ALU_OP_ADD, ALU_OP_ADD, ALU_OP_MAX, ALU_OP_MIN, ALU_OP_MULT, ALU_OP_SUBTRACT,
-                              ALU_OP_LOGICAL_OR, ALU_OP_LOGICAL_AND, ALU_OP_ABS_MAX};
+  static const AluOp ops[] = {ALU_OP_ADD,      ALU_OP_ADD,        ALU_OP_MAX,         ALU_OP_MIN,    ALU_OP_MULT,
+                              ALU_OP_SUBTRACT, ALU_OP_LOGICAL_OR, ALU_OP_LOGICAL_AND, ALU_OP_ABS_MAX};
   return ops[below(sizeof ops / sizeof *ops)];
 }
 
@@ -358,8 +358,8 @@ static void make_tensor_reduce(Case *c)
   TensorRef src = source(c);
   SubDim dim = (SubDim)below(c->free_rank + (chance(10) ? 1 : 0));
   uint64_t kept_rank = c->free_rank > (uint64_t)dim + 1 ? c->free_rank - (uint64_t)dim - 1 : 0, one = 1;
-  TensorRef dst = operand_of(c, USE_WRITE, random_dtype(), c->par, kept_rank ? kept_rank : 1, kept_rank ? c->dims : &one,
-                             MEMORY_SBUF, false);
+  TensorRef dst = operand_of(c, USE_WRITE, random_dtype(), c->par, kept_rank ? kept_rank : 1,
+                             kept_rank ? c->dims : &one, MEMORY_SBUF, false);
   Op *op = build_op(&c->b, OP_tensor_reduce);
   struct Op_tensor_reduce *o = &op->tensor_reduce;
   o->dst = dst;
@@ -461,8 +461,8 @@ static void make_iota(Case *c)
 
 static void make_affine_select(Case *c)
 {
-  static const AluOp comparisons[] = {ALU_OP_IS_EQUAL, ALU_OP_IS_LT, ALU_OP_IS_LE, ALU_OP_IS_GT, ALU_OP_IS_GE,
-                                      ALU_OP_NOT_EQUAL};
+  static const AluOp comparisons[] = {ALU_OP_IS_EQUAL, ALU_OP_IS_LT, ALU_OP_IS_LE,
+                                      ALU_OP_IS_GT,    ALU_OP_IS_GE, ALU_OP_NOT_EQUAL};
   TensorRef dst = target(c, random_dtype()), src = source(c);
   Op *op = build_op(&c->b, OP_nc_affine_select);
   struct Op_nc_affine_select *o = &op->nc_affine_select;
@@ -478,8 +478,8 @@ static void make_copy_predicated(Case *c)
   DType dtype = random_dtype();
   TensorRef dst = target(c, dtype);
   TensorRef predicate = operand_of(c, USE_READ, random_int_dtype(), c->par, c->free_rank, c->dims, MEMORY_SBUF, false);
-  TensorRef src = operand_of(c, USE_READ, chance(80) ? dtype : random_dtype(), c->par, c->free_rank, c->dims,
-                             MEMORY_SBUF, false);
+  TensorRef src =
+      operand_of(c, USE_READ, chance(80) ? dtype : random_dtype(), c->par, c->free_rank, c->dims, MEMORY_SBUF, false);
   Op *op = build_op(&c->b, OP_copy_predicated);
   struct Op_copy_predicated *o = &op->copy_predicated;
   o->dst = dst;
@@ -511,7 +511,8 @@ static void make_dma_transpose(Case *c)
   memcpy(dims, c->dims, sizeof dims);
   if (last > 128)
     dims[rank - 1] = last = 128;
-  TensorRef src = operand_of(c, USE_READ, dtype, c->par, rank, dims, chance(50) ? MEMORY_SBUF : MEMORY_PRIVATE_HBM, false);
+  TensorRef src =
+      operand_of(c, USE_READ, dtype, c->par, rank, dims, chance(50) ? MEMORY_SBUF : MEMORY_PRIVATE_HBM, false);
   dims[rank - 1] = c->par;
   TensorRef dst = operand_of(c, USE_WRITE, dtype, last, rank, dims, MEMORY_SBUF, false);
   Op *op = build_op(&c->b, OP_dma_transpose);
@@ -528,7 +529,8 @@ static void make_matmul(Case *c)
     n = c->par;
   TensorRef stationary = operand_of(c, USE_READ, random_float_dtype(), c->par, 1, &m, MEMORY_SBUF, false);
   TensorRef moving = operand_of(c, USE_READ, random_float_dtype(), c->par, 1, &n, MEMORY_SBUF, false);
-  TensorRef dst = operand_of(c, USE_WRITE, chance(80) ? DTYPE_FLOAT32 : DTYPE_BFLOAT16, m, 1, &n, MEMORY_PSUM, chance(70));
+  TensorRef dst =
+      operand_of(c, USE_WRITE, chance(80) ? DTYPE_FLOAT32 : DTYPE_BFLOAT16, m, 1, &n, MEMORY_PSUM, chance(70));
   const View *whole = c->last_view;
   c->fresh_view = whole;
   for (int times = 0; times < 2; times++) {
@@ -569,7 +571,8 @@ static void make_eights(Case *c)
 {
   uint64_t eight = 8;
   TensorRef src = source(c), best = operand_of(c, USE_WRITE, random_dtype(), c->par, 1, &eight, MEMORY_SBUF, false);
-  TensorRef index = operand_of(c, USE_WRITE, chance(50) ? DTYPE_UINT32 : DTYPE_UINT16, c->par, 1, &eight, MEMORY_SBUF, false);
+  TensorRef index =
+      operand_of(c, USE_WRITE, chance(50) ? DTYPE_UINT32 : DTYPE_UINT16, c->par, 1, &eight, MEMORY_SBUF, false);
   TensorRef dst = target(c, random_dtype());
   Op *op = build_op(&c->b, OP_max8);
   op->max8.dst = best;
@@ -604,10 +607,31 @@ static void make_shuffle(Case *c)
 
 typedef void Make(Case *c);
 static Make *const makes[] = {
-    make_copy, make_dma, make_dma_transposing, make_memset, make_tensor_tensor, make_tensor_tensor, make_tensor_scalar,
-    make_tensor_scalar, make_scalar_tensor_tensor, make_reciprocal, make_activate, make_tensor_reduce, make_scan,
-    make_scalar_reduce, make_select_reduce, make_range_select, make_iota, make_affine_select, make_copy_predicated,
-    make_transpose, make_dma_transpose, make_matmul, make_statistics, make_eights, make_shuffle,
+    make_copy,
+    make_dma,
+    make_dma_transposing,
+    make_memset,
+    make_tensor_tensor,
+    make_tensor_tensor,
+    make_tensor_scalar,
+    make_tensor_scalar,
+    make_scalar_tensor_tensor,
+    make_reciprocal,
+    make_activate,
+    make_tensor_reduce,
+    make_scan,
+    make_scalar_reduce,
+    make_select_reduce,
+    make_range_select,
+    make_iota,
+    make_affine_select,
+    make_copy_predicated,
+    make_transpose,
+    make_dma_transpose,
+    make_matmul,
+    make_statistics,
+    make_eights,
+    make_shuffle,
 };
 enum { MAKE_COUNT = sizeof makes / sizeof *makes };
 
@@ -690,7 +714,8 @@ static bool compare_case(uint64_t seed, bool large)
   options.threads = large ? 2 : 1;
   bool found_ok = run_case(&c, kernel, options, &found, found_code);
   if (ok != found_ok || strcmp(expected_code, found_code) != 0)
-    test_fail(__FILE__, __LINE__, "seed %" PRIu64 " (%s): reference %s, fast %s", seed, name, expected_code, found_code);
+    test_fail(__FILE__, __LINE__, "seed %" PRIu64 " (%s): reference %s, fast %s", seed, name, expected_code,
+              found_code);
   else if (expected.len != found.len || (ok && memcmp(expected.data, found.data, found.len) != 0))
     test_fail(__FILE__, __LINE__, "seed %" PRIu64 " (%s): bits differ", seed, name);
   for (size_t i = 0; i < c.arrays.count; i++)
