@@ -2,6 +2,8 @@
 
 import _klr
 
+dtype = _klr.DType
+
 
 def jit(kernel=None, **options):
     """Mark a function as a kernel. Options of the vendor's compiler are accepted and have no effect here."""
