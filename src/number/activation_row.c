@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "base/kernel.h"
 #include "number/dtype.h"
+#include "number/exp_row.h"
 #include "number/quick.h"
 
 #include <math.h>
@@ -289,5 +290,6 @@ void activation_row(ActivationFunc func, size_t n, float *dst, const float *src)
 {
   if ((unsigned)func >= ACTIVATION_FUNC_COUNT)
     bug("activation function %u", (unsigned)func);
-  rows[func](n, dst, src);
+  if (func != ACTIVATION_FUNC_EXP || !exp_row_avx512(n, dst, src, row_EXP))
+    rows[func](n, dst, src);
 }
