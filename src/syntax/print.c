@@ -127,6 +127,23 @@ static void print_format_text(StrBuf *out, Str text, bool in_spec)
   }
 }
 
+// Would `e` be printed with the colon of a `lambda` outside brackets, where it would begin a format?
+static bool has_bare_lambda(const Expr *e)
+{
+  switch ((ExprKind)e->kind) {
+  case EXPR_Lambda: return true;
+  case EXPR_IfExp: return has_bare_lambda(e->IfExp.orelse);
+  case EXPR_Yield: return e->Yield.value && has_bare_lambda(e->Yield.value);
+  case EXPR_YieldFrom: return has_bare_lambda(e->YieldFrom.value);
+  case EXPR_Tuple:
+    for (uint32_t i = 0; i < e->Tuple.elts.count; i++)
+      if (has_bare_lambda(e->Tuple.elts.items[i]))
+        return true;
+    return false;
+  default: return false;
+  }
+}
+
 static void print_format_parts(StrBuf *out, ExprList parts, bool in_spec)
 {
   for (uint32_t i = 0; i < parts.count; i++) {
@@ -140,8 +157,7 @@ static void print_format_parts(StrBuf *out, ExprList parts, bool in_spec)
     const Expr *value = part->FormattedValue.value;
     strbuf_putc(out, '{');
     size_t start = out->len;
-    print_expr(out, value, value->kind == EXPR_Lambda ? LEVEL_OR : value->kind == EXPR_NamedExpr ? LEVEL_TEST
-                                                                                                  : LEVEL_YIELD);
+    print_expr(out, value, has_bare_lambda(value) ? LEVEL_PRIMARY : LEVEL_YIELD);
     if (out->data[start] == '{') {  // not a doubled brace
       strbuf_putc(out, ' ');
       memmove(out->data + start + 1, out->data + start, out->len - start - 1);

@@ -138,6 +138,8 @@ TEST(syntax_source_is_printed_with_the_brackets_it_needs)
   expect_printed("f((x for x in y),1)\nf(x for x in y)", "f((x for x in y), 1)\nf(x for x in y)\n");
   expect_printed("with ((a,b)): pass\nwith (a,b): pass", "with ((a, b)):\n    pass\nwith a, b:\n    pass\n");
   expect_printed("x = f\"{a!r:>{w}}{{{ {1} }'\\\"\"", "x = f\"{a!r:>{w}}{{{ {1}}'\\\"\"\n");
+  expect_printed("x = f'{(lambda:a)}{(yield lambda:a)}{(a,lambda:b)}{a if b else(lambda:c)}{(a:=1)}'",
+                 "x = f\"{(lambda: a)}{(yield lambda: a)}{(a, lambda: b)}{(a if b else lambda: c)}{(a := 1)}\"\n");
   expect_printed("if a:b\nelif c:d\nelse:e", "if a:\n    b\nelif c:\n    d\nelse:\n    e\n");
   expect_printed("(a:=1);[b:=2]\nx[c:=3]", "(a := 1)\n[b := 2]\nx[c := 3]\n");
   expect_printed("match a,:\n case[1|(2 as b),*_]|{'k':-1+2j,**r}|C(1,k=None)if x:pass",
