@@ -19,31 +19,31 @@ def _groups(replica_group):
 
 def all_reduce(srcs, dsts, replica_group, op, priority=None, name=None):
     """Every rank's dsts = op over all ranks' srcs."""
-    _klr.emit("all_reduce", name, dsts=dsts, srcs=srcs, op=op, replica_group=_groups(replica_group), priority=priority)
+    return _klr.emit("all_reduce", name, dsts=dsts, srcs=srcs, op=op, replica_group=_groups(replica_group), priority=priority)
 
 
 def all_gather(srcs, dsts, replica_group, collective_dim, priority=None, name=None):
     """Every rank's dsts = all ranks' srcs, concatenated along collective_dim."""
-    _klr.emit("all_gather", name, dsts=dsts, srcs=srcs, replica_group=_groups(replica_group), concat_dim=collective_dim,
-              priority=priority)
+    return _klr.emit("all_gather", name, dsts=dsts, srcs=srcs, replica_group=_groups(replica_group), concat_dim=collective_dim,
+                     priority=priority)
 
 
 def reduce_scatter(srcs, dsts, replica_group, collective_dim, op, priority=None, name=None):
     """dsts = this rank's piece, along collective_dim, of op over all ranks' srcs."""
-    _klr.emit("reduce_scatter", name, dsts=dsts, srcs=srcs, op=op, replica_group=_groups(replica_group),
-              concat_dim=collective_dim, priority=priority)
+    return _klr.emit("reduce_scatter", name, dsts=dsts, srcs=srcs, op=op, replica_group=_groups(replica_group),
+                     concat_dim=collective_dim, priority=priority)
 
 
 def all_to_all(srcs, dsts, replica_group, collective_dim, priority=None, name=None):
     """Piece i of rank j's srcs goes to piece j of rank i's dsts."""
-    _klr.emit("all_to_all", name, dsts=dsts, srcs=srcs, replica_group=_groups(replica_group), concat_dim=collective_dim,
-              priority=priority)
+    return _klr.emit("all_to_all", name, dsts=dsts, srcs=srcs, replica_group=_groups(replica_group), concat_dim=collective_dim,
+                     priority=priority)
 
 
 def collective_permute(srcs, dsts, source_target_pairs, priority=None, name=None):
     """srcs of each source rank go to dsts of its target rank."""
-    _klr.emit("collective_permute", name, dsts=dsts, srcs=srcs, source_target_pairs=[list(p) for p in source_target_pairs],
-              priority=priority)
+    return _klr.emit("collective_permute", name, dsts=dsts, srcs=srcs, source_target_pairs=[list(p) for p in source_target_pairs],
+                     priority=priority)
 
 
 def rank_id(name=None):

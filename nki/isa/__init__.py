@@ -41,8 +41,8 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=dge_mode
     through float32. A view made with a scalar_offset or vector_offset is addressed at run time: an index out of bounds is
     an error, or with oob_mode.skip its rows are not moved. `priority` 0 (urgent) to 3 needs NeuronCore-v4.
     """
-    _klr.emit("nc_dma_copy", name, dst=dst, src=src, compute_op="none", oob_mode=oob_mode.name, dge_mode=dge_mode.value,
-              unique_indices=False, priority=priority, engine=engine)
+    return _klr.emit("nc_dma_copy", name, dst=dst, src=src, compute_op="none", oob_mode=oob_mode.name, dge_mode=dge_mode.value,
+                     unique_indices=False, priority=priority, engine=engine)
 
 
 def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown, oob_mode=oob_mode.error, name=None):
@@ -60,8 +60,8 @@ def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown,
     turned = tuple([src.shape[i] for i in standard[rank]])
     if not (tuple(dst.shape) == turned):
         _klr.error(f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}")
-    _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=dge_mode.value, oob_mode=oob_mode.name,
-              priority=priority)
+    return _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=dge_mode.value, oob_mode=oob_mode.name,
+                     priority=priority)
 
 
 def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode=oob_mode.error, name=None):
@@ -69,7 +69,7 @@ def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode
     if not (1 <= len(srcs) <= 16):
         _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}")
     factors = [1.0] * len(srcs) if scales is None else scales
-    _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op)
+    return _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op)
 
 
 def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):
@@ -77,20 +77,20 @@ def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):
 
     `dtype`, of earlier versions, rounds the values to another dtype on their way to dst.
     """
-    _klr.emit("nc_copy", name, dst=dst, src=src, engine=engine, dtype=dtype)
+    return _klr.emit("nc_copy", name, dst=dst, src=src, engine=engine, dtype=dtype)
 
 
 def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None):
     """Overwrite `dst` with `src`, a tile of its dtype or a number, where `predicate` (unsigned integers) is not zero."""
     if isinstance(src, (int, float)):
-        _klr.emit("copy_predicated", name, dst=dst, src=dst, predicate=predicate, reverse_pred=reverse_pred, imm=src)
+        return _klr.emit("copy_predicated", name, dst=dst, src=dst, predicate=predicate, reverse_pred=reverse_pred, imm=src)
     else:
-        _klr.emit("copy_predicated", name, dst=dst, src=src, predicate=predicate, reverse_pred=reverse_pred)
+        return _klr.emit("copy_predicated", name, dst=dst, src=src, predicate=predicate, reverse_pred=reverse_pred)
 
 
 def memset(dst, value, engine=engine.unknown, name=None):
     """Fill `dst` (SBUF or PSUM) with a constant: an int for integer dtypes, a float for float dtypes."""
-    _klr.emit("memset", name, dst=dst, value=value, dtype=dst.dtype, engine=engine)
+    return _klr.emit("memset", name, dst=dst, value=value, dtype=dst.dtype, engine=engine)
 
 
 def iota(dst, pattern, offset=0, channel_multiplier=0, name=None):
@@ -98,13 +98,13 @@ def iota(dst, pattern, offset=0, channel_multiplier=0, name=None):
 
     `pattern` is up to four [step, count] pairs, outermost first; the counts multiply to the elements of a partition.
     """
-    _klr.emit("iota", name, dst=dst, pattern=(offset, _pairs(pattern), channel_multiplier))
+    return _klr.emit("iota", name, dst=dst, pattern=(offset, _pairs(pattern), channel_multiplier))
 
 
 def affine_select(dst, pattern, channel_multiplier, on_true_tile, on_false_value, cmp_op=nl.equal, offset=0, name=None):
     """Keep `on_true_tile` where the value that `iota` would have there compares true with 0; elsewhere a constant."""
-    _klr.emit("nc_affine_select", name, dst=dst, pred=(offset, _pairs(pattern), channel_multiplier),
-              on_true_tile=on_true_tile, on_false_value=on_false_value, cmp_op=cmp_op)
+    return _klr.emit("nc_affine_select", name, dst=dst, pred=(offset, _pairs(pattern), channel_multiplier),
+                     on_true_tile=on_true_tile, on_false_value=on_false_value, cmp_op=cmp_op)
 
 
 def nc_transpose(dst, data, engine=engine.unknown, name=None):
@@ -115,25 +115,25 @@ def nc_transpose(dst, data, engine=engine.unknown, name=None):
     """
     if engine.name == "unknown":
         engine = tensor_engine if nl.is_psum(dst.buffer) and nl.is_sbuf(data.buffer) else vector_engine
-    _klr.emit("transpose", name, dst=dst, src=data, engine=engine)
+    return _klr.emit("transpose", name, dst=dst, src=data, engine=engine)
 
 
 def nc_stream_shuffle(dst, src, shuffle_mask, name=None):
     """In each group of 32 partitions, dst[i] = src[mask[i]]; mask value 255 keeps the partition of `dst`."""
     if not (len(shuffle_mask) == 32):
         _klr.error(f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}")
-    _klr.emit("shuffle", name, dst=dst, src=src, shuffle_mask=list(shuffle_mask))
+    return _klr.emit("shuffle", name, dst=dst, src=src, shuffle_mask=list(shuffle_mask))
 
 
 def local_gather(dst, src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, name=None):
     """Gather along the free dimension; each group of 16 partitions shares the uint16 indices of its `index` rows."""
-    _klr.emit("nc_local_gather", name, dst=dst, src=src_buffer, index=index, num_elem_per_idx=num_elem_per_idx,
-              num_valid_indicies=num_valid_indices)
+    return _klr.emit("nc_local_gather", name, dst=dst, src=src_buffer, index=index, num_elem_per_idx=num_elem_per_idx,
+                     num_valid_indicies=num_valid_indices)
 
 
 def nc_n_gather(dst, data, indices, name=None):
     """dst[p, i] = data[p, indices[p, i]], indices (uint32) counting the flattened free elements of a partition."""
-    _klr.emit("nc_n_gather", name, dst=dst, data=data, indices=indices)
+    return _klr.emit("nc_n_gather", name, dst=dst, data=data, indices=indices)
 
 
 # ---- the tensor engine
@@ -147,17 +147,17 @@ def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_on
     False overwrites it; None overwrites what was not written since the tile was allocated and adds to the rest.
     float32 and tfloat32 go only with each other. is_transpose: `moving` is an identity and bits of `stationary` are kept.
     """
-    _klr.emit("nc_matmul", name, dst=dst, stationary=stationary, moving=moving,
-              is_stationary_one_zero=is_stationary_onezero, is_moving_zero=is_moving_onezero, is_transpose=is_transpose,
-              tile_position=tile_position, tile_size=tile_size, perf_mode=perf_mode, accumulate=accumulate)
+    return _klr.emit("nc_matmul", name, dst=dst, stationary=stationary, moving=moving,
+                     is_stationary_one_zero=is_stationary_onezero, is_moving_zero=is_moving_onezero, is_transpose=is_transpose,
+                     tile_position=tile_position, tile_size=tile_size, perf_mode=perf_mode, accumulate=accumulate)
 
 
 def nc_matmul_mx(dst, stationary, moving, stationary_scale, moving_scale, tile_position=None, tile_size=None,
                  accumulate=None, name=None):
     """As nc_matmul for MX operands: packed x4 tiles, each group of 8 partitions x 4 elements with its own power-of-two scale.
     """
-    _klr.emit("nc_matmul_mx", name, dst=dst, stationary=stationary, moving=moving, stationary_scale=stationary_scale,
-              moving_scale=moving_scale, tile_position=tile_position, tile_size=tile_size)
+    return _klr.emit("nc_matmul_mx", name, dst=dst, stationary=stationary, moving=moving, stationary_scale=stationary_scale,
+                     moving_scale=moving_scale, tile_position=tile_position, tile_size=tile_size)
 
 
 # ---- elementwise
@@ -169,7 +169,7 @@ def tensor_tensor(dst, data1, data2, op, engine=engine.unknown, name=None):
     Arithmetic is in float32; when all three are int32 or uint32 in SBUF and the vector engine is not asked for, it is exact
     and wraps. Bit operators take integer dtypes and work on bits.
     """
-    _klr.emit("tensor_tensor", name, dst=dst, src0=data1, src1=data2, op=op, engine=engine)
+    return _klr.emit("tensor_tensor", name, dst=dst, src0=data1, src1=data2, op=op, engine=engine)
 
 
 def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=engine.unknown,
@@ -180,37 +180,37 @@ def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=N
     """
     operand0 = 0 if operand0 is None else operand0
     operand1 = 0 if op1 is not None and operand1 is None else operand1
-    _klr.emit("tensor_scalar", name, dst=dst, src=data, imm0=operand0, op0=op0, imm1=operand1, op1=op1,
-              reverse=_reverse(reverse0, reverse1), engine=engine)
+    return _klr.emit("tensor_scalar", name, dst=dst, src=data, imm0=operand0, op0=op0, imm1=operand1, op1=op1,
+                     reverse=_reverse(reverse0, reverse1), engine=engine)
 
 
 def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, name=None, dtype=None):
     """dst = (data op0 operand0) op1 operand1 with operand0 a number or (P, 1) and operand1 a tile like `data`."""
-    _klr.emit("nc_scalar_tensor_tensor", name, dst=dst, data=data, src0=operand0, src1=operand1, op0=op0, op1=op1,
-              reverse_operands=_reverse(reverse0, reverse1), dtype=dtype)
+    return _klr.emit("nc_scalar_tensor_tensor", name, dst=dst, data=data, src0=operand0, src1=operand1, op0=op0, op1=op1,
+                     reverse_operands=_reverse(reverse0, reverse1), dtype=dtype)
 
 
 def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False, name=None):
     """Along each row: state = (data0[i] op0 state) op1 data1[i], dst[i] = state; the state starts as `initial`, in float32."""
-    _klr.emit("tensor_tensor_scan", name, dst=dst, src0=data0, src1=data1, op0=op0, op1=op1,
-              reverse_operands=_reverse(reverse0, reverse1), imm0=initial, accumulator_cmd=reduce_cmd.idle)
+    return _klr.emit("tensor_tensor_scan", name, dst=dst, src0=data0, src1=data1, op0=op0, op1=op1,
+                     reverse_operands=_reverse(reverse0, reverse1), imm0=initial, accumulator_cmd=reduce_cmd.idle)
 
 
 def tensor_scalar_cumulative(dst, src, op0, op1, imm0, imm1=None, reduce_cmd=reduce_cmd.reset_reduce, name=None):
     """Along each row: acc = (src[i] op0 imm0) op1 acc, dst[i] = acc; acc starts as op1's identity, as imm1, or is kept."""
-    _klr.emit("tensor_scalar_cumulative", name, dst=dst, src=src, op0=op0, op1=op1, imm0=imm0, imm1=imm1,
-              reduce_cmd=reduce_cmd, reverse="none")
+    return _klr.emit("tensor_scalar_cumulative", name, dst=dst, src=src, op0=op0, op1=op1, imm0=imm0, imm1=imm1,
+                     reduce_cmd=reduce_cmd, reverse="none")
 
 
 def reciprocal(dst, data, name=None):
     """dst = 1 / data."""
-    _klr.emit("reciprocal", name, dst=dst, src=data)
+    return _klr.emit("reciprocal", name, dst=dst, src=data)
 
 
 def exponential(dst, src, max_value=0.0, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_init=0.0, name=None):
     """dst = exp(src - max_value) on the vector engine, and with a reduce command the sum of each row into reduce_res."""
-    _klr.emit("exponential", name, dst=dst, src=src, max_value=max_value, reduce_res=reduce_res, reducecmd=reduce_cmd,
-              reduce_init=reduce_init)
+    return _klr.emit("exponential", name, dst=dst, src=src, max_value=max_value, reduce_res=reduce_res, reducecmd=reduce_cmd,
+                     reduce_init=reduce_init)
 
 
 # ---- the scalar engine
@@ -222,14 +222,14 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=N
     With a reduce command the engine's accumulator takes the row's sum (reduce_op is nl.add) of the float32 results, and
     reduce_res (P, 1), when given, receives it.
     """
-    _klr.emit("nc_activate", name, dst=dst, src=data, accumulator_cmd=reduce_cmd, activation_func=op, scale=scale,
-              bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
+    return _klr.emit("nc_activate", name, dst=dst, src=data, accumulator_cmd=reduce_cmd, activation_func=op, scale=scale,
+                     bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
 
 
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None):
     """activation whose rows are also summed into reduce_res (P, 1), starting anew."""
-    _klr.emit("activation_reduce", name, dst=dst, src=data, accumulator_cmd=reduce_cmd.reset_reduce, activation_func=op,
-              scale=scale, bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
+    return _klr.emit("activation_reduce", name, dst=dst, src=data, accumulator_cmd=reduce_cmd.reset_reduce, activation_func=op,
+                     scale=scale, bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
 
 
 def _bias(bias, dst, name):
@@ -246,9 +246,9 @@ def _bias(bias, dst, name):
 def activate2(dst, op, data, imm0, imm1, op0, op1, relu_param=0.0, reverse0=False, reverse1=False, reduce_op=None,
               reduce_res=None, reduce_cmd=reduce_cmd.idle, name=None):
     """dst = op((data op0 imm0) op1 imm1) on the scalar engine, optionally reduced as in `activation`."""
-    _klr.emit("activate2", name, dst=dst, src=data, op0=op0, op1=op1, imm0=imm0, imm1=imm1, activation_func=op,
-              relu_param=relu_param, reduce_op=nl.bypass if reduce_op is None else reduce_op, reduce_res=reduce_res,
-              reduce_cmd=reduce_cmd, reverse0=reverse0, reverse1=reverse1)
+    return _klr.emit("activate2", name, dst=dst, src=data, op0=op0, op1=op1, imm0=imm0, imm1=imm1, activation_func=op,
+                     relu_param=relu_param, reduce_op=nl.bypass if reduce_op is None else reduce_op, reduce_res=reduce_res,
+                     reduce_cmd=reduce_cmd, reverse0=reverse0, reverse1=reverse1)
 
 
 # ---- reductions, selections, statistics
@@ -265,8 +265,8 @@ def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
     first = rank - len(axes)
     if first < 1 or axes != list(range(first, rank)):
         _klr.error(f"axis {axis} of a tensor of shape {data.shape}; the axes are the last dimensions, never the partition")
-    _klr.emit("tensor_reduce", name, dst=dst, src=data, op=op, op_dim="XYZW"[0:len(axes)], negated=negate,
-              keepdims=keepdims)
+    return _klr.emit("tensor_reduce", name, dst=dst, src=data, op=op, op_dim="XYZW"[0:len(axes)], negated=negate,
+                     keepdims=keepdims)
 
 
 def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, reverse0=False,
@@ -275,21 +275,21 @@ def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, r
     result = reduce_res
     if result is None:
         result = nl.ndarray((dst.shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
-    _klr.emit("tensor_scalar_reduce", name, dst=dst, src=data, operand0=operand0, op0=op0, reverse0=reverse0,
-              reduce_op=reduce_op, reduce_res=result, reduce_cmd=reduce_cmd, reduce_init=reduce_init,
-              reduce_res_negate=reduce_res_negate)
+    return _klr.emit("tensor_scalar_reduce", name, dst=dst, src=data, operand0=operand0, op0=op0, reverse0=reverse0,
+                     reduce_op=reduce_op, reduce_res=result, reduce_cmd=reduce_cmd, reduce_init=reduce_init,
+                     reduce_res_negate=reduce_res_negate)
 
 
 def tensor_partition_reduce(dst, op, data, name=None):
     """dst[0, i] = the reduction of data[p, i] over the partitions, in order (add, average, maximum, bitwise and, or)."""
-    _klr.emit("tensor_partition_reduce", name, dst=dst, op=op, data=data)
+    return _klr.emit("tensor_partition_reduce", name, dst=dst, op=op, data=data)
 
 
 def select_reduce(dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_op=nl.maximum,
                   reverse_pred=False, name=None):
     """dst = on_true where predicate is not zero, else on_false (a number or (P, 1)); optionally each row's maximum."""
-    _klr.emit("select_reduce", name, dst=dst, predicate=predicate, on_true=on_true, on_false=on_false,
-              reduce_res=reduce_res, reduce_cmd=reduce_cmd, reduce_op=reduce_op, reverse_pred=reverse_pred)
+    return _klr.emit("select_reduce", name, dst=dst, predicate=predicate, on_true=on_true, on_false=on_false,
+                     reduce_res=reduce_res, reduce_cmd=reduce_cmd, reduce_op=reduce_op, reverse_pred=reverse_pred)
 
 
 def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd=reduce_cmd.reset_reduce, reduce_res=None,
@@ -298,14 +298,14 @@ def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_c
 
     Others become the lowest float32 (-inf in narrower dtypes). reduce_res receives each row's maximum.
     """
-    _klr.emit("nc_range_select", name, dst=dst, reduce_command=reduce_cmd, reduce_res=reduce_res, reduce_op=reduce_op,
-              comp_op0=comp_op0, comp_op1=comp_op1, bound0=bound0, bound1=bound1, range_start=range_start,
-              on_true_tile=on_true_tile, on_false_value=on_false_value)
+    return _klr.emit("nc_range_select", name, dst=dst, reduce_command=reduce_cmd, reduce_res=reduce_res, reduce_op=reduce_op,
+                     comp_op0=comp_op0, comp_op1=comp_op1, bound0=bound0, bound1=bound1, range_start=range_start,
+                     on_true_tile=on_true_tile, on_false_value=on_false_value)
 
 
 def max8(dst, src, name=None):
     """dst (P, 8) = the eight largest of each row, descending; rows of 8 to 16384 elements."""
-    _klr.emit("max8", name, dst=dst, src=src)
+    return _klr.emit("max8", name, dst=dst, src=src)
 
 
 def nc_find_index8(dst, data, vals, name=None):
@@ -313,37 +313,37 @@ def nc_find_index8(dst, data, vals, name=None):
 
     A value that does not occur gives all ones.
     """
-    _klr.emit("find_index8", name, dst=dst, src=data, vals=vals)
+    return _klr.emit("find_index8", name, dst=dst, src=data, vals=vals)
 
 
 def nc_match_replace8(dst, data, vals, imm, dst_idx=None, name=None):
     """dst = data with the first untaken occurrence of each of vals (P, 8) replaced by imm; dst_idx (P, 8) receives where."""
-    _klr.emit("match_replace8", name, dst=dst, src=data, vals=vals, replace_value=imm, dst_idx=dst_idx)
+    return _klr.emit("match_replace8", name, dst=dst, src=data, vals=vals, replace_value=imm, dst_idx=dst_idx)
 
 
 def bn_stats(dst, data, name=None):
     """dst (P, 6) = count, mean, sum of squared deviations of the even and then of the odd elements of each row (<= 512)."""
-    _klr.emit("batch_norm_stats", name, dst=dst, src=data)
+    return _klr.emit("batch_norm_stats", name, dst=dst, src=data)
 
 
 def bn_aggr(dst, data, name=None):
     """dst (P, 2) = mean and variance of what the triples (count, mean, variance * count) of each row describe."""
-    _klr.emit("batch_norm_aggregate", name, dst=dst, src=data)
+    return _klr.emit("batch_norm_aggregate", name, dst=dst, src=data)
 
 
 def sequence_bounds(dst, segment_ids, name=None):
     """dst (1, 2, n) = start and end of the run of equal ids each of segment_ids (1, n) belongs to; id 0 is padding."""
-    _klr.emit("sequence_bounds", name, dst=dst, segment_ids=segment_ids)
+    return _klr.emit("sequence_bounds", name, dst=dst, segment_ids=segment_ids)
 
 
 def nonzero_with_count(dst, src, index_offset=0, padding_val=-1, name=None):
     """On partitions 0, 16, .., 112: the positions of elements that are not zero, padding, and last their number."""
-    _klr.emit("nonzero_with_count", name, dst=dst, src=src, index_offset=index_offset, padding_val=padding_val)
+    return _klr.emit("nonzero_with_count", name, dst=dst, src=src, index_offset=index_offset, padding_val=padding_val)
 
 
 def quantize_mx(dst, src, dst_scale, name=None):
     """Quantise groups of 8 partitions x 4 elements to packed 8-bit floats with a shared power-of-two scale."""
-    _klr.emit("quantize_mx", name, dst=dst, src=src, dst_scale=dst_scale)
+    return _klr.emit("quantize_mx", name, dst=dst, src=src, dst_scale=dst_scale)
 
 
 def topk(val_dst, idx_dst, src, n, name=None):
@@ -357,32 +357,32 @@ def topk(val_dst, idx_dst, src, n, name=None):
 
 def dropout(dst, data, prob, name=None):
     """dst = data with elements set to 0 with probability `prob` (a number or (P, 1))."""
-    _klr.emit("dropout", name, dst=dst, src=data, threshold_type="DropRate", threshold=prob)
+    return _klr.emit("dropout", name, dst=dst, src=data, threshold_type="DropRate", threshold=prob)
 
 
 def rng(dst, engine=engine.vector, name=None):
     """32 random bits an element, the low bits for narrower integer dtypes."""
-    _klr.emit("rng", name, dst=dst, engine=engine)
+    return _klr.emit("rng", name, dst=dst, engine=engine)
 
 
 def rand2(dst, min, max, name=None):
     """Uniform random numbers between min and max (numbers or (P, 1))."""
-    _klr.emit("rand2", name, dst=dst, min=min, max=max)
+    return _klr.emit("rand2", name, dst=dst, min=min, max=max)
 
 
 def set_rng_seed(src_seeds, name=None):
     """Seed the vector engine's generator from a (1, 1) 32-bit tile."""
-    _klr.emit("set_rng_seed", name, src=src_seeds)
+    return _klr.emit("set_rng_seed", name, src=src_seeds)
 
 
 def rand_set_state(src_seeds, engine=engine.gpsimd, name=None):
     """Load the generator's state words, one row a lane."""
-    _klr.emit("rand_set_state", name, src=src_seeds, engine=engine)
+    return _klr.emit("rand_set_state", name, src=src_seeds, engine=engine)
 
 
 def rand_get_state(dst, engine=engine.gpsimd, name=None):
     """Store the generator's state words, one row a lane."""
-    _klr.emit("rand_get_state", name, dst=dst, engine=engine)
+    return _klr.emit("rand_get_state", name, dst=dst, engine=engine)
 
 
 # ---- cores
@@ -390,13 +390,13 @@ def rand_get_state(dst, engine=engine.gpsimd, name=None):
 
 def core_barrier(data, cores, engine=engine.gpsimd, name=None):
     """Wait until the named logical cores have arrived; accesses to `data` (shared HBM) are ordered around it."""
-    _klr.emit("core_barrier", name, data=data, cores=list(cores), engine=engine)
+    return _klr.emit("core_barrier", name, data=data, cores=list(cores), engine=engine)
 
 
 def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id, dma_engine=dma_engine.dma, name=None):
     """Send `src` to one logical core and receive `dst` from one; tiles of one shape and dtype in SBUF."""
-    _klr.emit("send_recv", name, dst=dst, src=src, send_to_rank=send_to_rank, recv_from_rank=recv_from_rank,
-              pipe_id=pipe_id, use_gpsimd_dma=dma_engine.name == "gpsimd_dma")
+    return _klr.emit("send_recv", name, dst=dst, src=src, send_to_rank=send_to_rank, recv_from_rank=recv_from_rank,
+                     pipe_id=pipe_id, use_gpsimd_dma=dma_engine.name == "gpsimd_dma")
 
 
 # ---- registers

@@ -48,6 +48,7 @@ typedef struct Builder {
   Vec(const Tensor *) inputs, shared_buffers;
   Vec(SharedConstant) shared_constants;
   Vec(const Tensor *) constants;  // the tensor of each
+  Vec(Edges) edges;
   Map all_tensors;   // by name, of the first core that made it
   Map positions;     // by span and caller
   Map strings;       // names of registers, labels and instructions, kept once
@@ -82,8 +83,8 @@ uint32_t *builder_counter(Builder *b, const char *base);  // how many numbers it
 size_t number_name(char *out, size_t capacity, const char *base, uint32_t number);  // "base.N"; its length
 
 // ---- instructions and blocks
-// Appends `op` to the open block; dropped when there is none. `name` NULL: numbered.
-void builder_add(Builder *b, Op *op, const char *name, Span span);
+// Appends `op` to the open block; dropped when there is none. `name` NULL: numbered. Gives the name.
+const char *builder_add(Builder *b, Op *op, const char *name, Span span);
 void builder_open(Builder *b, const char *label);  // begins a block; the last one was closed
 void builder_close(Builder *b);                    // ends the open block as it is
 void builder_jump(Builder *b, const char *label, Span span);  // ends the open block

@@ -463,6 +463,56 @@ static bool read_instruction_name(Slot *slot, Value value, const char **out)
   return true;
 }
 
+// ---- what a call gives: a handle to order instructions by
+
+typedef struct InstructionObject {
+  NativeObject head;  // instruction_type
+  const char *name;
+} InstructionObject;
+
+static const NativeType instruction_type;
+
+// `consumer.depends_on(producer, ...)`: the producers run first. Names are the same on every core, so once is enough.
+static bool method_depends_on(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_need(t, "`depends_on`", call->span);
+  const Tuple *producers = call->args[0].tuple;
+  const InstructionObject *consumer = (const InstructionObject *)call->self.object;
+  if (!b)
+    return false;
+  for (size_t i = 0; i < producers->count; i++) {
+    Value producer = producers->items[i];
+    if (producer.tag != VALUE_OBJECT || producer.object->type != &instruction_type)
+      return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'depends_on' of %s; expected what a call of 'nki.isa' gives",
+                   describe(t, producer));
+    if (b->core > 0)
+      continue;
+    Edges edge = {((const InstructionObject *)producer.object)->name, {arena_new(b->arena, const char *), 1}};
+    edge.to_edges.items[0] = consumer->name;
+    vec_push(&t->arena, &b->edges, edge);
+  }
+  *out = call->self;
+  return true;
+}
+
+static const NativeMethod instruction_methods[] = {{"depends_on", method_depends_on, "*producers"}, {0}};
+
+static void instruction_repr(Tracer *t, Value self, StrBuf *out)
+{
+  (void)t;
+  strbuf_printf(out, "NkiInstruction(%s)", ((const InstructionObject *)self.object)->name);
+}
+
+static const NativeType instruction_type = {.name = "NkiInstruction", .methods = instruction_methods, .repr = instruction_repr};
+
+static Value value_instruction(Tracer *t, const char *name)
+{
+  InstructionObject *made = arena_new(&t->arena, InstructionObject);
+  made->head.type = &instruction_type;
+  made->name = name;
+  return value_object(VALUE_OBJECT, &made->head);
+}
+
 bool klr_emit(Tracer *t, const Call *call, Value *out)
 {
   Builder *b = t->kernel;
@@ -485,6 +535,6 @@ bool klr_emit(Tracer *t, const Call *call, Value *out)
     if (!convert(&slot, field->field->type, call->args[2 + i], (char *)op + field->field->offset))
       return false;
   }
-  builder_add(b, op, name, call->span);
+  *out = value_instruction(t, builder_add(b, op, name, call->span));
   return true;
 }

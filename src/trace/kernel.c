@@ -184,15 +184,16 @@ static const char *instruction_name(Builder *b)
 
 // ---- instructions and blocks
 
-void builder_add(Builder *b, Op *op, const char *name, Span span)
+const char *builder_add(Builder *b, Op *op, const char *name, Span span)
 {
   if (!b->label)
-    return;
+    return "";
   Instr *instr = arena_new(b->arena, Instr);
   instr->op = op;
   instr->name = name ? name : instruction_name(b);
   instr->pos = builder_pos(b, span);
   vec_push(&b->t->arena, &b->body, instr);
+  return instr->name;
 }
 
 void builder_open(Builder *b, const char *label)
@@ -524,6 +525,10 @@ static void finish_kernel(Builder *b, const TensorVec *outputs)
   kernel->shared_constants.items = arena_array(b->arena, SharedConstant, b->shared_constants.count);
   for (size_t i = 0; i < b->shared_constants.count; i++)
     kernel->shared_constants.items[i] = b->shared_constants.items[i];
+  kernel->edges.count = (uint32_t)b->edges.count;
+  kernel->edges.items = arena_array(b->arena, Edges, b->edges.count);
+  for (size_t i = 0; i < b->edges.count; i++)
+    kernel->edges.items[i] = b->edges.items[i];
   kernel->shared_buffers.items = arena_array(b->arena, Core_TENSOR, b->shared_buffers.count);
   for (size_t i = 0; i < b->shared_buffers.count; i++) {
     bool is_output = false;

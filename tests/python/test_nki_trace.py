@@ -119,6 +119,16 @@ return out
     assert "-> (result)" in text and "inst.1" not in text.split("core")[0]
 
 
+def test_instructions_can_be_ordered(tmp_path):
+    text = trace_text(tmp_path, """
+t = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf)
+a = nisa.memset(t, 0.0, name="first")
+b = nisa.memset(t, 1.0)
+nisa.memset(t, 2.0, name="last").depends_on(a, b)
+""")
+    assert re.search(r"first.*last", text) and re.search(r"inst\.1.*last", text), text
+
+
 def test_nested_arguments_are_inputs(tmp_path):
     text = trace_text(tmp_path, "return None", "x=f32[128,64]", "y=f32[2,2]", parameters="x, y, n=3, mode='a'")
     assert re.search(r"kernel k\(x, y\)", text)
