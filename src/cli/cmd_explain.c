@@ -4,6 +4,7 @@
 #include "cli/library.h"
 #include "core/core.h"
 #include "machine/machine.h"
+#include "sim/sim.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -47,12 +48,14 @@ static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
   field(cli, json, "wire", info->wire);
   field(cli, json, "engine", engine);
   field(cli, json, "doc", info->doc);
+  field(cli, json, "run", sim_can_run(kind) ? "yes" : "no");
   if (cli->options.json) {
     json_key(json, "fields");
     json_begin_array(json);
   } else {
-    strbuf_printf(&cli->out, "%s: %s\n\nengine %s; in files `%s`, constructor %u, payload tag %u\n\n", info->name,
-                  info->doc, engine, info->wire, info->number, info->payload_tag);
+    strbuf_printf(&cli->out, "%s: %s\n\nengine %s; %s; in files `%s`, constructor %u, payload tag %u\n\n", info->name,
+                  info->doc, engine, sim_can_run(kind) ? "can be run" : "can be traced and written, not run yet",
+                  info->wire, info->number, info->payload_tag);
   }
   for (uint32_t i = 0; i < count; i++) {
     if (cli->options.json) {

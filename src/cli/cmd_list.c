@@ -4,6 +4,7 @@
 #include "cli/library.h"
 #include "core/core.h"
 #include "machine/machine.h"
+#include "sim/sim.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -39,7 +40,10 @@ static void list_operators(Lister *list)
 {
   for (int i = 0; i < OP_COUNT; i++) {
     const OpInfo *info = op_info((OpKind)i);
-    row(list, info->name, "engine", info->has_engine_field ? "its engine field" : engine_name(info->engine), info->doc);
+    const char *engine = info->has_engine_field ? "its engine field" : engine_name(info->engine);
+    if (!list->cli->options.json && !sim_can_run((OpKind)i))
+      engine = arena_printf(&list->cli->session->arena, "%s (not run)", engine);
+    row(list, info->name, "engine", engine, info->doc);
   }
 }
 

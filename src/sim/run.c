@@ -301,3 +301,8 @@ bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, 
   free(sim);
   return ok;
 }
+
+bool sim_can_run(OpKind kind)
+{
+  return reference_executor(kind) != NULL || kind == OP_cmp_branch;  // branches are the interpreter's own
+}

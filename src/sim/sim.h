@@ -50,3 +50,6 @@ SimOptions sim_default_options(void);
 // writes may be partly updated.
 bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, Array *inputs, Array *outputs,
              SimStats *stats);
+
+// Whether operators of this kind can be run; others stop a run with E_SIM_UNSUPPORTED.
+bool sim_can_run(OpKind kind);
