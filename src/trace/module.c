@@ -1,5 +1,6 @@
 #include "trace/module.h"
 
+#include "syntax/check.h"
 #include "syntax/parser.h"
 #include "trace/eval_internal.h"
 #include "trace/natives.h"
@@ -325,6 +326,8 @@ bool module_run(Tracer *t, ModuleObject *module, Span span)
   if (module->source) {
     module->source_id = session_source_id(t->session, module->source);
     module->tree = parse_module(t->session, &t->arena, module->source);
+    if (!module->tree->has_errors && !module->embedded)
+      module->tree->has_errors = !check_module(t->session, module->tree);
   }
   if (!module->source || module->tree->has_errors) {
     Diag *diag = t->session->diags.count > diag_count ? t->session->diags.items[diag_count] : NULL;
