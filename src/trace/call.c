@@ -446,6 +446,8 @@ typedef struct CallSite {
   const FunctionCode *code;  // the function the maps are for
   uint32_t shift;            // 1: called as a method
   uint16_t *slots;           // of each argument, self excluded
+  const NativeType *native;  // the type whose method was called last
+  Builtin method;            // that method, without its object
 } CallSite;
 
 static CallSite *call_site(Tracer *t, const Expr *expr)
@@ -642,28 +644,27 @@ static Outcome find_method(Tracer *t, Value object, const Name *name, Value *cal
   }
 }
 
-// A method from a native object's table, called without binding.
-static const NativeMethod *native_method(Value object, const Name *name)
+// Finds a method in a native object's table and keeps it at the call site. False: there is none of that name.
+static bool native_method(Tracer *t, Value object, const Name *name, CallSite *site)
 {
-  for (const NativeMethod *method = object.object->type->methods; method && method->name; method++)
-    if (str_is(name->str, method->name))
-      return method;
-  return NULL;
+  if (site->native == object.object->type)
+    return true;
+  for (const NativeMethod *method = object.object->type->methods; method && method->name; method++) {
+    if (!str_is(name->str, method->name))
+      continue;
+    site->native = object.object->type;
+    site->method = (Builtin){.name = method->name, .function = method->function,
+                             .signature = native_signature(t, method->signature)};
+    return true;
+  }
+  return false;
 }
 
-static bool call_native_method(Tracer *t, Frame *frame, Value object, const NativeMethod *method, const Expr *expr,
-                               CallSite *site, Value *out)
+// Calls it without binding it first.
+static bool call_native_method(Tracer *t, Frame *frame, Value object, const Expr *expr, const CallSite *site, Value *out)
 {
-  // Signatures are parsed once for each table entry.
-  const NativeSignature *signature = NULL;
-  if (method->signature) {
-    signature = map_get_number(&t->native_signatures, (uint64_t)(uintptr_t)method);
-    if (!signature) {
-      signature = native_signature(t, method->signature);
-      map_set_number(&t->native_signatures, (uint64_t)(uintptr_t)method, (void *)(uintptr_t)signature);
-    }
-  }
-  Builtin builtin = {.name = method->name, .function = method->function, .signature = signature, .self = object};
+  Builtin builtin = site->method;
+  builtin.self = object;
   Value callee = {.tag = VALUE_BUILTIN, .builtin = &builtin};
   return site->plain ? call_plain(t, frame, callee, value_undefined(), expr, site, out)
                      : call_with_stars(t, frame, callee, value_undefined(), expr, out);
@@ -678,11 +679,8 @@ bool eval_call(Tracer *t, Frame *frame, const Expr *expr, Value *out)
     Value object;
     if (!eval_expr(t, frame, func->Attribute.value, &object))
       return false;
-    if (value_is_native(object)) {
-      const NativeMethod *method = native_method(object, func->Attribute.attr);
-      if (method)
-        return call_native_method(t, frame, object, method, expr, site, out);
-    }
+    if (value_is_native(object) && native_method(t, object, func->Attribute.attr, site))
+      return call_native_method(t, frame, object, expr, site, out);
     if (find_method(t, object, func->Attribute.attr, &callee) == OUTCOME_OK)
       self = object;
     else if (!op_getattr(t, object, func->Attribute.attr, func->span, &callee))

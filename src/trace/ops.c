@@ -894,36 +894,55 @@ bool op_truth(Tracer *t, Value value, Span span, bool *out)
   }
 }
 
-static uint64_t hash_double(double d)
+// As CPython's: numbers are hashed by their residue modulo 2^61 - 1, so that equal numbers of different types agree.
+#define HASH_MODULUS ((((uint64_t)1 << 61)) - 1)
+
+static uint64_t hash_signed(uint64_t residue, bool negative)
 {
-  uint64_t bits;
-  memcpy(&bits, &d, sizeof bits);
-  return bits ^ bits >> 32;
+  uint64_t hash = negative ? 0 - residue : residue;
+  return hash == UINT64_MAX ? UINT64_MAX - 1 : hash;
 }
 
-// As CPython's: the residue modulo 2^61 - 1, so that equal numbers of different types agree.
 static uint64_t hash_int(int64_t i)
 {
-  const int64_t modulus = ((int64_t)1 << 61) - 1;
-  int64_t h = i % modulus;
-  return (uint64_t)(h == -1 ? -2 : h);
+  uint64_t magnitude = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+  return hash_signed(magnitude % HASH_MODULUS, i < 0);
+}
+
+static uint64_t hash_double(double d)
+{
+  if (isinf(d))
+    return d > 0 ? 314159 : (uint64_t)-314159;
+  if (isnan(d))
+    return 0x5EED;
+  int exponent;
+  double m = frexp(fabs(d), &exponent);
+  uint64_t x = 0;
+  while (m != 0) {
+    x = ((x << 28) & HASH_MODULUS) | x >> (61 - 28);
+    m *= 268435456.0;
+    exponent -= 28;
+    uint64_t y = (uint64_t)m;
+    m -= (double)y;
+    x += y;
+    if (x >= HASH_MODULUS)
+      x -= HASH_MODULUS;
+  }
+  exponent = exponent >= 0 ? exponent % 61 : 61 - 1 - (-1 - exponent) % 61;
+  x = exponent ? ((x << exponent) & HASH_MODULUS) | x >> (61 - exponent) : x;
+  return hash_signed(x, d < 0);
 }
 
 static uint64_t hash_number(Value v)
 {
-  if (v.tag == VALUE_FLOAT) {
-    if (v.real == floor(v.real) && v.real >= -9.2e18 && v.real <= 9.2e18)
-      return hash_int((int64_t)v.real);
+  if (v.tag == VALUE_FLOAT)
     return hash_double(v.real);
-  }
   if (v.tag != VALUE_BIG_INT)
     return hash_int(v.integer);
   IntView view;
   int_view(v, &view);
-  double d = mpz_get_d(view.z);
-  if (isfinite(d) && mpz_cmp_d(view.z, d) == 0)
-    return hash_double(d);
-  return (uint64_t)mpz_fdiv_ui(view.z, ((unsigned long)1 << 61) - 1);
+  uint64_t residue = mpz_tdiv_ui(view.z, HASH_MODULUS);
+  return hash_signed(residue, v.big->size < 0);
 }
 
 static bool hash_items(Tracer *t, const Value *items, size_t count, Span span, uint64_t *out)

@@ -292,7 +292,7 @@ bool op_repr(Tracer *t, Value value, Span span, StrBuf *out)
   if (!container)
     return repr_other(t, value, span, out);
   if (is_shown(t, value.pointer)) {
-    strbuf_puts(out, value.tag == VALUE_LIST ? "[...]" : value.tag == VALUE_DICT ? "{...}" : "...");
+    strbuf_puts(out, value.tag == VALUE_LIST ? "[...]" : value.tag == VALUE_DICT ? "{...}" : value.tag == VALUE_TUPLE ? "(...)" : "...");
     return true;
   }
   if (!check_stack(t, span))

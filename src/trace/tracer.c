@@ -31,7 +31,6 @@ Tracer *tracer_new(Session *session)
   t->stack_limit_bytes = 6u << 20;
   t->warned = map_new(&t->arena);
   t->native_classes = map_new(&t->arena);
-  t->native_signatures = map_new(&t->arena);
   modules_init(t);
   builtins_init(t);
   return t;

@@ -82,7 +82,6 @@ struct Tracer {
   size_t stack_limit_bytes;
   Value *stack, *stack_top, *stack_end; // frame slots and arguments
   Map warned;                           // places and codes already warned about
-  Map native_signatures;                // parsed, by table entry
 };
 
 Tracer *tracer_new(Session *session);
