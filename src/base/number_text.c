@@ -41,6 +41,28 @@ static bool add_special(StrBuf *out, double value)
   return true;
 }
 
+static bool reads_back(const char *text, double value, bool is_f32)
+{
+  return is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+}
+
+// The next decimal away from zero with as many digits; false when it needs one more.
+static bool bump_last_digit(char *text)
+{
+  for (char *at = strchr(text, 'e'); at-- > text;) {
+    if (*at < '0' || *at > '9')
+      continue;
+    if (*at < '9') {
+      ++*at;
+      return true;
+    }
+    *at = '0';
+  }
+  return false;
+}
+
+// Tries ever more digits. Below a power of two numbers lie closer than above it, so there the decimal that reads back may
+// be the one above the nearest.
 static void add_shortest(StrBuf *out, double value, bool is_f32)
 {
   if (add_special(out, value))
@@ -49,7 +71,10 @@ static void add_shortest(StrBuf *out, double value, bool is_f32)
   int most = is_f32 ? 9 : 17;
   for (int precision = 1; precision <= most; precision++) {
     snprintf(text, sizeof text, "%.*e", precision - 1, value);
-    if (is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+    if (reads_back(text, value, is_f32))
+      break;
+    int exponent;
+    if (fabs(frexp(value, &exponent)) == 0.5 && bump_last_digit(text) && reads_back(text, value, is_f32))
       break;
   }
   char digits[24], *end = strchr(text, 'e');

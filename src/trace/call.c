@@ -406,7 +406,11 @@ bool call_value(Tracer *t, Value callee, const Call *call, Value *out)
       return call_with_first(t, *special, callee, call, out);
     break;
   }
-  case VALUE_OPAQUE: return raise_opaque(t, callee, call->span, "called");
+  case VALUE_OPAQUE:
+    if (!is_module_level(t))
+      return raise_opaque(t, callee, call->span, "called");
+    *out = callee;
+    return true;
   case VALUE_TENSOR:
   case VALUE_REGISTER:
   case VALUE_DTYPE:

@@ -36,6 +36,11 @@ void warn_syntax(Tracer *t, const Frame *frame, Span span, const char *what)
     diag_note(diag, "the NKI language does not have it: the vendor's compiler will refuse this line");
 }
 
+bool is_module_level(const Tracer *t)
+{
+  return !t->is_script && t->frame && (t->frame->code->kind == CODE_MODULE || t->frame->code->kind == CODE_CLASS);
+}
+
 bool raise_opaque(Tracer *t, Value value, Span span, const char *use)
 {
   const Opaque *opaque = value.opaque;

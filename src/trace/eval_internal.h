@@ -30,3 +30,5 @@ bool resolve_lazy(Tracer *t, Value *place, Span span);
 bool raise_opaque(Tracer *t, Value value, Span span, const char *use);
 // `text` with everything beyond ASCII written as escapes.
 Str ascii_text(Tracer *t, Str text);
+// Whether module or class bodies are running, where unknown things may be computed with and stay unknown.
+bool is_module_level(const Tracer *t);

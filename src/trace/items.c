@@ -224,7 +224,7 @@ bool op_getitem(Tracer *t, Value object, Value key, Span span, Value *out)
     return dict_missing(t, original, object.dict, key, span, out);
   }
   case VALUE_OPAQUE:
-    if (!t->in_kernel) {
+    if (is_module_level(t)) {
       *out = value_opaque(t, object.opaque->path, object.opaque->origin, object.opaque->reason);
       return true;
     }

@@ -20,6 +20,7 @@ struct Lazy {
   ModuleObject *module;
   const Name *name;
   Span span;
+  bool resolving;  // a circle of imports comes back here
 };
 
 void modules_init(Tracer *t);
@@ -275,7 +276,7 @@ static bool run_body(Tracer *t, ModuleObject *module, const FunctionCode *code, 
   bool in_kernel = t->in_kernel, ok = true;
   int guards = t->import_guards;
   Span here = t->here;
-  t->in_kernel = false;
+  t->in_kernel = t->is_script && in_kernel;
   t->import_guards = 0;
   t->frame = &frame;
   t->depth++;
@@ -361,12 +362,22 @@ void module_set(Tracer *t, ModuleObject *module, const char *name, Value value)
   attr_set(&t->arena, &module->attrs, tracer_name(t, name), value);
 }
 
+static ModuleObject *find_inner(Tracer *t, const ModuleObject *module, const Name *name)
+{
+  return module_find(t, str_from(arena_printf(&t->arena, "%s.%s", module->name->str.data, name->str.data)));
+}
+
 bool resolve_lazy(Tracer *t, Value *place, Span span)
 {
   struct Lazy *lazy = place->lazy;
   const Name *name = lazy->name;
   Value value;
-  Outcome outcome = module_getattr(t, lazy->module, name, lazy->span, &value);
+  Outcome outcome = OUTCOME_MISSING;
+  if (!lazy->resolving) {
+    lazy->resolving = true;
+    outcome = module_getattr(t, lazy->module, name, lazy->span, &value);
+    lazy->resolving = false;
+  }
   if (outcome == OUTCOME_ERROR)
     return false;
   if (outcome == OUTCOME_MISSING) {
@@ -424,7 +435,7 @@ Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span s
     Value text = value_name(t, name);
     return call_simple(t, *hook, &text, 1, span, out) ? OUTCOME_OK : OUTCOME_ERROR;
   }
-  ModuleObject *inner = module_find(t, str_from(arena_printf(&t->arena, "%s.%s", module->name->str.data, name->str.data)));
+  ModuleObject *inner = find_inner(t, module, name);
   if (inner) {
     *out = (Value){.tag = VALUE_MODULE, .module = inner};
     return OUTCOME_OK;
@@ -549,9 +560,13 @@ static bool import_name(Tracer *t, Frame *frame, ModuleObject *module, const Ast
   Value *ready = module->state == MODULE_FOUND ? NULL : attr_find(&module->attrs, alias->name);
   bool postpone = is_module_level && !t->is_script && !t->import_guards &&
                   (module->state == MODULE_FOUND || (module->state == MODULE_RUNNING && !ready));
+  ModuleObject *inner = module == frame->module && !ready ? find_inner(t, module, alias->name) : NULL;
+  if (inner)  // `from . import part` in a package
+    return run_if_script(t, inner, alias->span) &&
+           bind_name(t, frame, bound, (Value){.tag = VALUE_MODULE, .module = inner}, alias->span);
   if (postpone) {
     struct Lazy *lazy = arena_new(&t->arena, struct Lazy);
-    *lazy = (struct Lazy){module, alias->name, alias->span};
+    *lazy = (struct Lazy){module, alias->name, alias->span, false};
     return bind_name(t, frame, bound, (Value){.tag = VALUE_LAZY, .lazy = lazy}, alias->span);
   }
   Value value;
