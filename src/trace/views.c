@@ -135,7 +135,7 @@ static uint64_t view_hash(const View *view)
   hash = mix(hash, view->dtype_override.some ? 1u + (unsigned)view->dtype_override.value : 0u);
   for (uint32_t i = 0; i < view->pattern.count; i++)
     hash = mix(hash, (uint64_t)(uint32_t)view->pattern.items[i].step << 32 | view->pattern.items[i].num);
-  return hash;
+  return hash >> 20;
 }
 
 // Only for views without run-time offsets.

@@ -17,7 +17,7 @@ def source_of(body, parameters="x", extra=""):
 def trace(tmp_path, source, *arguments):
     path = tmp_path / "k.py"
     path.write_text(source)
-    return run_klr("trace", path, *arguments)
+    return run_klr("trace", f"{path}:k", *arguments)
 
 
 def trace_text(tmp_path, body, *arguments, parameters="x", extra=""):
@@ -32,7 +32,7 @@ def trace_error(tmp_path, body, *arguments, parameters="x", extra=""):
     path = tmp_path / "k.py"
     source = source_of(body, parameters, extra)
     path.write_text(source)
-    result = run_klr("trace", path, *(arguments or ("x=f32[128,64]",)), "--json")
+    result = run_klr("trace", f"{path}:k", *(arguments or ("x=f32[128,64]",)), "--json")
     assert result.returncode == 1, result.stdout + result.stderr
     first = next(d for d in json.loads(result.stdout)["diagnostics"] if d["severity"] == "error")
     first["body_line"] = first["line"] - source[: source.index("def k(")].count("\n") - 1
@@ -127,6 +127,45 @@ b = nisa.memset(t, 1.0)
 nisa.memset(t, 2.0, name="last").depends_on(a, b)
 """)
     assert re.search(r"first.*last", text) and re.search(r"inst\.1.*last", text), text
+
+
+KERNELS_IN_KERNELS = """
+@nki.jit
+def inner(dst, src, scale=2.0):
+    nisa.tensor_scalar(dst=dst, data=src, op0=nl.multiply, operand0=scale)
+    return dst
+
+
+def pick(t, index):
+    # the same helper takes a number or something known at run time
+    return t.select(0, index) if isinstance(index, int) else t.ap([[64, 1], [1, 64]], scalar_offset=index, indirect_dim=0)
+
+
+class Pool(nl.NKIObject):
+    def take(self, shape, dtype=nl.float32, buffer=nl.sbuf, name=None):
+        return nl.ndarray(shape, dtype=dtype, buffer=buffer, name=name)
+"""
+
+
+def test_kernels_call_kernels_and_helpers_take_both_kinds_of_index(tmp_path):
+    text = trace_text(tmp_path, """
+pool = Pool()
+for alloc in (pool.take, nl.ndarray):
+    t = alloc((128, 64), dtype=nl.float32, buffer=nl.sbuf)
+    nisa.dma_copy(dst=t, src=x)
+inner(t, t)
+nki.jit(inner)(dst=t, src=t, scale=3.0)
+one = nl.zeros((1, 1), nl.int32)
+reg = nisa.register_alloc(one)
+for index in (3, one, reg):
+    nisa.dma_copy(dst=t[0:1, :], src=pick(x, index))
+nisa.dma_copy(dst=x, src=x)
+acc = nl.ndarray((64, 64), dtype=nl.float32, buffer=nl.psum)
+for i in range(3):
+    nisa.nc_matmul(acc, t, t)
+""", extra=KERNELS_IN_KERNELS)
+    assert text.count("tensor_scalar") == 2 and text.count("nc_matmul") == 3 and "accumulate" not in text
+    assert "scalar=%reg.1" in text and "scalar=one.1" in text and "tensor_load %reg.1 = one.1" in text
 
 
 def test_nested_arguments_are_inputs(tmp_path):
