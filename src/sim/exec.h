@@ -53,6 +53,11 @@ bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds 
 // The commands of AccumCmd on one partition's register, folded with `n` values by `op`, left to right.
 bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded);  // applies reset or load; true when it then folds
 
+// ---- activation functions
+// Whether some inputs of the function are outside of its documented range, and a warning about one of them.
+bool activation_is_limited(ActivationFunc func);
+void warn_range(Sim *sim, ActivationFunc func, const Tile *data, uint64_t partition, uint64_t elem, float input);
+
 void sim_count_dma(Sim *sim, const Tile *tile);
 
 // Whether the integers of a tensor_tensor are computed exactly (docs/numerics.md).

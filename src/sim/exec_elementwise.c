@@ -231,14 +231,43 @@ static void write_lanes(Sim *sim, const TensorRef *ref, const Tile *like, const 
 }
 
 // ---- activation
+// Inputs outside of the function's documented range: the first of each partition.
+typedef struct Outside {
+  bool found[SIM_MAX_PARTITIONS];
+  uint64_t elem[SIM_MAX_PARTITIONS];
+  float input[SIM_MAX_PARTITIONS];
+} Outside;
+
 typedef struct Activation {
   ActivationFunc func;
+  Outside *outside;  // NULL: not looked for
   Tile dst, src;
   bool scales, has_bias;
   float scale[SIM_MAX_PARTITIONS], bias[SIM_MAX_PARTITIONS];
   Fold fold;
   NumberMode mode;
 } Activation;
+
+static void find_outside(const Activation *w, uint64_t p, uint64_t start, uint64_t n, const float *inputs)
+{
+  Outside *outside = w->outside;
+  for (uint64_t i = 0; i < n && !outside->found[p]; i++) {
+    if (inputs[i] != inputs[i] || activation_in_range(w->func, inputs[i]))
+      continue;
+    outside->found[p] = true;
+    outside->elem[p] = start + i;
+    outside->input[p] = inputs[i];
+  }
+}
+
+static void warn_outside(Sim *sim, const Activation *w)
+{
+  for (uint64_t p = 0; p < w->dst.partitions; p++)
+    if (w->outside->found[p]) {
+      warn_range(sim, w->func, &w->src, p, w->outside->elem[p], w->outside->input[p]);
+      return;
+    }
+}
 
 static void activation_pieces(void *context, uint64_t first, uint64_t last)
 {
@@ -260,6 +289,8 @@ static void activation_pieces(void *context, uint64_t first, uint64_t last)
       kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, to, stride, rows, rows);
     const float *from = is_plain ? rows.at : to;
     size_t from_stride = is_plain ? rows.stride : stride;
+    for (uint64_t r = 0; r < piece.partitions && w->outside; r++)
+      find_outside(w, piece.partition + r, piece.start, piece.n, from + r * from_stride);
     for (uint64_t r = 0; r < piece.partitions; r++)
       activation_row(w->func, piece.n, to + r * stride, from + r * from_stride);
     fold_piece(&w->fold, &piece, to, stride);
@@ -287,8 +318,13 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
   if (o->bias)
     lanes_of(sim, o->bias, "bias", w.dst.partitions, w.bias);
   w.fold = start_fold(&sim->act, cmd, reduce, NULL, w.dst.partitions);
+  Outside outside = {0};
+  if (sim->options.checks && activation_is_limited(o->activation_func))
+    w.outside = &outside;
   // A transcendental element is worth some ten of arithmetic.
   piece_parallel(sim, w.dst.partitions, 8 * w.dst.partitions * w.dst.free_elems, activation_pieces, &w);
+  if (w.outside)
+    warn_outside(sim, &w);
   tile_mark(&w.dst);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &w.dst, sim->act.lanes, false);

@@ -5,6 +5,7 @@
 #include "base/bug.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 // ---- constants
@@ -172,6 +173,21 @@ bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded)
   case ACCUM_CMD_COUNT: break;
   }
   bug("accumulator command %d", (int)cmd);
+}
+
+bool activation_is_limited(ActivationFunc func)
+{
+  return !activation_in_range(func, -INFINITY) || !activation_in_range(func, INFINITY);
+}
+
+void warn_range(Sim *sim, ActivationFunc func, const Tile *data, uint64_t partition, uint64_t elem, float input)
+{
+  const ActivationInfo *info = activation_info(func);
+  Diag *diag = sim_warning(sim, W_SIM_RANGE, "`%s` of %.9g, for element %s of `%s`: outside its documented range",
+                           info->name, (double)input, tile_index_text(sim, data, partition, elem), data->role);
+  if (diag)
+    diag_note(diag, "the range is %.9g to %.9g%s; beyond it the device may return anything", (double)info->least,
+              (double)info->most, func == ACTIVATION_FUNC_RECIPROCAL ? ", and not nearer to 0 than 2^-42" : "");
 }
 
 void sim_count_dma(Sim *sim, const Tile *tile)

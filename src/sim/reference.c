@@ -624,7 +624,8 @@ static void write_lanes(Sim *sim, const TensorRef *ref, const Tile *like, const 
 }
 
 // dst[p,i] = f(src[p,i] * scale + bias), each step rounded to float32; without a bias nothing is added. The values
-// before rounding to dst go to the scalar engine's accumulator, and from there to reduce_res.
+// before rounding to dst go to the scalar engine's accumulator, and from there to reduce_res. The first input outside
+// of the function's documented range is warned about.
 static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
 {
   Tile dst = write_tile(sim, &o->dst, "dst"), src;
@@ -636,12 +637,17 @@ static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
   operand_values(sim, &o->scale, "scale", &dst, false, &scale);
   if (o->bias)
     lanes_of(sim, o->bias, "bias", dst.partitions, bias);
+  bool warns = sim->options.checks;
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float *value = &values[p * dst.free_elems + i];
       *value = *value * scale.lanes[p];
       if (o->bias)
         *value = *value + bias[p];
+      if (warns && *value == *value && !activation_in_range(o->activation_func, *value)) {
+        warn_range(sim, o->activation_func, &src, p, i, *value);
+        warns = false;
+      }
       *value = activation_f32(o->activation_func, *value);
     }
   write_floats(sim, &dst, values);
