@@ -321,8 +321,8 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
   Outside outside = {0};
   if (sim->options.checks && activation_is_limited(o->activation_func))
     w.outside = &outside;
-  // A transcendental element is worth some ten of arithmetic.
-  piece_parallel(sim, w.dst.partitions, 8 * w.dst.partitions * w.dst.free_elems, activation_pieces, &w);
+  // A transcendental element is worth some of arithmetic.
+  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, activation_pieces, &w);
   if (w.outside)
     warn_outside(sim, &w);
   tile_mark(&w.dst);

@@ -120,7 +120,7 @@ const float *tile_matrix(Sim *sim, const Tile *tile, size_t *stride)
 }
 
 // Elements below which waking another thread costs more than it saves.
-enum { WORTH_A_THREAD = 1 << 16 };
+enum { WORTH_A_THREAD = 1 << 19 };
 
 void piece_parallel(Sim *sim, uint64_t partitions, uint64_t cost, PieceWork *work, void *context)
 {
