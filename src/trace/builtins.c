@@ -1113,14 +1113,22 @@ static bool c_bytes(Tracer *t, const Call *call, Value *out)
   StrBuf text = strbuf_new(&t->arena);
   int64_t count;
   if (HAS(0) && value_as_int(ARG(0), &count)) {
+    if (count < 0)
+      return RAISE(t, E_VALUE, call->span, "negative count");
     for (int64_t i = 0; i < count && i < 100000000; i++)
       strbuf_putc(&text, 0);
   } else if (HAS(0)) {
     List items = {0};
     if (!op_collect(t, ARG(0), call->span, &items))
       return false;
-    for (size_t i = 0; i < items.count; i++)
-      strbuf_putc(&text, (char)items.items[i].integer);
+    for (size_t i = 0; i < items.count; i++) {
+      int64_t byte;
+      if (!op_index(t, items.items[i], call->span, &byte))
+        return false;
+      if (byte < 0 || byte > 255)
+        return RAISE(t, E_VALUE, call->span, "bytes must be in range(0, 256)");
+      strbuf_putc(&text, (char)byte);
+    }
   }
   *out = value_bytes(t, text.data ? strbuf_str(&text) : STR(""));
   return true;

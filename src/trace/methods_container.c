@@ -639,9 +639,10 @@ static bool int_ratio(Tracer *t, const Call *call, Value *out)
   return true;
 }
 
+// `item` is that of numpy's scalars, which are plain numbers here.
 const NativeMethod int_methods[] = {
   {"bit_length", int_bits, ""}, {"bit_count", int_bit_count, ""}, {"conjugate", int_self, ""},
-  {"is_integer", int_is_integer, ""}, {"as_integer_ratio", int_ratio, ""}, {NULL, NULL, NULL},
+  {"is_integer", int_is_integer, ""}, {"as_integer_ratio", int_ratio, ""}, {"item", int_self, ""}, {NULL, NULL, NULL},
 };
 
 static bool float_is_integer(Tracer *t, const Call *call, Value *out)
@@ -691,7 +692,7 @@ static bool float_ratio(Tracer *t, const Call *call, Value *out)
 
 const NativeMethod float_methods[] = {
   {"is_integer", float_is_integer, ""}, {"hex", float_hex, ""}, {"as_integer_ratio", float_ratio, ""},
-  {"conjugate", int_self, ""}, {NULL, NULL, NULL},
+  {"conjugate", int_self, ""}, {"item", int_self, ""}, {NULL, NULL, NULL},
 };
 
 static bool range_index(Tracer *t, const Call *call, Value *out)

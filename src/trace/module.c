@@ -312,6 +312,10 @@ static void set_names(Tracer *t, ModuleObject *module)
   module_set(t, module, "__file__", value_cstr(t, module->path));
   module_set(t, module, "__package__",
              value_str(t, (Str){name.data, module->is_package ? name.len : len ? len - 1 : 0}));
+  if (module->is_package) {
+    Value folder = value_cstr(t, module->folder ? module->folder : "");
+    module_set(t, module, "__path__", value_list(t, &folder, 1));
+  }
   module_set(t, module, "__doc__", module->tree && module->tree->docstring ? value_cstr(t, module->tree->docstring)
                                                                            : value_none());
 }
