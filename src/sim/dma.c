@@ -81,6 +81,11 @@ static bool is_inside(const View *view, int64_t extra)
          (low + extra >= 0 && (uint64_t)(high + extra) < tensor_elements(view->tensor));
 }
 
+bool dma_is_fence(const struct Op_nc_dma_copy *op)
+{
+  return op->compute_op == DGE_COMPUTE_OP_NONE && core_equal(&core_TENSOR_REF, &op->dst, &op->src);
+}
+
 bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile)
 {
   const View *view = ref_view(&sim->scratch, ref);

@@ -46,6 +46,9 @@ unsigned bits_width(const Tile *a, const Tile *b, const Tile *c);
 bool expect_clear(Sim *sim, const Tile *dst, const Tile *src);
 
 // ---- DMA
+// A copy of a view to itself changes nothing, written before or not: kernels use it to order other transfers.
+bool dma_is_fence(const struct Op_nc_dma_copy *op);
+
 // Resolves a side of a DMA: gathers and scatters get `rows`. False when the whole side is out of bounds and skipped.
 bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile);
 

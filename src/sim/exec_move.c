@@ -149,6 +149,8 @@ static bool fast_nc_dma_copy(Sim *sim, const Op *op)
   Copy w = {.mode = sim->number_mode};
   if (o->compute_op != DGE_COMPUTE_OP_NONE)
     return false;
+  if (dma_is_fence(o))
+    return true;
   if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &w.src) || !dma_tile(sim, &o->dst, "dst", &o->oob_mode, &w.dst))
     return true;
   tile_check_written(sim, &w.src);

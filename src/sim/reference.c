@@ -186,6 +186,8 @@ static void run_nc_dma_copy(Sim *sim, const Op *op)
 {
   const struct Op_nc_dma_copy *o = &op->nc_dma_copy;
   Tile dst, src;
+  if (dma_is_fence(o))
+    return;
   if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &src) || !dma_tile(sim, &o->dst, "dst", &o->oob_mode, &dst))
     return;
   tile_check_written(sim, &src);

@@ -156,3 +156,12 @@ def test_completion_scripts_name_every_command(shell, tmp_path):
         done = subprocess.run(["bash", "-c", f"source {tmp_path}/klr.bash; COMP_WORDS=(klr tr); COMP_CWORD=1; _klr; "
                                "echo ${COMPREPLY[@]}"], capture_output=True, text=True)
         assert done.stdout.strip() == "trace"
+
+
+def test_a_copy_of_a_tensor_to_itself_is_a_fence(tmp_path):
+    (tmp_path / "k.py").write_text(
+        "import nki\nimport nki.isa as nisa\nimport nki.language as nl\n\n\n@nki.jit\ndef k(x):\n"
+        "    out = nl.ndarray((2, 4), dtype=x.dtype, buffer=nl.shared_hbm)\n    nisa.dma_copy(dst=out[0:1, :], src=x[0:1, :])\n"
+        "    nisa.dma_copy(dst=out, src=out)\n    nisa.dma_copy(dst=out[1:2, :], src=x[1:2, :])\n    return out\n")
+    for options in ([], ["--reference"]):
+        ok("run", tmp_path / "k.py", "x=ones:f32[2,4]", *options)
