@@ -64,7 +64,8 @@ int main(int argc, char **argv)
   for (int i = 3; i < argc; i++) {
     fputs("  {\"", out);
     put_module_name(out, argv[i]);
-    fprintf(out, "\", %s, {(const char *)text_%d, %zu}, \"%s\"},\n", is_package(argv[i]) ? "true" : "false", i, bytes[i], argv[i]);
+    fprintf(out, "\", %s, {(const char *)text_%d, %zu}, \"%s\"},\n", is_package(argv[i]) ? "true" : "false", i,
+            bytes[i], argv[i]);
   }
   fputs("  {0},\n};\n", out);
   free(bytes);

@@ -1,5 +1,5 @@
-// builder.h -- the state of one kernel while it is traced: blocks, instructions, names, and what the values of the device
-// (tensors, registers, memories) look like to the evaluator. Internal to kernel.c, tensor.c, emit.c, device.c and nki.c.
+// builder.h -- the state of one kernel while it is traced: blocks, instructions, names; and what values of the device
+// (tensors, registers, memories) look like to the evaluator. Internal to the files that make kernels.
 
 #pragma once
 #include "trace/kernel.h"
@@ -127,6 +127,14 @@ const char *describe(Tracer *t, Value value);
 bool read_sizes(Tracer *t, Value value, const char *what, Span span, int64_t *sizes, uint32_t *count);
 bool read_dtype(Tracer *t, Value value, DType *out);  // false without raising
 
+// What tensor.c and tensor_methods.c share. The int of an argument; the value of a view, or what went wrong with it.
+extern const NativeMethod tensor_methods[];
+bool tensor_need_int(Tracer *t, Value value, const char *method, const char *parameter, Span span, int64_t *out);
+bool tensor_give(Tracer *t, const View *view, Span span, Value *out);
+Views *kernel_views(Tracer *t);
+// A register or a tensor of one element in SBUF, as what a view adds to its address; NULL after raising.
+const ScalarOffset *tensor_runtime_offset(Tracer *t, Value value, Span span);
+
 // ---- memories and operators: named constants
 typedef enum ConstantGroup { GROUP_MEMORY, GROUP_OPERATOR } ConstantGroup;
 typedef struct NamedConstant {
@@ -138,10 +146,11 @@ typedef struct NamedConstant {
 extern const NativeType constant_type;
 Value value_memory(Tracer *t, Memory memory);
 bool read_memory(Value value, Memory *out);
+const char *memory_name(Memory memory);
 
 // ---- registers
-// One register, or an affine expression `root * scale + bias` of one that never changes; the latter is computed where it is
-// used.
+// One register, or an affine expression `root * scale + bias` of one that never changes; the latter is computed where
+// it is used.
 typedef struct RegisterObject {
   NativeObject head;  // register_type
   const char *name;   // NULL: an expression of root
@@ -165,7 +174,7 @@ extern const DeviceHooks device_hooks;
   X("unique_name", klr_unique_name, "name")                                                                            \
   X("ds", klr_ds, "start size")                                                                                        \
   X("shared_constant", klr_shared_constant, "constant")                                                                \
-  X("cached", klr_cached, "key make *arguments")                                                                               \
+  X("cached", klr_cached, "key make *arguments")                                                                       \
   X("program_id", klr_program_id, "axis?")                                                                             \
   X("num_programs", klr_num_programs, "axes?")                                                                         \
   X("program_ndim", klr_program_ndim, "")                                                                              \

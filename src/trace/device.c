@@ -128,8 +128,9 @@ static Outcome register_binary(Tracer *t, Operator op, Value left, Value right, 
   if (!has_imm) {
     Diag *diag = raise_error(t, E_REGISTER, user_span(t, span), "arithmetic on %s and %s", describe(t, left),
                              describe(t, right));
-    diag_help(diag, "a register can be combined with a compile-time int; combine run-time values in (1, 1) tensors with "
-                    "`nisa.tensor_tensor` and load the result with `nisa.register_load`");
+    diag_help(diag,
+              "a register can be combined with a compile-time int; combine run-time values in (1, 1) tensors with "
+              "`nisa.tensor_tensor` and load the result with `nisa.register_load`");
     return OUTCOME_ERROR;
   }
   bool done;
@@ -150,8 +151,9 @@ static Outcome register_binary(Tracer *t, Operator op, Value left, Value right, 
   else if (op == OPERATOR_BitXor)
     done = other_alu(t, a ? left : right, ALU_OP_BITWISE_XOR, imm, span, out);
   else {
-    diag_help(raise_error(t, E_REGISTER, user_span(t, span), "this operator on a register"),
-              "registers have +, -, *, <<, >>, &, | and ^ with a compile-time int; compute the rest in a (1, 1) tensor");
+    diag_help(
+        raise_error(t, E_REGISTER, user_span(t, span), "this operator on a register"),
+        "registers have +, -, *, <<, >>, &, | and ^ with a compile-time int; compute the rest in a (1, 1) tensor");
     return OUTCOME_ERROR;
   }
   return done ? OUTCOME_OK : OUTCOME_ERROR;
@@ -169,7 +171,7 @@ static Outcome register_unary(Tracer *t, UnaryOp op, Value operand, Span span, V
 // ---- conditions: comparisons of registers, which branch
 
 typedef struct Condition {
-  NativeObject head;  // condition_type
+  NativeObject head; // condition_type
   BrCmpOp op;
   const char *reg1, *reg2;
   int64_t imm;
@@ -201,7 +203,7 @@ static Outcome register_compare(Tracer *t, CmpOp op, Value left, Value right, Sp
   if (!is_int && !value_is_register(right)) {
     if (op > CMP_OP_NotEq)
       return OUTCOME_MISSING;
-    *out = value_bool(op == CMP_OP_NotEq);  // with None, a str, ...
+    *out = value_bool(op == CMP_OP_NotEq); // with None, a str, ...
     return OUTCOME_OK;
   }
   Builder *b = builder_need(t, "a comparison of registers", span);
@@ -224,7 +226,8 @@ static void register_repr(Tracer *t, Value self, StrBuf *out)
   if (reg->name)
     strbuf_printf(out, "VirtualRegister(%s)", reg->name);
   else
-    strbuf_printf(out, "VirtualRegister(%s * %lld + %lld)", reg->root->name, (long long)reg->scale, (long long)reg->bias);
+    strbuf_printf(out, "VirtualRegister(%s * %lld + %lld)", reg->root->name, (long long)reg->scale,
+                  (long long)reg->bias);
 }
 
 static Outcome register_hash(Tracer *t, Value self, uint64_t *out)
@@ -267,8 +270,9 @@ static const char *writable(Tracer *t, Value value, Span span)
   }
   if (reg->frozen) {
     Diag *diag = raise_error(t, E_REGISTER, user_span(t, span), "a write to a register that is fixed");
-    diag_help(diag, "the variable of a device loop and the results of register arithmetic do not change; allocate another "
-                    "register with `nisa.register_alloc`");
+    diag_help(diag,
+              "the variable of a device loop and the results of register arithmetic do not change; allocate another "
+              "register with `nisa.register_alloc`");
     return NULL;
   }
   return reg->name;
@@ -279,8 +283,10 @@ static bool load_register(Tracer *t, const char *dst, Value src, Span span)
   Builder *b = builder_of(t);
   const View *view = value_view(src);
   if (!view || view_elements(view) != 1 || view->tensor->address->memory == MEMORY_PSUM)
-    return RAISE(t, E_REGISTER, user_span(t, span), "a register is loaded from %s; expected a tensor of one element in SBUF "
-                 "or HBM", describe(t, src));
+    return RAISE(t, E_REGISTER, user_span(t, span),
+                 "a register is loaded from %s; expected a tensor of one element in SBUF "
+                 "or HBM",
+                 describe(t, src));
   Op *op = op_new(b->arena, OP_tensor_load);
   op->tensor_load.dst = dst;
   op->tensor_load.src = ref_of_view(view);
@@ -317,7 +323,8 @@ bool klr_processing_rank_id(Tracer *t, const Call *call, Value *out)
     return false;
   if (!value_as_int(call->args[0], &iteration) || !value_as_int(call->args[1], &channel) ||
       !value_sequence(call->args[2], &groups, &count))
-    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'iteration_id' and 'channel_id' are ints, 'replica_group' is "
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                 "'iteration_id' and 'channel_id' are ints, 'replica_group' is "
                  "lists of ranks");
   Op *op = op_new(b->arena, OP_current_processing_rank_id);
   op->current_processing_rank_id.dst = builder_number(b, "rank_id");
@@ -379,10 +386,11 @@ bool klr_register_store(Tracer *t, const Call *call, Value *out)
   if (!b)
     return false;
   if (!view || view_elements(view) != 1)
-    return RAISE(t, E_REGISTER, user_span(t, call->span), "a register is stored into %s; expected a tensor of one element",
-                 describe(t, call->args[0]));
+    return RAISE(t, E_REGISTER, user_span(t, call->span),
+                 "a register is stored into %s; expected a tensor of one element", describe(t, call->args[0]));
   if (!value_is_register(call->args[1]))
-    return RAISE(t, E_REGISTER, user_span(t, call->span), "'src' is %s; expected a register", describe(t, call->args[1]));
+    return RAISE(t, E_REGISTER, user_span(t, call->span), "'src' is %s; expected a register",
+                 describe(t, call->args[1]));
   Op *op = op_new(b->arena, OP_tensor_store);
   op->tensor_store.dst = ref_of_view(view);
   op->tensor_store.src = register_use(b, call->args[1], call->span);
@@ -443,10 +451,11 @@ static Completion trace_arm(Builder *b, Frame *frame, const StmtList *body, cons
   if (done != COMPLETION_NORMAL) {
     const char *what = done == COMPLETION_RETURN ? "return" : done == COMPLETION_BREAK ? "break" : "continue";
     Diag *diag = raise_error(b->t, E_DEVICE_FLOW, span, "`%s` under a condition that is known at run time only", what);
-    diag_help(diag, done == COMPLETION_RETURN
-                        ? "put what follows into the other arm: the function has one end on the device"
-                        : "the loop around is unrolled while tracing; make it a device loop (`nl.dynamic_range`), or put "
-                          "the rest of its body under the opposite condition");
+    diag_help(diag,
+              done == COMPLETION_RETURN
+                  ? "put what follows into the other arm: the function has one end on the device"
+                  : "the loop around is unrolled while tracing; make it a device loop (`nl.dynamic_range`), or put "
+                    "the rest of its body under the opposite condition");
     return COMPLETION_ERROR;
   }
   if (!*closed)
@@ -467,10 +476,10 @@ static Completion on_if(Tracer *t, Frame *frame, const Stmt *stmt, Value conditi
   Completion done = trace_arm(b, frame, &stmt->If.body, then, end, &then_closed, span);
   if (done != COMPLETION_ERROR) {
     Completion other = trace_arm(b, frame, &stmt->If.orelse, otherwise, end, &else_closed, span);
-    done = other == COMPLETION_ERROR                              ? other
+    done = other == COMPLETION_ERROR                                 ? other
            : then_closed && else_closed && done == COMPLETION_NORMAL ? other
-           : then_closed && else_closed                             ? done
-                                                                    : COMPLETION_NORMAL;
+           : then_closed && else_closed                              ? done
+                                                                     : COMPLETION_NORMAL;
   }
   b->device_depth--;
   if (done != COMPLETION_ERROR && !(then_closed && else_closed))
@@ -541,8 +550,8 @@ static void warn_changes(Tracer *t, Frame *frame, const StmtList *body)
         value = &frame->slots[slot];
     if (!value || (value->tag != VALUE_INT && value->tag != VALUE_FLOAT && value->tag != VALUE_REGISTER))
       continue;
-    Diag *diag = warn_once(t, W_DEVICE_LOOP_VALUE, stmt->span, "'%s' changes in a loop that runs on the device",
-                           name->str.data);
+    Diag *diag =
+        warn_once(t, W_DEVICE_LOOP_VALUE, stmt->span, "'%s' changes in a loop that runs on the device", name->str.data);
     if (diag)
       diag_help(diag, "the body is traced once, so this happens once; keep the value in a register "
                       "(`nisa.register_move`) or in a tensor");
@@ -565,8 +574,8 @@ static bool bound_register(Tracer *t, Value bound, const char *what, Span span, 
     return set_register(t, *out, bound, span);
   if (bound.tag == VALUE_TENSOR)
     return load_register(t, *out, bound, span);
-  return RAISE(t, E_DEVICE_FLOW, user_span(t, span), "the %s of a device loop is %s; expected an int or a register", what,
-               describe(t, bound));
+  return RAISE(t, E_DEVICE_FLOW, user_span(t, span), "the %s of a device loop is %s; expected an int or a register",
+               what, describe(t, bound));
 }
 
 // The loop has registers of its own: neither the user's bounds nor what the body does to them can disturb it.
@@ -590,13 +599,14 @@ static void end_counted(Builder *b, const Counted *loop, bool reached, Span span
 {
   if (reached) {
     alu_imm(b, loop->index, loop->index, ALU_OP_ADD, loop->step, "step", span);
-    builder_branch(b, BR_CMP_OP_LT_REG, loop->index, loop->limit, 0, loop->labels.body, loop->labels.exit, "brlt", span);
+    builder_branch(b, BR_CMP_OP_LT_REG, loop->index, loop->limit, 0, loop->labels.body, loop->labels.exit, "brlt",
+                   span);
   }
   builder_open(b, loop->labels.exit);
 }
 
 typedef struct DynamicRange {
-  NativeObject head;  // dynamic_range_type
+  NativeObject head; // dynamic_range_type
   Value start, stop;
   int64_t step;
 } DynamicRange;
@@ -637,8 +647,7 @@ static Completion on_for(Tracer *t, Frame *frame, const Stmt *stmt, Value iterab
   Counted counted;
   DeviceLoop loop;
   LoopMark mark;
-  if (!b || !device_allowed(b, stmt->span) ||
-      !begin_counted(t, range->start, range->stop, range->step, span, &counted))
+  if (!b || !device_allowed(b, stmt->span) || !begin_counted(t, range->start, range->stop, range->step, span, &counted))
     return COMPLETION_ERROR;
   warn_changes(t, frame, &stmt->For.body);
   enter_loop(b, &loop, frame, &mark, counted.labels.exit, span);
@@ -683,7 +692,8 @@ static Completion on_while(Tracer *t, Frame *frame, const Stmt *stmt, Value cond
   if (reached) {
     if (!eval_expr(t, frame, stmt->While.test, &condition))
       return COMPLETION_ERROR;
-    if (!value_is_register(condition) && !(condition.tag == VALUE_OBJECT && condition.object->type == &condition_type)) {
+    if (!value_is_register(condition) &&
+        !(condition.tag == VALUE_OBJECT && condition.object->type == &condition_type)) {
       raise_error(t, E_DEVICE_FLOW, span, "the condition of a device loop becomes %s", describe(t, condition));
       return COMPLETION_ERROR;
     }

@@ -12,7 +12,7 @@
 
 typedef struct PlanField {
   const FieldInfo *field;
-  const char *parameter;   // as the user knows it: the variable passed for the field
+  const char *parameter; // as the user knows it: the variable passed for the field
 } PlanField;
 
 struct EmitPlan {
@@ -26,7 +26,7 @@ typedef struct Slot {
   Tracer *t;
   Builder *b;
   const char *parameter;
-  int64_t item;  // of a list; -1: the whole parameter
+  int64_t item; // of a list; -1: the whole parameter
   Span span;
 } Slot;
 
@@ -39,14 +39,20 @@ typedef struct Spelling {
 
 // Members of enumerations as nki.isa spells them, where that differs from the table of core.
 static const Spelling spellings[] = {
-    {"Engine", "unknown", ENGINE_UNASSIGNED}, {"Engine", "tensor", ENGINE_PE},
-    {"Engine", "vector", ENGINE_DVE},         {"Engine", "scalar", ENGINE_ACT},
-    {"Engine", "gpsimd", ENGINE_POOL},        {"Engine", "sync", ENGINE_SP},
-    {"Engine", "dma", ENGINE_DMA},            {"AccumCmd", "idle", ACCUM_CMD_IDLE},
-    {"AccumCmd", "reset", ACCUM_CMD_ZERO},    {"AccumCmd", "reduce", ACCUM_CMD_ACCUMULATE},
+    {"Engine", "unknown", ENGINE_UNASSIGNED},
+    {"Engine", "tensor", ENGINE_PE},
+    {"Engine", "vector", ENGINE_DVE},
+    {"Engine", "scalar", ENGINE_ACT},
+    {"Engine", "gpsimd", ENGINE_POOL},
+    {"Engine", "sync", ENGINE_SP},
+    {"Engine", "dma", ENGINE_DMA},
+    {"AccumCmd", "idle", ACCUM_CMD_IDLE},
+    {"AccumCmd", "reset", ACCUM_CMD_ZERO},
+    {"AccumCmd", "reduce", ACCUM_CMD_ACCUMULATE},
     {"AccumCmd", "reset_reduce", ACCUM_CMD_ZERO_ACCUMULATE},
     {"AccumCmd", "load_reduce", ACCUM_CMD_LOAD_ACCUMULATE},
-    {"PerfMode", "none", PERF_MODE_NONE},     {"PerfMode", "double_row", PERF_MODE_DOUBLE_ROW},
+    {"PerfMode", "none", PERF_MODE_NONE},
+    {"PerfMode", "double_row", PERF_MODE_DOUBLE_ROW},
     {"PerfMode", "double_row_sw_interleave", PERF_MODE_DOUBLE_ROW_SW_INTERLEAVE},
 };
 
@@ -206,8 +212,9 @@ static bool to_immediate(Slot *slot, const TypeInfo *type, Value value, Immediat
   out->ctor = Immediate_real;
   out->real = (float)real;
   if (isfinite(real) && !isfinite(out->real))
-    return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is %s, which does not fit a float32",
-                 function_name(slot->t), slot_name(slot), describe(slot->t, value));
+    return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span),
+                 "'%s': %s is %s, which does not fit a float32", function_name(slot->t), slot_name(slot),
+                 describe(slot->t, value));
   return true;
 }
 
@@ -272,7 +279,7 @@ static bool to_list(Slot *slot, const TypeInfo *type, Value value, void *out)
   size_t count;
   if (!value_sequence(value, &items, &count))
     return wrong(slot, type, value);
-  Core_LIST_NAT *list = out;  // all lists are {items, count}
+  Core_LIST_NAT *list = out; // all lists are {items, count}
   char *made = arena_alloc_array(slot->b->arena, count, type->of->bytes);
   for (size_t i = 0; i < count; i++) {
     Slot item = *slot;
@@ -309,8 +316,9 @@ static bool to_integer(Slot *slot, const TypeInfo *type, Value value, void *out)
     return wrong(slot, type, value);
   bool narrow = type->form == FORM_NAT32 || type->form == FORM_INT32;
   if (narrow && (natural ? integer > UINT32_MAX : integer != (int32_t)integer))
-    return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is %lld, which does not fit 32 bits",
-                 function_name(slot->t), slot_name(slot), (long long)integer);
+    return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span),
+                 "'%s': %s is %lld, which does not fit 32 bits", function_name(slot->t), slot_name(slot),
+                 (long long)integer);
   if (narrow)
     *(uint32_t *)out = (uint32_t)integer;
   else
@@ -466,7 +474,7 @@ static bool read_instruction_name(Slot *slot, Value value, const char **out)
 // ---- what a call gives: a handle to order instructions by
 
 typedef struct InstructionObject {
-  NativeObject head;  // instruction_type
+  NativeObject head; // instruction_type
   const char *name;
 } InstructionObject;
 
@@ -483,8 +491,8 @@ static bool method_depends_on(Tracer *t, const Call *call, Value *out)
   for (size_t i = 0; i < producers->count; i++) {
     Value producer = producers->items[i];
     if (producer.tag != VALUE_OBJECT || producer.object->type != &instruction_type)
-      return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'depends_on' of %s; expected what a call of 'nki.isa' gives",
-                   describe(t, producer));
+      return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                   "'depends_on' of %s; expected what a call of 'nki.isa' gives", describe(t, producer));
     if (b->core > 0)
       continue;
     Edges edge = {((const InstructionObject *)producer.object)->name, {arena_new(b->arena, const char *), 1}};
@@ -503,7 +511,8 @@ static void instruction_repr(Tracer *t, Value self, StrBuf *out)
   strbuf_printf(out, "NkiInstruction(%s)", ((const InstructionObject *)self.object)->name);
 }
 
-static const NativeType instruction_type = {.name = "NkiInstruction", .methods = instruction_methods, .repr = instruction_repr};
+static const NativeType instruction_type = {
+    .name = "NkiInstruction", .methods = instruction_methods, .repr = instruction_repr};
 
 static Value value_instruction(Tracer *t, const char *name)
 {

@@ -11,18 +11,18 @@
 #include "trace/trace.h"
 #include "trace/views.h"
 
-// Makes the modules of NKI known to a new tracer, and the device side of control flow. Once, before anything is imported.
-// `machine` is what `nisa.get_nc_version()` and `nl.tile_size` describe; NULL: machine_default().
+// Makes the modules of NKI known to a new tracer, and the device side of control flow. Once, before anything is
+// imported. `machine` is what `nisa.get_nc_version()` and `nl.tile_size` describe; NULL: machine_default().
 void nki_install(Tracer *t, const Machine *machine);
 
 typedef struct TraceOptions {
-  int64_t lnc;           // logical cores; 0: as the kernel was launched (`kernel[lnc]`), else one
-  bool no_verify;        // leave out the core verifier
+  int64_t lnc;    // logical cores; 0: as the kernel was launched (`kernel[lnc]`), else one
+  bool no_verify; // leave out the core verifier
 } TraceOptions;
 
 // Traces `kernel`, a function or what @nki.jit made of one, called with keyword arguments; once for each logical core.
-// Tensors among the arguments, also inside tuples, lists, dicts and objects, become the kernel's inputs, named after their
-// parameter ("x", "x.0", "config.weight"). NULL after reporting.
+// Tensors among the arguments, also inside tuples, lists, dicts and objects, become the kernel's inputs, named after
+// their parameter ("x", "x.0", "config.weight"). NULL after reporting.
 Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
                      const TraceOptions *options);
 

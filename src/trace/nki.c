@@ -16,8 +16,8 @@ static bool axis_zero(Tracer *t, const Call *call, const char *what)
     return true;
   if (value_as_int(call->args[0], &axis) && axis == 0)
     return true;
-  return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s of axis %s; the grid of logical cores has axis 0 only", what,
-               describe(t, call->args[0]));
+  return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s of axis %s; the grid of logical cores has axis 0 only",
+               what, describe(t, call->args[0]));
 }
 
 bool klr_program_id(Tracer *t, const Call *call, Value *out)
@@ -57,12 +57,12 @@ bool klr_kind(Tracer *t, const Call *call, Value *out)
   DType dtype;
   Memory memory;
   double number;
-  const char *kind = value.tag == VALUE_TENSOR                 ? "tensor"
-                     : value_is_register(value)                ? "register"
-                     : value_is_dtype(value, &dtype)           ? "dtype"
-                     : read_memory(value, &memory)             ? "memory"
+  const char *kind = value.tag == VALUE_TENSOR                       ? "tensor"
+                     : value_is_register(value)                      ? "register"
+                     : value_is_dtype(value, &dtype)                 ? "dtype"
+                     : read_memory(value, &memory)                   ? "memory"
                      : value_as_double(value_unwrap(value), &number) ? "number"
-                                                               : value_type_name(t, value);
+                                                                     : value_type_name(t, value);
   *out = value_cstr(t, kind);
   return true;
 }
@@ -71,9 +71,8 @@ bool klr_error(Tracer *t, const Call *call, Value *out)
 {
   const char *function = library_function(t);
   (void)out;
-  Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s%s%s%s",
-                           function ? "'" : "", function ? function : "", function ? "': " : "",
-                           call->args[0].string->text.data);
+  Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span), "%s%s%s%s", function ? "'" : "",
+                           function ? function : "", function ? "': " : "", call->args[0].string->text.data);
   if (value_is_set(call->args[1]))
     diag_help(diag, "%s", call->args[1].string->text.data);
   return false;
@@ -102,7 +101,7 @@ bool klr_cached(Tracer *t, const Call *call, Value *out)
 // ---- what older versions had
 
 typedef struct Removed {
-  NativeObject head;  // removed_type
+  NativeObject head; // removed_type
   const char *name, *help;
 } Removed;
 
@@ -233,8 +232,10 @@ bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
   if (!b)
     return false;
   if (call->args[0].tag != VALUE_STR)
-    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'nl.shared_constant': 'constant' is %s; expected the path of a "
-                 ".npy file", describe(t, call->args[0]));
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                 "'nl.shared_constant': 'constant' is %s; expected the path of a "
+                 ".npy file",
+                 describe(t, call->args[0]));
   const char *path = call->args[0].string->text.data;
   for (size_t i = 0; i < b->shared_constants.count; i++)
     if (strcmp(b->shared_constants.items[i].file_name, path) == 0) {
@@ -247,9 +248,14 @@ bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
     return false;
   }
   if (!dtype_from_npy_descr(str_from(npy.descr), &dtype) || npy.rank == 0)
-    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which "
-                 "is no tensor", path, npy.descr, npy.rank);
-  TensorSpec spec = {.name = builder_number(b, "constant"), .dtype = dtype, .memory = MEMORY_HBM, .sizes = npy.shape,
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                 "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which "
+                 "is no tensor",
+                 path, npy.descr, npy.rank);
+  TensorSpec spec = {.name = builder_number(b, "constant"),
+                     .dtype = dtype,
+                     .memory = MEMORY_HBM,
+                     .sizes = npy.shape,
                      .rank = npy.rank};
   const Tensor *tensor = builder_tensor(b, &spec, call->span);
   if (!tensor)
@@ -266,7 +272,7 @@ static const NativeMethod functions[] = {
 #define X(name, function, signature) {name, function, signature},
     KLR_FUNCTIONS(X)
 #undef X
-    {0},
+        {0},
 };
 
 static void init_module(Tracer *t, ModuleObject *module)

@@ -1,9 +1,10 @@
-// views.h -- the algebra of views: every way to index, slice, reshape or reinterpret a tensor gives one core View again.
+// views.h -- the algebra of views: every way to index, slice, reshape or reinterpret a tensor gives one core View
+// again.
 //
 // A view is an offset and [step, count] pairs over the row-major elements of a tensor (core/core.h). The functions here
-// are pure: they take a view and give another, or NULL with the reason in `views->fault`, which whoever knows the source
-// line reports. Tensors in SBUF and PSUM keep the partition as dimension 0 and at least two dimensions; tensors in HBM
-// keep at least one.
+// are pure: they take a view and give another, or NULL with the reason in `views->fault`, which whoever knows the
+// source line reports. Tensors in SBUF and PSUM keep the partition as dimension 0 and at least two dimensions; tensors
+// in HBM keep at least one.
 //
 //   const View *v = views_whole(&views, tensor);
 //   v = views_permute(&views, v, (int64_t[]){0, 2, 1}, 3);
@@ -12,12 +13,12 @@
 #pragma once
 #include "core/core.h"
 
-enum { VIEW_RANK_MAX = 16 };  // of views; instructions allow fewer
+enum { VIEW_RANK_MAX = 16 }; // of views; instructions allow fewer
 
 // Why the last operation gave NULL. The texts live in the scratch arena of the Views.
 typedef struct ViewFault {
   DiagCode code;
-  const char *message, *help;  // help may be NULL
+  const char *message, *help; // help may be NULL
 } ViewFault;
 
 // A tensor over the memory of `base` under another shape and dtype; for run-time offsets along a dimension that `base`
@@ -29,7 +30,7 @@ typedef struct Views {
   ViewFault fault;
   ViewAlias *alias;
   void *alias_context;
-  const View **slots;  // every view made so far, once: open addressing, capacity a power of two
+  const View **slots; // every view made so far, once: open addressing, capacity a power of two
   size_t count, capacity;
 } Views;
 
@@ -37,25 +38,25 @@ typedef struct Views {
 Views views_new(Arena *arena, Arena *scratch, ViewAlias *alias, void *alias_context);
 
 // ---- attributes
-bool memory_is_on_chip(Memory memory);        // SBUF, PSUM: dimension 0 is the partition
+bool memory_is_on_chip(Memory memory); // SBUF, PSUM: dimension 0 is the partition
 bool view_is_on_chip(const View *view);
-bool view_is_indirect(const View *view);      // carries a run-time offset
-bool view_is_contiguous(const View *view);    // row-major without gaps; on chip the partition does not count
+bool view_is_indirect(const View *view);   // carries a run-time offset
+bool view_is_contiguous(const View *view); // row-major without gaps; on chip the partition does not count
 uint32_t view_rank(const View *view);
 int64_t view_dim(const View *view, uint32_t dim);
 uint32_t tensor_rank(const Tensor *tensor);
 uint64_t tensor_dim(const Tensor *tensor, uint32_t dim);
-int64_t tensor_stride(const Tensor *tensor, uint32_t dim);  // in elements
-void view_add_shape(StrBuf *out, const View *view);         // "(128, 512)"
+int64_t tensor_stride(const Tensor *tensor, uint32_t dim); // in elements
+void view_add_shape(StrBuf *out, const View *view);        // "(128, 512)"
 
 // ---- indexing
 typedef enum ViewIndexKind {
-  VIEW_INDEX_INT,       // `start`; negative counts from the end
-  VIEW_INDEX_SLICE,     // start:stop:step, each perhaps absent
+  VIEW_INDEX_INT,   // `start`; negative counts from the end
+  VIEW_INDEX_SLICE, // start:stop:step, each perhaps absent
   VIEW_INDEX_ELLIPSIS,
   VIEW_INDEX_NEW_AXIS,
-  VIEW_INDEX_RUNTIME,        // one index known at run time
-  VIEW_INDEX_RUNTIME_SLICE,  // `size` elements from an index known at run time
+  VIEW_INDEX_RUNTIME,       // one index known at run time
+  VIEW_INDEX_RUNTIME_SLICE, // `size` elements from an index known at run time
 } ViewIndexKind;
 
 typedef struct ViewIndex {
@@ -80,9 +81,9 @@ const View *views_expand_dim(Views *views, const View *view, int64_t dim);
 const View *views_squeeze_dim(Views *views, const View *view, int64_t dim);
 const View *views_reshape_dim(Views *views, const View *view, int64_t dim, const int64_t *sizes, uint32_t count);
 const View *views_flatten_dims(Views *views, const View *view, int64_t first, int64_t last);
-const View *views_reshape(Views *views, const View *view, const int64_t *sizes, uint32_t count);  // one may be -1
-const View *views_cast(Views *views, const View *view, DType dtype);  // NkiTensor.view
-const View *views_indirect(Views *views, const View *view, const View *index, int64_t elements);  // 0: all of index
+const View *views_reshape(Views *views, const View *view, const int64_t *sizes, uint32_t count); // one may be -1
+const View *views_cast(Views *views, const View *view, DType dtype);                             // NkiTensor.view
+const View *views_indirect(Views *views, const View *view, const View *index, int64_t elements); // 0: all of index
 
 // NumPy's broadcasting to a shape of the same rank: dimensions of size 1 are repeated.
 const View *views_broadcast_to(Views *views, const View *view, const int64_t *sizes, uint32_t count);
@@ -92,7 +93,7 @@ const View *views_repeat_partition(Views *views, const View *view, int64_t count
 
 // `pattern` over the storage, whatever `view` is; `offset` NULL keeps the view's. At most one of the run-time offsets.
 typedef struct ViewPattern {
-  const int64_t (*pairs)[2];  // step, count
+  const int64_t (*pairs)[2]; // step, count
   uint32_t count;
   const int64_t *offset;
   const ScalarOffset *scalar;

@@ -1,4 +1,5 @@
-// test_views.c -- the view algebra against brute force: a reference view is the list of the byte addresses of its elements.
+// test_views.c -- the view algebra against brute force: a reference view is the list of the byte addresses of its
+// elements.
 
 #include "trace/views.h"
 #include "test.h"
@@ -7,7 +8,7 @@ enum { REF_RANK = 8, REF_MOST = 4096 };
 
 // Shape and, in row-major order, the byte address of every element.
 typedef struct RefView {
-  uint32_t rank, bytes;  // bytes of an element
+  uint32_t rank, bytes; // bytes of an element
   int64_t shape[REF_RANK];
   int64_t count, at[REF_MOST];
 } RefView;
@@ -348,14 +349,15 @@ static void check_ap(Views *views, const View *view)
     pairs[i][0] = view->pattern.items[i].step;
     pairs[i][1] = view->pattern.items[i].num;
   }
-  ViewPattern pattern = {.pairs = (const int64_t(*)[2])pairs, .count = view_rank(view), .offset = &offset, .dtype = &dtype};
+  ViewPattern pattern = {
+      .pairs = (const int64_t(*)[2])pairs, .count = view_rank(view), .offset = &offset, .dtype = &dtype};
   EXPECT(views_ap(views, views_whole(views, view->tensor), &pattern) == view);
 }
 
 TEST(views_compose_like_their_elements)
 {
   typedef const View *TryFn(Views *, const View *, RefView *);
-  static TryFn *const tries[] = {try_slice,   try_select,  try_permute,           try_unit_dim,
+  static TryFn *const tries[] = {try_slice,     try_select,  try_permute,           try_unit_dim,
                                  try_broadcast, try_reshape, try_split_and_flatten, try_cast};
   static const DType dtypes[] = {DTYPE_UINT8, DTYPE_BFLOAT16, DTYPE_FLOAT32};
   static RefView ref;
@@ -367,7 +369,8 @@ TEST(views_compose_like_their_elements)
     for (uint32_t i = 0; i < rank; i++)
       sizes[i] = 1 + random_below(6);
     Views views = views_new(&arena, &arena, test_alias, &arena);
-    const Tensor *tensor = make_tensor(&arena, on_chip ? MEMORY_SBUF : MEMORY_HBM, dtypes[random_below(3)], sizes, rank);
+    const Tensor *tensor =
+        make_tensor(&arena, on_chip ? MEMORY_SBUF : MEMORY_HBM, dtypes[random_below(3)], sizes, rank);
     const View *view = views_whole(&views, tensor);
     ref_whole(&ref, tensor);
     for (int step = 0; step < 6 && view; step++) {
@@ -406,11 +409,26 @@ static const char *shape_of(Fixture *f, const View *view)
   return strbuf_cstr(&text);
 }
 
-#define INT(i) {.kind = VIEW_INDEX_INT, .start = (i)}
-#define ALL {.kind = VIEW_INDEX_SLICE, .step = 1}
-#define TO(a, b) {VIEW_INDEX_SLICE, true, true, (a), (b), 1, 0, NULL}
-#define DOTS {.kind = VIEW_INDEX_ELLIPSIS}
-#define NEW {.kind = VIEW_INDEX_NEW_AXIS}
+#define INT(i)                                                                                                         \
+  {                                                                                                                    \
+    .kind = VIEW_INDEX_INT, .start = (i)                                                                               \
+  }
+#define ALL                                                                                                            \
+  {                                                                                                                    \
+    .kind = VIEW_INDEX_SLICE, .step = 1                                                                                \
+  }
+#define TO(a, b)                                                                                                       \
+  {                                                                                                                    \
+    VIEW_INDEX_SLICE, true, true, (a), (b), 1, 0, NULL                                                                 \
+  }
+#define DOTS                                                                                                           \
+  {                                                                                                                    \
+    .kind = VIEW_INDEX_ELLIPSIS                                                                                        \
+  }
+#define NEW                                                                                                            \
+  {                                                                                                                    \
+    .kind = VIEW_INDEX_NEW_AXIS                                                                                        \
+  }
 #define INDEX(view, ...)                                                                                               \
   shape_of(&f, views_index(&f.views, (view), (const ViewIndex[]){__VA_ARGS__},                                         \
                            sizeof((const ViewIndex[]){__VA_ARGS__}) / sizeof(ViewIndex)))
@@ -462,7 +480,8 @@ TEST(patterns_stay_in_their_tensor_and_partition)
   const View *t = fixture_view(&f, MEMORY_SBUF, SIZES(16, 32));
   int64_t offset = 0;
   ViewPattern wide = {.pairs = (const int64_t[][2]){{32, 16}, {1, 33}}, .count = 2, .offset = &offset};
-  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wide)), "the pattern reaches element 512 of tensor `t`, which has 512");
+  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wide)),
+              "the pattern reaches element 512 of tensor `t`, which has 512");
   ViewPattern wrap = {.pairs = (const int64_t[][2]){{32, 2}, {1, 33}}, .count = 2, .offset = &offset};
   EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wrap)),
               "the pattern reaches element 32 of a partition of tensor `t`, which has 32");
