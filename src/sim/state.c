@@ -133,9 +133,10 @@ void buffer_poison(Buffer *buffer, DType dtype)
     return;
   dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
   bool is_empty = buffer->unwritten_bytes == buffer->rows * buffer->row_bytes;
-  for (uint64_t row = 0; row < buffer->rows && is_empty; row++)
-    for (uint64_t i = 0; i + item <= buffer->row_bytes; i += item)
-      memcpy(buffer->data + row * buffer->row_stride + i, unit, item);
+  for (uint64_t i = 0; is_empty && i + item <= buffer->row_bytes; i += item)
+    memcpy(buffer->data + i, unit, item);
+  for (uint64_t row = 1; is_empty && row < buffer->rows; row++)
+    memcpy(buffer->data + row * buffer->row_stride, buffer->data, buffer->row_bytes);
   for (uint64_t row = 0; row < buffer->rows && !is_empty; row++)
     for (uint64_t i = 0; i + item <= buffer->row_bytes; i += item)
       for (unsigned b = 0; b < item; b++) {
@@ -218,11 +219,11 @@ static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t ro
   if (__builtin_mul_overflow(rows, wanted.row_stride, &wanted.bytes) || wanted.bytes > PTRDIFF_MAX / 2)
     out_of_memory(sim, name, UINT64_MAX);
   Buffer *buffer = idle_buffer(sim, &wanted);
-  if (buffer)
-    return buffer;
-  allocate(sim, &wanted);
-  buffer = arena_new(&sim->arena, Buffer);
-  *buffer = wanted;
+  if (!buffer) {
+    allocate(sim, &wanted);
+    buffer = arena_new(&sim->arena, Buffer);
+    *buffer = wanted;
+  }
   if (poisons(sim))
     buffer_poison(buffer, dtype);
   return buffer;
@@ -252,7 +253,7 @@ void state_release(Sim *sim, const char *address)
   if (!buffer)
     return;
   map_set(&sim->core_buffers, name, NULL);
-  if (poisons(sim) || sim->idle.count == MAX_IDLE)
+  if (sim->idle.count == MAX_IDLE)
     free_buffer(buffer);
   else
     vec_push(&sim->arena, &sim->idle, buffer);
