@@ -998,6 +998,25 @@ static bool eval_delete(Tracer *t, Frame *frame, const Expr *target)
   }
 }
 
+// Whether evaluating an expression once more changes nothing.
+static bool is_quiet(const Expr *expr)
+{
+  switch ((ExprKind)expr->kind) {
+  case EXPR_Name:
+  case EXPR_Constant: return true;
+  case EXPR_Attribute: return is_quiet(expr->Attribute.value);
+  case EXPR_Subscript: return is_quiet(expr->Subscript.value) && is_quiet(expr->Subscript.slice);
+  case EXPR_BinOp: return is_quiet(expr->BinOp.left) && is_quiet(expr->BinOp.right);
+  case EXPR_UnaryOp: return is_quiet(expr->UnaryOp.operand);
+  case EXPR_Tuple:
+    for (uint32_t i = 0; i < expr->Tuple.elts.count; i++)
+      if (!is_quiet(expr->Tuple.elts.items[i]))
+        return false;
+    return true;
+  default: return false;
+  }
+}
+
 static bool eval_assert(Tracer *t, Frame *frame, const Stmt *stmt)
 {
   bool truth;
@@ -1016,11 +1035,11 @@ static bool eval_assert(Tracer *t, Frame *frame, const Stmt *stmt)
   // Both sides of a failed comparison are worth seeing.
   const Expr *test = stmt->Assert.test;
   const char *shown = "";
-  if (test->kind == EXPR_Compare && test->Compare.ops.count == 1 && test->Compare.left->kind != EXPR_Call) {
+  if (test->kind == EXPR_Compare && test->Compare.ops.count == 1 && is_quiet(test->Compare.left)) {
     Value left, right;
     StrBuf sides = strbuf_new(&t->session->arena);
     const Expr *other = test->Compare.comparators.items[0];
-    if (other->kind != EXPR_Call && eval_expr(t, frame, test->Compare.left, &left) &&
+    if (is_quiet(other) && eval_expr(t, frame, test->Compare.left, &left) &&
         eval_expr(t, frame, other, &right) && op_repr(t, left, test->span, &sides)) {
       strbuf_puts(&sides, " against ");
       if (op_repr(t, right, test->span, &sides) && sides.len < 200)

@@ -5,11 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { STACK_VALUES = 1 << 20 };  // frame slots: 16 MB of address space, touched as it is used
 
 void builtins_init(Tracer *t);
 void modules_init(Tracer *t);
+
+// How much of the C stack calls may use: three quarters of it, 6 MB at most.
+static size_t usable_stack_bytes(void)
+{
+  const size_t most = 6u << 20;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / 4 * 3 > most)
+    return most;
+  return (size_t)(limit.rlim_cur / 4 * 3);
+}
 
 Tracer *tracer_new(Session *session)
 {
@@ -28,7 +39,7 @@ Tracer *tracer_new(Session *session)
   t->depth_limit = 1000;
   t->step_limit = 1000u * 1000 * 1000;
   t->stack_base = (const char *)__builtin_frame_address(0);
-  t->stack_limit_bytes = 6u << 20;
+  t->stack_limit_bytes = usable_stack_bytes();
   t->warned = map_new(&t->arena);
   t->native_classes = map_new(&t->arena);
   modules_init(t);
@@ -66,6 +77,8 @@ static const char *frame_name(const Frame *frame)
 bool check_stack(Tracer *t, Span span)
 {
   const char *here = (const char *)__builtin_frame_address(0);
+  if (t->depth == 0)
+    t->stack_base = here;  // this thread's, at this entry
   size_t used = here < t->stack_base ? (size_t)(t->stack_base - here) : (size_t)(here - t->stack_base);
   bool deep = t->depth_limit && t->depth >= t->depth_limit;
   if (!deep && used < t->stack_limit_bytes)
@@ -228,7 +241,8 @@ bool raise_value(Tracer *t, Value exception, Span span)
   bool has_text = args && args->tag == VALUE_TUPLE && args->tuple->count > 0;
   if (has_text && !op_str(t, exception, span, &text))
     return false;
-  DiagCode code = str_is(instance->class->name->str, "AssertionError") ? E_ASSERT : E_RAISED;
+  Str class_name = instance->class->name->str;
+  DiagCode code = str_is(class_name, "AssertionError") ? E_ASSERT : str_is(class_name, "SystemExit") ? E_STOPPED : E_RAISED;
   Diag *diag = diag_error(t->session, code, "%s%s%s", instance->class->name->str.data, text.len ? ": " : "",
                           text.len ? strbuf_cstr(&text) : "");
   diag_primary(diag, span_is_none(span) ? t->here : span, "%s", "");
