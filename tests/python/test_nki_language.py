@@ -135,3 +135,70 @@ def test_composites(tmp_path):
     for (name, wanted), array in zip(cases.items(), run(tmp_path, {"x": X, "w": w}, [f"nl.{n}" for n in cases])):
         assert array.shape == wanted.shape, name
         close(array, wanted, 1e-4)
+
+
+LOOPS = """import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+def add(total, row):
+    tile = nl.load(row)
+    nisa.tensor_tensor(dst=total, data1=total, data2=tile, op=nl.add)
+
+
+@nki.jit
+def k(x, count):
+    n = nisa.register_alloc(nl.load(count))
+    total = [nl.zeros((1, x.shape[1]), nl.float32) for _ in range(4)]
+    for i in nl.dynamic_range(2, n):
+        if i == 5:
+            continue
+        for j in nl.dynamic_range(2):
+            if j < 1:
+                add(total[0], x[nl.ds(i, 1), :])
+        if i >= 8:
+            break
+        add(total[0], x[i:i + 1, :])
+    nl.fori_loop(0, n, lambda i: add(total[1], x[nl.ds(i * 2, 1)]), 3)
+    left = nl.copy(nl.load(count))
+    def body(r):
+        add(total[2], x[nl.ds(r, 1)])
+        nisa.tensor_scalar(dst=left, data=left, op0=nl.subtract, operand0=1.0)
+        return nisa.register_alloc(left)
+    nl.while_loop(n, body)
+    r = nisa.register_alloc(0)
+    while r < n:
+        add(total[3], x.select(0, r).expand_dim(0))
+        nisa.register_move(r, r + 1)
+    out = nl.ndarray((4, x.shape[1]), nl.float32, nl.shared_hbm)
+    for i in range(4):
+        nl.store(out[i:i + 1], total[i])
+    return out
+"""
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 6, 9, 12])
+def test_loops_on_the_device(tmp_path, count):
+    x = RNG.integers(-9, 9, (32, 5)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "count.npy", np.array([[count]], dtype=np.int32))
+    (tmp_path / "k.py").write_text(LOOPS)
+    done = run_klr("run", tmp_path / "k.py", f"x=@{tmp_path}/x.npy", f"count=@{tmp_path}/count.npy", "--out",
+                   tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    wanted = np.zeros((4, 5))
+    for i in range(2, count):
+        if i == 5:
+            continue
+        wanted[0] += x[i]
+        if i >= 8:
+            break
+        wanted[0] += x[i]
+    for i in range(0, count, 3):
+        wanted[1] += x[i * 2]
+    for i in range(count, 0, -1):
+        wanted[2] += x[i]
+    for i in range(count):
+        wanted[3] += x[i]
+    np.testing.assert_array_equal(np.load(next((tmp_path / "out").glob("out*.npy"))), wanted)
