@@ -27,6 +27,7 @@ typedef struct Cli {
   const char *command;
   Options options;
   StrBuf out;  // standard output, written whole at the end
+  bool told_diagnostics;  // the JSON document in `out` holds them
 } Cli;
 
 // The subcommands return an exit status; errors are in the session, results in cli->out.

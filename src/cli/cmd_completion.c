@@ -82,13 +82,26 @@ int cmd_completion(Cli *cli)
   if (!cli_wants(cli, 1))
     return EXIT_USAGE;
   const char *shell = cli->options.arguments.items[0];
+  StrBuf script = strbuf_new(&cli->session->arena);
   if (strcmp(shell, "bash") == 0)
-    bash(&cli->out);
+    bash(&script);
   else if (strcmp(shell, "zsh") == 0)
-    zsh(&cli->out);
+    zsh(&script);
   else if (strcmp(shell, "fish") == 0)
-    fish(&cli->out);
+    fish(&script);
   else
     return cli_usage(cli, "klr completion knows bash, zsh and fish, found `%s`", shell);
+  if (!cli->options.json) {
+    strbuf_add(&cli->out, script.data, script.len);
+    return EXIT_OK;
+  }
+  JsonWriter json = json_writer(&cli->out, 0);
+  json_begin_object(&json);
+  json_key(&json, "shell");
+  json_text(&json, str_from(shell));
+  json_key(&json, "script");
+  json_text(&json, strbuf_str(&script));
+  json_end_object(&json);
+  strbuf_putc(&cli->out, '\n');
   return EXIT_OK;
 }

@@ -33,7 +33,8 @@ int cmd_gather(Cli *cli)
 {
   if (cli->options.arguments.count == 0)
     return cli_usage(cli, "klr gather needs a file");
-  const char *path, *kernel, *as = cli->options.as ? cli->options.as : "klr";
+  const char *path, *kernel, *as = cli->options.as;
+  as = as ? as : cli->options.json && !cli->options.output ? "json" : "klr";
   split_kernel_name(cli->session, cli->options.arguments.items[0], &path, &kernel);
   bool as_tree = strcmp(as, "ast") == 0 || strcmp(as, "ast-klr") == 0;
   if (strcmp(as, "klr") != 0 && strcmp(as, "json") != 0 && !as_tree)

@@ -333,6 +333,7 @@ static void report_json(Run *run)
   StrBuf diags = strbuf_new(&cli->session->arena);
   diag_print_json(cli->session, &diags);
   json_raw(&json, strbuf_str(&diags));
+  cli->told_diagnostics = true;
   json_end_object(&json);
   strbuf_putc(&cli->out, '\n');
 }

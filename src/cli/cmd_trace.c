@@ -8,7 +8,7 @@ int cmd_trace(Cli *cli)
   Program program;
   int status = program_load(cli, &program);
   if (status == EXIT_OK) {
-    const char *as = cli->options.as ? cli->options.as : cli->options.output ? "klr" : "text";
+    const char *as = cli->options.as ? cli->options.as : cli->options.output ? "klr" : cli->options.json ? "json" : "text";
     status = write_kernel(cli, program.kernel, as);
   }
   if (status == EXIT_OK && cli->options.time)

@@ -247,7 +247,7 @@ static int finish(Cli *cli, int status)
     json_raw(&json, strbuf_str(&diags));
     json_end_object(&json);
     strbuf_putc(&cli->out, '\n');
-  } else if (!cli->options.json) {
+  } else if (!cli->told_diagnostics) {
     diag_print_text(session, &talk, wants_color(cli));
   }
   fwrite(talk.data, 1, talk.len, stderr);
@@ -260,6 +260,8 @@ static int run(Cli *cli, int argc, char **argv)
 {
   const CommandInfo *command = find_command(cli->command);
   if (!command) {
+    for (int i = 2; i < argc; i++)
+      cli->options.json = cli->options.json || strcmp(argv[i], "--json") == 0;
     const char *names[COMMAND_COUNT];
     for (int i = 0; i < COMMAND_COUNT; i++)
       names[i] = commands[i].name;

@@ -165,3 +165,28 @@ def test_a_copy_of_a_tensor_to_itself_is_a_fence(tmp_path):
         "    nisa.dma_copy(dst=out, src=out)\n    nisa.dma_copy(dst=out[1:2, :], src=x[1:2, :])\n    return out\n")
     for options in ([], ["--reference"]):
         ok("run", tmp_path / "k.py", "x=ones:f32[2,4]", *options)
+
+
+@pytest.mark.parametrize("arguments, status", [
+    ("run examples/softmax.py x=randn:f32[8,8]", 0), ("run examples/softmax.py x=f32[8,8] --trace-only", 0),
+    ("trace examples/softmax.py x=f32[8,8]", 0), ("gather examples/softmax.py", 0), ("parse examples/softmax.py", 0),
+    ("info examples/softmax.py", 0), ("list targets", 0), ("explain E0001", 0), ("completion bash", 0),
+    ("run nowhere.py", 1), ("verify nowhere.klr", 1), ("dump nowhere.klr", 1), ("frobnicate", 2), ("run", 2),
+    ("trace examples/softmax.py x=f32[8,8] --target trn9", 2)])
+def test_json_is_one_document_for_every_command(arguments, status):
+    result = run_klr(*arguments.split(), "--json")
+    assert result.returncode == status
+    document = json.loads(result.stdout)
+    if status:
+        assert document["ok"] is False and document["diagnostics"][0]["code"].startswith("E")
+
+
+def test_json_keeps_warnings(tmp_path):
+    (tmp_path / "k.py").write_text("import nki\nimport nki.language as nl\n\n\n@nki.jit\ndef k(x):\n    f = lambda t: t\n"
+                                   "    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)\n"
+                                   "    nl.store(out, f(nl.load(x)))\n    return out\n")
+    report = json.loads(ok("run", tmp_path / "k.py", "x=ones:f32[2,2]", "--json"))
+    assert [d["code"] for d in report["diagnostics"]] == ["W0301"] and report["diagnostics"][0]["line"] == 7
+    result = run_klr("trace", tmp_path / "k.py", "x=f32[2,2]", "--json")
+    assert json.loads(result.stdout)["lnc"] and "W0301" in result.stderr
+    assert run_klr("run", tmp_path / "k.py", "x=ones:f32[2,2]", "--strict").returncode == 1
