@@ -179,6 +179,8 @@ static bool format_int(Tracer *t, Value value, const Spec *spec, Span span, StrB
   case 'X': base = 16, prefix = "0X"; break;
   case 'c': {
     char text[4];
+    if (value.tag == VALUE_BIG_INT)
+      return RAISE(t, E_OVERFLOW, span, "Python int too large to convert to C long");
     if (value.tag != VALUE_INT || value.integer < 0 || value.integer > 0x10FFFF)
       return RAISE(t, E_OVERFLOW, span, "%%c arg not in range(0x110000)");
     Spec copy = *spec;
