@@ -182,10 +182,14 @@ static const char *instruction_name(Builder *b)
 
 // ---- instructions and blocks
 
+// An instruction counts as many steps, so that a loop that emits without end stops before memory does.
+enum { INSTRUCTION_STEPS = 20 };
+
 const char *builder_add(Builder *b, Op *op, const char *name, Span span)
 {
   if (!b->label)
     return "";
+  b->t->steps += INSTRUCTION_STEPS;
   Instr *instr = arena_new(b->arena, Instr);
   instr->op = op;
   instr->name = name ? name : instruction_name(b);

@@ -37,7 +37,7 @@ Tracer *tracer_new(Session *session)
   t->stack = t->stack_top = stack;
   t->stack_end = stack + STACK_VALUES;
   t->depth_limit = 1000;
-  t->step_limit = 1000u * 1000 * 1000;
+  t->step_limit = 100u * 1000 * 1000;
   t->stack_base = (const char *)__builtin_frame_address(0);
   t->stack_limit_bytes = usable_stack_bytes();
   t->warned = map_new(&t->arena);

@@ -77,7 +77,7 @@ struct Tracer {
   int import_guards;       // `try` statements around the running code: an unknown import raises in them
   bool in_kernel;          // warnings about what the vendor's compiler refuses are given
   uint32_t depth, depth_limit;          // Python calls; 0: no limit
-  uint64_t steps, step_limit;           // statements and iterations; 0: no limit
+  uint64_t steps, step_limit;           // statements and iterations, and 20 for each instruction; limit 0: none
   const char *stack_base;               // of the C stack, to stop before it overflows
   size_t stack_limit_bytes;
   Value *stack, *stack_top, *stack_end; // frame slots and arguments

@@ -42,6 +42,8 @@ CASES = [
     ("recursion without end", HEADER + "def f(n):\n    return f(n + 1)\n\n\n@nki.jit\ndef k(x):\n    f(0)\n", [X], None, 7,
      ["recursion", "f"]),
     ("loop without end", kernel("while True:\n    pass"), [X, "--max-steps=100000"], None, 8, ["--max-steps"]),
+    ("instructions without end", kernel(f"{TILE}\nwhile True:\n    nisa.memset(dst=t, value=0.0)"), [X], None, 9,
+     ["--max-steps", "unrolled"]),
     ("name not defined", kernel("return y"), [X], "E0201", 8, ["`y`"]),
     ("assertion", kernel("assert x.shape[0] == 7, f'found {x.shape[0]} rows'"), [X], None, 8, ["found 128 rows"]),
     ("syntax error", "def k(x:\n    return x\n", [X], "E01", 1, []),
