@@ -2,10 +2,13 @@
 
 #include "base/npy.h"
 #include "number/activation.h"
+#include "number/convert.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BLOCK = 1024 };  // elements made or converted at a time
 
 typedef struct ShortName {
   const char *name;
@@ -225,14 +228,34 @@ static float uniform(uint64_t bits)  // [0, 1), 24 bits
   return (float)(bits >> 40) * 0x1p-24f;
 }
 
-// Box and Muller's transform, with correctly rounded functions, so that it is the same everywhere.
-static float normal(uint64_t seed, uint64_t index)
+// Box and Muller's transform of elements [first, first + count), with correctly rounded functions, so that it is the same
+// everywhere.
+static void normal_block(uint64_t seed, uint64_t first, size_t count, float *out)
 {
-  uint64_t bits = random_bits(seed, index);
-  float radius = ((float)(bits >> 40) + 1.0f) * 0x1p-24f;
-  float angle = ((float)(bits & 0xFFFFFF) * 0x1p-24f - 0.5f) * 6.2831853f;
-  float r = activation_f32(ACTIVATION_FUNC_SQRT, -2.0f * activation_f32(ACTIVATION_FUNC_LOG, radius));
-  return r * activation_f32(ACTIVATION_FUNC_SIN, angle);
+  float radius[BLOCK], angle[BLOCK];
+  for (size_t i = 0; i < count; i++) {
+    uint64_t bits = random_bits(seed, first + i);
+    radius[i] = ((float)(bits >> 40) + 1.0f) * 0x1p-24f;
+    angle[i] = ((float)(bits & 0xFFFFFF) * 0x1p-24f - 0.5f) * 6.2831853f;
+  }
+  activation_row(ACTIVATION_FUNC_LOG, count, radius, radius);
+  for (size_t i = 0; i < count; i++)
+    radius[i] *= -2.0f;
+  activation_row(ACTIVATION_FUNC_SQRT, count, radius, radius);
+  activation_row(ACTIVATION_FUNC_SIN, count, angle, angle);
+  for (size_t i = 0; i < count; i++)
+    out[i] = radius[i] * angle[i];
+}
+
+static void fill_normal(DType dtype, uint64_t seed, Array *out)
+{
+  float block[BLOCK];
+  uint64_t total = array_elements(out);
+  for (uint64_t first = 0; first < total; first += BLOCK) {
+    size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
+    normal_block(seed, first, count, block);
+    convert_row_from_f32(dtype, count, (char *)out->data + first * dtype_bytes(dtype), block, (NumberMode){0});
+  }
 }
 
 static void put_integer(DType dtype, int64_t value, void *at)
@@ -250,7 +273,7 @@ static void put_fill(const Arg *arg, uint64_t seed, uint64_t index, void *at)
   case FILL_ONES: put_integer(arg->dtype, 1, at); return;
   case FILL_ARANGE: put_integer(arg->dtype, (int64_t)index, at); return;
   case FILL_UNIFORM: dtype_from_f32(arg->dtype, uniform(random_bits(seed, index)), at); return;
-  case FILL_RANDN: dtype_from_f32(arg->dtype, normal(seed, index), at); return;
+  case FILL_RANDN: return;  // fill_normal
   case FILL_RANDINT: {
     uint64_t width = (uint64_t)(arg->high - arg->low);
     put_integer(arg->dtype, arg->low + (int64_t)(random_bits(seed, index) % width), at);
@@ -274,6 +297,10 @@ static bool fill_array(Session *session, const Arg *arg, uint64_t seed, Array *o
   if (arg->fill == FILL_ZEROS && dtype_info(arg->dtype)->kind != DTYPE_KIND_SCALE)
     return true;
   uint64_t own_seed = seed ^ str_hash(str_from(arg->name));
+  if (arg->fill == FILL_RANDN) {
+    fill_normal(arg->dtype, own_seed, out);
+    return true;
+  }
   unsigned bytes = dtype_bytes(arg->dtype);
   for (uint64_t i = 0, count = array_elements(out); i < count; i++)
     put_fill(arg, own_seed, i, (char *)out->data + i * bytes);
@@ -305,9 +332,13 @@ static bool file_array(Session *session, const Arg *arg, Array *out)
     convert_f64(&npy, out);
     return true;
   }
-  for (uint64_t i = 0, count = array_elements(out); i < count; i++)
-    dtype_from_f32(arg->dtype, dtype_to_f32(from, (const char *)npy.data + i * npy.item_bytes),
-                   (char *)out->data + i * dtype_bytes(arg->dtype));
+  uint64_t count = array_elements(out);
+  for (uint64_t first = 0; first < count; first += BLOCK) {
+    float block[BLOCK];
+    size_t n = count - first < BLOCK ? (size_t)(count - first) : BLOCK;
+    convert_row_to_f32(from, n, block, (const char *)npy.data + first * npy.item_bytes, (NumberMode){0});
+    convert_row_from_f32(arg->dtype, n, (char *)out->data + first * dtype_bytes(arg->dtype), block, (NumberMode){0});
+  }
   return true;
 }
 
