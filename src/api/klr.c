@@ -27,7 +27,49 @@ static const Instr *instr_of(const KlrOperator *op)
 struct KlrSession {
   Session *session;
   Vec(Array) arrays;  // outputs of runs
+  Tracer *tracer;     // of the call that is active, as are
+  Array *inputs;      // the copies a run works on
+  size_t input_count;
 };
+
+// ---- entry points: memory that runs out takes the jump back to the one that is active
+
+static void free_inputs(KlrSession *klr)
+{
+  for (size_t i = 0; i < klr->input_count; i++)
+    array_free(&klr->inputs[i]);
+  klr->input_count = 0;
+}
+
+static void leave(KlrSession *klr)
+{
+  klr->session->arena.on_exhausted = NULL;
+  tracer_free(klr->tracer);
+  klr->tracer = NULL;
+  free_inputs(klr);
+}
+
+static jmp_buf *enter(KlrSession *klr)
+{
+  return klr->session->arena.on_exhausted = &klr->session->on_exhausted;
+}
+
+// Reports, or only counts when there is no memory even for that.
+static void out_of_memory(KlrSession *klr)
+{
+  leave(klr);
+  if (setjmp(*enter(klr)) == 0)
+    diag_error(klr->session, E_MEMORY, "there is not enough memory for this");
+  else
+    klr->session->error_count++;
+  klr->session->arena.on_exhausted = NULL;
+}
+
+#define ENTER(klr, on_failure)         \
+  if (setjmp(*enter(klr)) != 0) {      \
+    out_of_memory(klr);                \
+    return on_failure;                 \
+  }
 
 KlrSession *klr_session_new(void)
 {
@@ -56,9 +98,12 @@ size_t klr_error_count(const KlrSession *klr)
 
 const char *klr_diagnostics(KlrSession *klr, bool as_json)
 {
+  ENTER(klr, as_json ? "[]" : "klr: out of memory\n");
   StrBuf out = strbuf_new(&klr->session->arena);
   as_json ? diag_print_json(klr->session, &out) : diag_print_text(klr->session, &out, false);
-  return strbuf_cstr(&out);
+  const char *text = strbuf_cstr(&out);
+  leave(klr);
+  return text;
 }
 
 const char *klr_version(void)
@@ -86,11 +131,10 @@ static bool argument_value(Tracer *t, const KlrArgument *argument, Value *out)
                argument->dtype ? argument->dtype : "");
     return false;
   }
-  *out = tensor_argument(t, dtype, argument->shape, argument->rank);
-  return true;
+  return tensor_argument(t, argument->name, dtype, argument->shape, argument->rank, out);
 }
 
-static Kernel *trace(Tracer *t, const char *path, const char *function, const KlrArgument *arguments, size_t count,
+static Kernel *trace_file(Tracer *t, const char *path, const char *function, const KlrArgument *arguments, size_t count,
                      uint32_t lnc)
 {
   ModuleObject *module = trace_load(t, path);
@@ -107,37 +151,48 @@ static Kernel *trace(Tracer *t, const char *path, const char *function, const Kl
   return trace_kernel(t, entry.value, names, values, count, &(TraceOptions){.lnc = lnc, .no_verify = true});
 }
 
-KlrKernel *klr_trace(KlrSession *klr, const char *path, const char *function, const KlrArgument *arguments, size_t count,
+static Kernel *trace(KlrSession *klr, const char *path, const char *function, const KlrArgument *arguments, size_t count,
                      const KlrTraceOptions *options)
 {
-  static const KlrTraceOptions defaults;
-  options = options ? options : &defaults;
   const Machine *machine = machine_named(klr->session, options->target);
   if (!machine)
     return NULL;
   size_t errors = klr->session->error_count;
   klr->session->strict = options->strict;
-  Tracer *t = tracer_new(klr->session);
+  Tracer *t = klr->tracer = tracer_new(klr->session);
   nki_install(t, machine);
   for (const char *const *folder = options->include; folder && *folder; folder++)
     module_add_path(t, *folder);
   module_add_default_paths(t);
-  Kernel *kernel = trace(t, path, function, arguments, count, options->lnc);
+  Kernel *kernel = trace_file(t, path, function, arguments, count, options->lnc);
   bool ok = kernel && core_verify(klr->session, kernel) && machine_check(klr->session, machine, kernel);
-  tracer_free(t);
-  return ok && klr->session->error_count == errors ? (KlrKernel *)kernel : NULL;
+  return ok && klr->session->error_count == errors ? kernel : NULL;
+}
+
+KlrKernel *klr_trace(KlrSession *klr, const char *path, const char *function, const KlrArgument *arguments, size_t count,
+                     const KlrTraceOptions *options)
+{
+  static const KlrTraceOptions defaults;
+  ENTER(klr, NULL);
+  Kernel *kernel = trace(klr, path, function, arguments, count, options ? options : &defaults);
+  leave(klr);
+  return (KlrKernel *)kernel;
 }
 
 // ---- files
 
 KlrKernel *klr_kernel_read(KlrSession *klr, const void *bytes, size_t len, const char *path)
 {
+  ENTER(klr, NULL);
   Str text = {arena_strndup(&klr->session->arena, bytes, len), len};
-  return (KlrKernel *)(uintptr_t)kernel_read(klr->session, &klr->session->arena, path, text);
+  const Kernel *kernel = kernel_read(klr->session, &klr->session->arena, path, text);
+  leave(klr);
+  return (KlrKernel *)(uintptr_t)kernel;
 }
 
 const char *klr_kernel_write(KlrSession *klr, const KlrKernel *kernel, KlrForm form, size_t *len)
 {
+  ENTER(klr, NULL);
   StrBuf out = strbuf_new(&klr->session->arena);
   KlrFile file = {.contents = KLR_CONTENTS_LNC, .kernel = core_of(kernel)};
   bool ok = true;
@@ -147,15 +202,20 @@ const char *klr_kernel_write(KlrSession *klr, const KlrKernel *kernel, KlrForm f
   case KLR_FORM_JSON: ok = klr_to_json(klr->session, &file, 1, &out); break;
   case KLR_FORM_SEXP: ok = klr_to_sexp(klr->session, &file, &out); break;
   }
+  const char *bytes = ok ? strbuf_cstr(&out) : NULL;
   *len = out.len;
-  return ok ? strbuf_cstr(&out) : NULL;
+  leave(klr);
+  return bytes;
 }
 
 bool klr_verify(KlrSession *klr, const KlrKernel *kernel, const char *target)
 {
+  ENTER(klr, false);
   const Machine *machine = machine_named(klr->session, target);
-  return machine && core_verify(klr->session, core_of(kernel)) &&
-         machine_check(klr->session, machine, core_of(kernel));
+  bool ok = machine && core_verify(klr->session, core_of(kernel)) &&
+            machine_check(klr->session, machine, core_of(kernel));
+  leave(klr);
+  return ok;
 }
 
 // ---- running
@@ -188,32 +248,38 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
   return sim;
 }
 
-bool klr_run(KlrSession *klr, const KlrKernel *klr_kernel, KlrArray *inputs, KlrArray *outputs,
-             const KlrRunOptions *options)
+static bool run(KlrSession *klr, const Kernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
 {
-  static const KlrRunOptions defaults;
-  options = options ? options : &defaults;
   Session *session = klr->session;
-  const Kernel *kernel = core_of(klr_kernel);
   const Machine *machine = machine_named(session, options->target);
   if (!machine)
     return false;
-  Array *in = arena_array(&session->arena, Array, kernel->inputs.count);
+  Array *in = klr->inputs = arena_array(&session->arena, Array, kernel->inputs.count);
+  klr->input_count = kernel->inputs.count;
+  size_t first = klr->arrays.count;
+  for (uint32_t i = 0; i < kernel->outputs.count; i++)  // room first: the results must find their owner
+    vec_push(&session->arena, &klr->arrays, (Array){0});
   Array *out = arena_array(&session->arena, Array, kernel->outputs.count);
   bool ok = true;
   for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
     ok = copy_input(session, kernel->inputs.items[i], &inputs[i], &in[i]);
   SimOptions sim = sim_options(machine, options);
   ok = ok && sim_run(session, kernel, &sim, in, out, NULL);
-  for (uint32_t i = 0; i < kernel->inputs.count; i++) {
-    if (ok)
-      memcpy(inputs[i].data, in[i].data, in[i].bytes);
-    array_free(&in[i]);
-  }
+  for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
+    memcpy(inputs[i].data, in[i].data, in[i].bytes);
   for (uint32_t i = 0; i < kernel->outputs.count && ok; i++) {
-    vec_push(&session->arena, &klr->arrays, out[i]);
+    klr->arrays.items[first + i] = out[i];
     outputs[i] = (KlrArray){dtype_name(out[i].dtype), out[i].rank, out[i].shape, out[i].data, out[i].bytes};
   }
+  return ok;
+}
+
+bool klr_run(KlrSession *klr, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
+{
+  static const KlrRunOptions defaults;
+  ENTER(klr, false);
+  bool ok = run(klr, core_of(kernel), inputs, outputs, options ? options : &defaults);
+  leave(klr);
   return ok;
 }
 
@@ -247,12 +313,18 @@ static KlrTensor tensor_view(Session *session, const Tensor *tensor)
 
 KlrTensor klr_input(KlrSession *klr, const KlrKernel *kernel, size_t index)
 {
-  return tensor_view(klr->session, core_of(kernel)->inputs.items[index]);
+  ENTER(klr, (KlrTensor){0});
+  KlrTensor tensor = tensor_view(klr->session, core_of(kernel)->inputs.items[index]);
+  leave(klr);
+  return tensor;
 }
 
 KlrTensor klr_output(KlrSession *klr, const KlrKernel *kernel, size_t index)
 {
-  return tensor_view(klr->session, core_of(kernel)->outputs.items[index]);
+  ENTER(klr, (KlrTensor){0});
+  KlrTensor tensor = tensor_view(klr->session, core_of(kernel)->outputs.items[index]);
+  leave(klr);
+  return tensor;
 }
 
 size_t klr_core_count(const KlrKernel *kernel)
@@ -301,9 +373,12 @@ uint32_t klr_operator_line(const KlrOperator *op)
 
 const char *klr_operator_text(KlrSession *klr, const KlrOperator *op)
 {
+  ENTER(klr, "");
   StrBuf out = strbuf_new(&klr->session->arena);
   core_print_op(instr_of(op)->op, &out);
-  return strbuf_cstr(&out);
+  const char *text = strbuf_cstr(&out);
+  leave(klr);
+  return text;
 }
 
 size_t klr_field_count(const KlrOperator *op)
@@ -317,11 +392,14 @@ KlrField klr_field(KlrSession *klr, const KlrOperator *op, size_t index)
 {
   static const char *const roles[] = {
       [ROLE_READ] = "read", [ROLE_WRITE] = "write", [ROLE_UPDATE] = "update", [ROLE_PARAM] = "param"};
+  ENTER(klr, (KlrField){0});
   uint32_t count;
   const FieldInfo *field = &op_info(instr_of(op)->op->kind)->fields(&count)[index];
   StrBuf out = strbuf_new(&klr->session->arena);
   core_to_json(klr->session, field->type, (const char *)instr_of(op)->op + field->offset, 0, &out);
   while (out.len && out.data[out.len - 1] == '\n')
     out.data[--out.len] = '\0';
-  return (KlrField){field->name, field->type->name, roles[field->role], strbuf_cstr(&out)};
+  const char *json = strbuf_cstr(&out);
+  leave(klr);
+  return (KlrField){field->name, field->type->name, roles[field->role], json};
 }

@@ -14,7 +14,7 @@ struct ArenaChunk {
 
 enum { ALIGNMENT = _Alignof(max_align_t), FIRST_CHUNK_BYTES = 16 << 10, LARGEST_CHUNK_BYTES = 8 << 20 };
 
-static _Noreturn void exhausted(Arena *arena)
+void arena_exhausted(Arena *arena)
 {
   if (arena->on_exhausted)
     longjmp(*arena->on_exhausted, 1);
@@ -29,9 +29,11 @@ static void add_chunk(Arena *arena, size_t at_least)
     bytes = LARGEST_CHUNK_BYTES;
   if (bytes < at_least)
     bytes = at_least;
+  if (arena->limit_bytes && arena->used_bytes + at_least > arena->limit_bytes)
+    arena_exhausted(arena);
   ArenaChunk *chunk = malloc(sizeof *chunk + bytes);
   if (!chunk)
-    exhausted(arena);
+    arena_exhausted(arena);
   chunk->older = arena->chunk;
   chunk->bytes = bytes;
   arena->chunk = chunk;
@@ -52,9 +54,9 @@ static size_t round_up(size_t bytes)
 void *arena_alloc(Arena *arena, size_t bytes)
 {
   if (arena->fail_after >= 0 && arena->fail_after-- == 0)
-    exhausted(arena);
+    arena_exhausted(arena);
   if (bytes > SIZE_MAX / 2)
-    exhausted(arena);
+    arena_exhausted(arena);
   bytes = round_up(bytes);
   if (bytes > (size_t)(arena->end - arena->next) || !arena->chunk)
     add_chunk(arena, bytes);
@@ -67,7 +69,7 @@ void *arena_alloc(Arena *arena, size_t bytes)
 void *arena_alloc_array(Arena *arena, size_t count, size_t item_bytes)
 {
   if (item_bytes && count > SIZE_MAX / 2 / item_bytes)
-    exhausted(arena);
+    arena_exhausted(arena);
   return arena_alloc(arena, count * item_bytes);
 }
 

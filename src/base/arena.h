@@ -19,6 +19,7 @@ typedef struct Arena {
   jmp_buf *on_exhausted;  // where to go when malloc fails; NULL: message and exit(70)
   size_t used_bytes;      // handed out since the arena was made
   int64_t fail_after;     // testing: fail when this many allocations have been made; negative: never
+  size_t limit_bytes;     // memory also runs out when more than this is taken; 0: no limit
 } Arena;
 
 typedef struct ArenaMark {
@@ -27,7 +28,10 @@ typedef struct ArenaMark {
   size_t used_bytes;
 } ArenaMark;
 
-#define ARENA_INIT {NULL, NULL, NULL, NULL, 0, -1}
+#define ARENA_INIT {NULL, NULL, NULL, NULL, 0, -1, 0}
+
+// Goes where allocation goes when memory has run out.
+_Noreturn void arena_exhausted(Arena *arena);
 
 void arena_free(Arena *arena);
 

@@ -16,6 +16,7 @@ Session *session_new(void)
   session->arena = (Arena)ARENA_INIT;
   session->names.arena = &session->arena;
   session->error_limit = 100;
+  session->arenas_fail_after = -1;
   return session;
 }
 
@@ -25,6 +26,13 @@ void session_free(Session *session)
     return;
   arena_free(&session->arena);
   free(session);
+}
+
+Arena session_arena(const Session *session)
+{
+  return (Arena){.on_exhausted = session->arena.on_exhausted,
+                 .fail_after = session->arenas_fail_after,
+                 .limit_bytes = session->arena.limit_bytes};
 }
 
 uint32_t session_source_id(const Session *session, const Source *source)

@@ -11,11 +11,15 @@ typedef struct Session {
   size_t error_count, warning_count;
   size_t error_limit;  // further errors are counted but not kept; 0: no limit
   bool strict;         // what the vendor's compiler refuses is an error, not a warning
-  jmp_buf on_exhausted;
+  jmp_buf on_exhausted;       // of entry points: arena.on_exhausted points here while one is active
+  int64_t arenas_fail_after;  // testing: Arena.fail_after of arenas made by session_arena
 } Session;
 
 Session *session_new(void);
 void session_free(Session *session);
+
+// An empty arena that ends where the session's own does when memory runs out. Its owner frees it.
+Arena session_arena(const Session *session);
 
 // The file's bytes as a source; NULL after reporting E_FILE_READ. Path "-" is standard input.
 Source *session_read_source(Session *session, const char *path);

@@ -275,8 +275,8 @@ static void put_fill(const Arg *arg, uint64_t seed, uint64_t index, void *at)
   case FILL_UNIFORM: dtype_from_f32(arg->dtype, uniform(random_bits(seed, index)), at); return;
   case FILL_RANDN: return;  // fill_normal
   case FILL_RANDINT: {
-    uint64_t width = (uint64_t)(arg->high - arg->low);
-    put_integer(arg->dtype, arg->low + (int64_t)(random_bits(seed, index) % width), at);
+    uint64_t width = (uint64_t)arg->high - (uint64_t)arg->low;
+    put_integer(arg->dtype, (int64_t)((uint64_t)arg->low + random_bits(seed, index) % width), at);
     return;
   }
   }
@@ -285,7 +285,7 @@ static void put_fill(const Arg *arg, uint64_t seed, uint64_t index, void *at)
 static bool new_array(Session *session, const Arg *arg, Array *out)
 {
   *out = array_new(arg->dtype, arg->rank, arg->shape);
-  return out->data || array_elements(out) == 0 || wrong(session, arg, "there is not enough memory for it");
+  return out->data || wrong(session, arg, "there is not enough memory for it");
 }
 
 static bool fill_array(Session *session, const Arg *arg, uint64_t seed, Array *out)

@@ -280,6 +280,31 @@ static int run(Cli *cli, int argc, char **argv)
   return ok ? command->run(cli) : EXIT_USAGE;
 }
 
+// Half of the computer's memory for each arena; what runs out of it is told as an error of the input.
+static size_t memory_limit(void)
+{
+  long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page_bytes > 0 ? (size_t)pages / 2 * (size_t)page_bytes : 0;
+}
+
+// setjmp stands alone, so that no local of a longer function is lost.
+static int run_guarded(Cli *cli, int argc, char **argv)
+{
+  Arena *arena = &cli->session->arena;
+  arena->limit_bytes = memory_limit();
+  arena->on_exhausted = &cli->session->on_exhausted;
+  if (setjmp(cli->session->on_exhausted) == 0) {
+    int status = run(cli, argc, argv);
+    arena->on_exhausted = NULL;
+    return status;
+  }
+  arena->on_exhausted = NULL;  // telling it may still end in arena_exhausted's own message
+  arena->limit_bytes = 0;
+  Diag *diag = diag_error(cli->session, E_MEMORY, "there is not enough memory for this");
+  diag_help(diag, "try a smaller shape; `klr explain E0004` says more");
+  return EXIT_USER;
+}
+
 int main(int argc, char **argv)
 {
   if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -297,7 +322,7 @@ int main(int argc, char **argv)
     overview(&cli.out);
     status = argc > 1 ? EXIT_OK : EXIT_USAGE;
   } else {
-    status = run(&cli, argc, argv);
+    status = run_guarded(&cli, argc, argv);
   }
   status = finish(&cli, status);
   session_free(session);

@@ -74,8 +74,7 @@ static bool argument_value(Program *program, const Arg *arg, Value *out)
 {
   if (arg->kind == ARG_LITERAL)
     return trace_eval_text(program->tracer, arena_printf(&program->tracer->arena, "<%s>", arg->name), arg->text, out);
-  *out = tensor_argument(program->tracer, arg->dtype, arg->shape, arg->rank);
-  return true;
+  return tensor_argument(program->tracer, arg->name, arg->dtype, arg->shape, arg->rank, out);
 }
 
 // Every unknown name is reported, with what the kernel does take.
@@ -196,7 +195,7 @@ static void print_core(Cli *cli, const Kernel *kernel)
 
 int program_load(Cli *cli, Program *program)
 {
-  *program = (Program){.arena = ARENA_INIT};
+  *program = (Program){.arena = session_arena(cli->session)};
   if (cli->options.arguments.count == 0)
     return cli_usage(cli, "klr %s needs a file", cli->command);
   program->machine = target_machine(cli);

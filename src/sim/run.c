@@ -265,12 +265,17 @@ static void run_kernel(Sim *sim, Array *inputs, Array *outputs)
 static bool run_guarded(Sim *sim, Array *inputs, Array *outputs)
 {
   if (setjmp(sim->exhausted)) {
+    sim->session->arena.on_exhausted = sim->outer_exhausted;
     diag_error(sim->session, E_SIM_MEMORY, "no memory to go on running `%s`", sim->kernel->name);
     return false;
   }
-  if (setjmp(sim->stop))
+  if (setjmp(sim->stop)) {
+    sim->session->arena.on_exhausted = sim->outer_exhausted;
     return false;
+  }
+  sim->session->arena.on_exhausted = &sim->exhausted;
   run_kernel(sim, inputs, outputs);
+  sim->session->arena.on_exhausted = sim->outer_exhausted;
   return true;
 }
 
@@ -284,8 +289,10 @@ bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, 
     diag_error(session, E_SIM_MEMORY, "no memory to run `%s`", kernel->name);
     return false;
   }
-  *sim = (Sim){.session = session, .kernel = kernel, .options = *options, .arena = ARENA_INIT, .scratch = ARENA_INIT};
+  *sim = (Sim){.session = session, .kernel = kernel, .options = *options,
+               .arena = session_arena(session), .scratch = session_arena(session)};
   sim->machine = options->machine ? options->machine : machine_of_generation(4);
+  sim->outer_exhausted = session->arena.on_exhausted;
   sim->arena.on_exhausted = sim->scratch.on_exhausted = &sim->exhausted;
   if (!sim->options.step_limit)
     sim->options.step_limit = UINT64_C(1) << 40;

@@ -55,6 +55,7 @@ typedef struct Sim {
   Arena arena;   // buffers' descriptions, registers, places
   Arena scratch;  // rewound after every instruction
   jmp_buf stop, exhausted;
+  jmp_buf *outer_exhausted;  // where the session went before the run
   const Instr *instr;  // the one that runs
   uint32_t core;
   Map shared_buffers, core_buffers;  // by address name

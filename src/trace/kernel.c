@@ -83,14 +83,37 @@ static bool name_inputs(Naming *naming, Value value, const char *name)
   return done;
 }
 
-Value tensor_argument(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank)
+// What is wrong with a shape, or NULL.
+static const char *shape_fault(DType dtype, const uint64_t *sizes, uint32_t rank)
 {
+  uint64_t bytes = dtype_bytes(dtype);
+  if (rank == 0)
+    return "has no dimensions; a scalar in memory has the shape [1]";
+  if (rank > VIEW_RANK_MAX)
+    return "has more dimensions than a tensor can have";
+  for (uint32_t i = 0; i < rank; i++) {
+    if (sizes[i] == 0)
+      return "has a dimension of size 0; every tensor has elements";
+    if (sizes[i] > UINT32_MAX || __builtin_mul_overflow(bytes, sizes[i], &bytes) || bytes > UINT64_C(1) << 40)
+      return "is larger than the memory of any device (2^40 bytes)";
+  }
+  return NULL;
+}
+
+bool tensor_argument(Tracer *t, const char *name, DType dtype, const uint64_t *sizes, uint32_t rank, Value *out)
+{
+  const char *fault = shape_fault(dtype, sizes, rank);
+  if (fault) {
+    diag_error(t->session, E_ARGUMENT, "the shape of argument `%s` %s", name, fault);
+    return false;
+  }
   TensorSpec spec = {.dtype = dtype, .memory = MEMORY_HBM, .sizes = sizes, .rank = rank};
   Tensor *tensor = tensor_new(&t->session->arena, &spec);
   Views views = views_new(&t->session->arena, &t->arena, NULL, NULL);
   Value value = value_tensor(t, views_whole(&views, tensor));
   ((TensorObject *)value.object)->argument = tensor;
-  return value;
+  *out = value;
+  return true;
 }
 
 const Tensor *tensor_argument_input(Value argument)

@@ -1,7 +1,8 @@
 // kernel.h -- tracing a kernel: Python's evaluation of it, recorded as core operators.
 //
 //   nki_install(t);
-//   Value x = tensor_argument(t, DTYPE_FLOAT32, (uint64_t[]){128, 512}, 2);
+//   Value x;
+//   if (!tensor_argument(t, "x", DTYPE_FLOAT32, (uint64_t[]){128, 512}, 2, &x)) ...
 //   Kernel *kernel = trace_kernel(t, entry.value, &name, &x, 1, &(TraceOptions){0});
 //
 // The kernel lives in the session's arena, so it outlives the tracer.
@@ -26,8 +27,10 @@ typedef struct TraceOptions {
 Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
                      const TraceOptions *options);
 
-// A tensor to pass as an argument, not yet named. The tensor it became, once a kernel was traced with it; else NULL.
-Value tensor_argument(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank);
+// A tensor to pass as the argument `name`. False after reporting that no tensor has such a shape.
+bool tensor_argument(Tracer *t, const char *name, DType dtype, const uint64_t *sizes, uint32_t rank, Value *out);
+
+// The tensor an argument became, once a kernel was traced with it; else NULL.
 const Tensor *tensor_argument_input(Value argument);
 
 // Element types as the kernel sees them, for arguments such as `dtype=bfloat16`.

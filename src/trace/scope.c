@@ -523,8 +523,7 @@ static void finish_all(Resolver *r)
 
 FunctionCode *scope_resolve_module(Tracer *t, const Module *module, AttrTable *globals, const Name *name)
 {
-  Resolver r = {.t = t, .globals = globals, .scratch = ARENA_INIT};
-  r.scratch.on_exhausted = t->arena.on_exhausted;
+  Resolver r = {.t = t, .globals = globals, .scratch = session_arena(t->session)};
   FunctionCode *code = code_new(&r, NULL, CODE_MODULE, name, (Span){0});
   code->body = module->body;
   visit_block(&r, scope_new(&r, NULL, code), module->body);
@@ -535,8 +534,7 @@ FunctionCode *scope_resolve_module(Tracer *t, const Module *module, AttrTable *g
 
 FunctionCode *scope_resolve_expression(Tracer *t, Expr *expr, AttrTable *globals)
 {
-  Resolver r = {.t = t, .globals = globals, .scratch = ARENA_INIT};
-  r.scratch.on_exhausted = t->arena.on_exhausted;
+  Resolver r = {.t = t, .globals = globals, .scratch = session_arena(t->session)};
   FunctionCode *code = code_new(&r, NULL, CODE_MODULE, tracer_name(t, "<expression>"), expr->span);
   visit_expr(&r, scope_new(&r, NULL, code), expr);
   finish_all(&r);

@@ -22,6 +22,21 @@ static size_t usable_stack_bytes(void)
   return (size_t)(limit.rlim_cur / 4 * 3);
 }
 
+// Modules and builtins; false when memory runs out. Both arenas end where they did before.
+static bool fill(Tracer *t)
+{
+  jmp_buf here, *outer = t->session->arena.on_exhausted;
+  t->session->arena.on_exhausted = t->arena.on_exhausted = &here;
+  bool ok = false;
+  if (setjmp(here) == 0) {
+    modules_init(t);
+    builtins_init(t);
+    ok = true;
+  }
+  t->session->arena.on_exhausted = t->arena.on_exhausted = outer;
+  return ok;
+}
+
 Tracer *tracer_new(Session *session)
 {
   Tracer *t = calloc(1, sizeof *t);
@@ -29,11 +44,10 @@ Tracer *tracer_new(Session *session)
   if (!t || !stack) {
     free(t);
     free(stack);
-    return NULL;
+    arena_exhausted(&session->arena);
   }
   t->session = session;
-  t->arena = (Arena)ARENA_INIT;
-  t->arena.on_exhausted = session->arena.on_exhausted;
+  t->arena = session_arena(session);
   t->stack = t->stack_top = stack;
   t->stack_end = stack + STACK_VALUES;
   t->depth_limit = 1000;
@@ -42,8 +56,10 @@ Tracer *tracer_new(Session *session)
   t->stack_limit_bytes = usable_stack_bytes();
   t->warned = map_new(&t->arena);
   t->native_classes = map_new(&t->arena);
-  modules_init(t);
-  builtins_init(t);
+  if (!fill(t)) {
+    tracer_free(t);
+    arena_exhausted(&session->arena);
+  }
   return t;
 }
 

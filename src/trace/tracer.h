@@ -84,6 +84,7 @@ struct Tracer {
   Map warned;                           // places and codes already warned about
 };
 
+// Never NULL: goes where the session goes when memory runs out.
 Tracer *tracer_new(Session *session);
 void tracer_free(Tracer *t);
 

@@ -13,9 +13,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: not run again under the sanitizers")
 
 
-def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=120, environment=None):
+def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=120, environment=None, program=KLR):
     """Runs the program and returns the CompletedProcess with text output."""
-    return subprocess.run([KLR, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
+    return subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
                           cwd=cwd, timeout=timeout, env=dict(os.environ, **(environment or {})))
 
 
