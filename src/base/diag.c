@@ -283,6 +283,18 @@ static void print_lines(StrBuf *out, int gutter, const char *head, const char *t
   strbuf_putc(out, '\n');
 }
 
+// How many of the calls after number `at` say the same of the same place, as in recursion.
+static size_t equal_calls(const Diag *diag, size_t at)
+{
+  const DiagLabel *first = &diag->calls.items[at];
+  size_t count = 0;
+  for (size_t i = at + 1; i < diag->calls.count; i++, count++)
+    if (memcmp(&diag->calls.items[i].span, &first->span, sizeof first->span) != 0 ||
+        strcmp(diag->calls.items[i].text, first->text) != 0)
+      break;
+  return count;
+}
+
 void diag_print_one(const Diag *diag, StrBuf *out, bool color)
 {
   const Palette *p = color ? &COLOR : &PLAIN;
@@ -322,8 +334,13 @@ void diag_print_one(const Diag *diag, StrBuf *out, bool color)
     }
     Source *source = source_of(diag, span);
     Place place = source_place(source, &diag->session->arena, span.start);
-    strbuf_printf(out, "%*s %s=%s %snote:%s %s at %s:%u:%u\n", gutter, "", p->blue, p->reset, p->bold, p->reset,
+    size_t repeats = equal_calls(diag, i);
+    strbuf_printf(out, "%*s %s=%s %snote:%s %s at %s:%u:%u", gutter, "", p->blue, p->reset, p->bold, p->reset,
                   diag->calls.items[i].text, source->path, place.line, place.column + 1);
+    if (repeats)
+      strbuf_printf(out, ", and %zu more time%s", repeats, repeats == 1 ? "" : "s");
+    strbuf_putc(out, '\n');
+    i += repeats;
   }
   for (size_t i = 0; i < diag->helps.count; i++)
     print_lines(out, gutter, "help", diag->helps.items[i], p);

@@ -2,6 +2,7 @@
 
 #include "core/verify.h"
 #include "base/bug.h"
+#include "core/nki_names.h"
 #include "core/text.h"
 #include "core/verify_rules.h"
 
@@ -179,13 +180,10 @@ static void report_bounds(Verifier *v, const Instr *instr, const char *field, co
                           const char *found, const char *expected)
 {
   Diag *diag = report_at(&v->reporter, instr->pos, E_CORE_BOUNDS, rule, "`%s` of `%s` reaches outside of tensor `%s`",
-                         field, op_info(instr->op->kind)->name, tile->tensor->name);
-  if (!diag)
-    return;
-  diag_note(diag, "`%s` is `%s`", field, tile_text(&v->reporter.session->arena, tile));
-  diag_note(diag, "found: %s; expected: %s", found, expected);
-  if (tile->tensor->pos && tile->tensor->pos->span.source)
-    diag_label(diag, tile->tensor->pos->span, "`%s` is declared here", tile->tensor->name);
+                         field_known_as(instr, field), op_known_as(instr), tile->tensor->name);
+  report_operand(&v->reporter, diag, instr, field, tile);
+  if (diag)
+    diag_note(diag, "found: %s; expected: %s", found, expected);
 }
 
 static bool is_empty(const View *view)

@@ -2,14 +2,11 @@
 
 #include "core/verify_rules.h"
 #include "base/bug.h"
+#include "core/nki_names.h"
+#include "core/verify_help.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-typedef enum CheckKind {
-#define CHECK(name, id, code, doc) CHECK_##name,
-#include "core/rules.def"
-} CheckKind;
 
 static const struct {
   const char *id;
@@ -167,25 +164,6 @@ static const char *found_text(Arena *arena, const Tile *tile, bool dtypes)
   return dtypes ? core_DTYPE.of->member_name(tile->dtype) : tile_shape_text(arena, tile);
 }
 
-static void add_help(Diag *diag, const Rule *rule, const Tile *a, const Tile *b)
-{
-  switch (rule->check) {
-  case CHECK_FREE:
-    if (rule->op == OP_tensor_tensor && (a->free_elements == 1 || b->free_elements == 1))
-      diag_help(diag, "`tensor_scalar` combines a tile with one value for each partition");
-    return;
-  case CHECK_COLUMN:
-    diag_help(diag, "select one column, as in `t[0:P, 0:1]`; a whole tile is combined with `tensor_tensor`");
-    return;
-  case CHECK_CONTRACTED:
-    diag_help(diag,
-              "both operands hold the contracted dimension on their partitions: stationary is KxM, moving is KxN");
-    return;
-  case CHECK_INTEGER: diag_help(diag, "copy it to an integer tile first, or compute it as one, such as uint8"); return;
-  default: return;
-  }
-}
-
 static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const RuleUse *use,
                         const Tile *tiles)
 {
@@ -199,8 +177,9 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
     lists_agree(instr->op, rule, a, &reporter->scratch, &odd);
     b = &odd;
   }
-  const char *a_name = slots[use->a].field->name, *b_name = b ? slots[use->b].field->name : NULL;
-  const char *op_name = op_info(instr->op->kind)->name, *a_found = found_text(arena, a, dtypes);
+  const char *a_field = slots[use->a].field->name, *b_field = b ? slots[use->b].field->name : NULL;
+  const char *a_name = field_known_as(instr, a_field), *b_name = b ? field_known_as(instr, b_field) : NULL;
+  const char *op_name = op_known_as(instr), *a_found = found_text(arena, a, dtypes);
   const char *b_found = b ? found_text(arena, b, dtypes) : NULL;
   Diag *diag =
       report_at(reporter, instr->pos, checks[rule->check].code, checks[rule->check].id, "`%s` of `%s` is %s%s%s%s%s",
@@ -213,10 +192,10 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
     diag_note(diag, "expected: %s", checks[rule->check].doc);
   if (rule->check == CHECK_PATTERN)
     diag_note(diag, "the pattern has %" PRIu64 " positions", pattern_positions(pattern_of(instr->op, rule)));
-  diag_note(diag, "`%s` is `%s`", a_name, tile_text(arena, a));
+  report_operand(reporter, diag, instr, a_field, a);
   if (b)
-    diag_note(diag, "`%s` is `%s`", b_name, tile_text(arena, b));
-  add_help(diag, rule, a, b);
+    report_operand(reporter, diag, instr, b_field, b);
+  help_rule(reporter, diag, instr, rule->check, a_field, a, b_field, b, rule->number);
 }
 
 static const char *space_text(uint32_t set)
@@ -232,16 +211,14 @@ static const char *space_text(uint32_t set)
 static void report_space(Reporter *reporter, const Instr *instr, const char *field, const Tile *tile, uint32_t set,
                          bool written)
 {
-  const char *op = op_info(instr->op->kind)->name, *memory = core_MEMORY.of->member_name(tile->memory);
-  Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, "space", "`%s` cannot %s `%s` in %s", op,
-                         written ? "write" : "read", field, memory);
+  const char *memory = core_MEMORY.of->member_name(tile->memory);
+  Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, "space", "`%s` cannot %s `%s` in %s", op_known_as(instr),
+                         written ? "write" : "read", field_known_as(instr, field), memory);
   if (!diag)
     return;
-  diag_note(diag, "found: `%s`; expected: a tile in %s", tile_text(&reporter->session->arena, tile), space_text(set));
-  if (set & 1u << MEMORY_SBUF && memory_is_on_chip(tile->memory))
-    diag_help(diag, "move it with `tensor_copy` between PSUM and SBUF");
-  else if (memory_is_on_chip(tile->memory) || set & 1u << MEMORY_SBUF)
-    diag_help(diag, "move it with `dma_copy` between HBM and SBUF");
+  diag_note(diag, "expected: a tile in %s", space_text(set));
+  report_operand(reporter, diag, instr, field, tile);
+  help_space(reporter, diag, instr, field, tile, set, written);
 }
 
 void rules_apply(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const Tile *tiles)

@@ -2,6 +2,7 @@
 
 #include "core/verify_tile.h"
 #include "base/bug.h"
+#include "core/nki_names.h"
 #include "core/text.h"
 
 #include <inttypes.h>
@@ -146,6 +147,36 @@ Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *r
     diag_where(diag, pos->filename, pos->line, pos->column);
   for (const CallSite *site = pos->caller; site; site = site->caller)
     diag_call(diag, site->span, "in the call of `%s`", site->function ? site->function : "a function");
-  diag_note(diag, "rule: %s", rule);
+  if (!pos->is_traced)
+    diag_note(diag, "rule: %s", rule);
   return diag;
+}
+
+static bool same_span(Span a, Span b)
+{
+  return a.source == b.source && a.start == b.start && a.end == b.end;
+}
+
+// Two operands of one tensor share a label.
+static bool add_to_label(Diag *diag, Span span, const char *text)
+{
+  for (size_t i = 0; i < diag->labels.count; i++)
+    if (same_span(diag->labels.items[i].span, span)) {
+      diag->labels.items[i].text = arena_printf(&diag->session->arena, "%s; %s", diag->labels.items[i].text, text);
+      return true;
+    }
+  return false;
+}
+
+void report_operand(Reporter *reporter, Diag *diag, const Instr *instr, const char *field, const Tile *tile)
+{
+  if (!diag)
+    return;
+  Arena *arena = &reporter->session->arena;
+  const char *text = arena_printf(arena, "`%s` is `%s`", field_known_as(instr, field), tile_text(arena, tile));
+  const Pos *made = tile->tensor->pos;
+  if (!made || !made->span.source)
+    diag_note(diag, "%s", text);
+  else if (!add_to_label(diag, made->span, text))
+    diag_label(diag, made->span, "%s", text);
 }

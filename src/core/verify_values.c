@@ -1,5 +1,6 @@
 // verify_values.c -- attributes whose values an operator does not take, where the documents say so.
 
+#include "core/nki_names.h"
 #include "core/verify_rules.h"
 
 #include <inttypes.h>
@@ -7,8 +8,8 @@
 static Diag *report(Reporter *reporter, const Instr *instr, const char *rule, const char *field, const char *found,
                     const char *expected)
 {
-  Diag *diag = report_at(reporter, instr->pos, E_CORE_VALUE, rule, "`%s` of `%s` is %s", field,
-                         op_info(instr->op->kind)->name, found);
+  Diag *diag = report_at(reporter, instr->pos, E_CORE_VALUE, rule, "`%s` of `%s` is %s",
+                         field_known_as(instr, field), op_known_as(instr), found);
   if (diag)
     diag_note(diag, "expected: %s", expected);
   return diag;

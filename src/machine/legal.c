@@ -2,6 +2,8 @@
 
 #include "machine/legal.h"
 #include "base/bug.h"
+#include "core/nki_names.h"
+#include "core/verify_help.h"
 #include "core/verify_tile.h"
 
 #include <inttypes.h>
@@ -110,13 +112,7 @@ static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *form
 
 static const char *op_name(const Instr *instr)
 {
-  return op_info(instr->op->kind)->name;
-}
-
-static void note_operand(Checker *c, Diag *diag, const char *field, const Tile *tile)
-{
-  if (diag)
-    diag_note(diag, "`%s` is `%s`", field, tile_text(&c->reporter.session->arena, tile));
+  return op_known_as(instr);
 }
 
 // ---- tensors
@@ -186,10 +182,11 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
   uint64_t start = tile->start_partition + (placed->some ? placed->value : 0);
   if (tile->partitions > 1 && tile->partition_step != 1 && !tile->is_indirect) {
     Diag *diag = tile->partition_step == 0
-                     ? report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` repeats one partition", field, op_name(instr))
+                     ? report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` repeats one partition",
+                              field_known_as(instr, field), op_name(instr))
                      : report(c, instr->pos, LEGAL_STRIDE, "`%s` of `%s` steps over %" PRId64 " partitions at a time",
-                              field, op_name(instr), tile->partition_step);
-    note_operand(c, diag, field, tile);
+                              field_known_as(instr, field), op_name(instr), tile->partition_step);
+    report_operand(&c->reporter, diag, instr, field, tile);
     if (diag)
       diag_help(diag, "copy the rows with `dma_copy`, which takes any partitions");
   }
@@ -197,8 +194,8 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
     return;
   Diag *diag =
       report(c, instr->pos, LEGAL_START, "`%s` of `%s` starts at partition %" PRIu64 " with %" PRIu64 " partitions",
-             field, op_name(instr), start, tile->partitions);
-  note_operand(c, diag, field, tile);
+             field_known_as(instr, field), op_name(instr), start, tile->partitions);
+  report_operand(&c->reporter, diag, instr, field, tile);
   if (diag)
     diag_help(diag, "move the rows with `dma_copy`, which starts at any partition");
 }
@@ -212,10 +209,10 @@ static void check_bank(Checker *c, const Instr *instr, const Tile *dst)
   uint64_t base = placed->some ? placed->value : 0, bytes = dtype_bytes(dst->dtype);
   uint64_t first = base + (uint64_t)dst->row_low * bytes, last = base + ((uint64_t)dst->row_high + 1) * bytes - 1;
   if (first % machine->psum_cell_bytes != 0)
-    note_operand(c,
-                 report(c, instr->pos, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition",
-                        op_name(instr), first),
-                 "dst", dst);
+    report_operand(&c->reporter,
+                   report(c, instr->pos, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition",
+                          op_name(instr), first),
+                   instr, "dst", dst);
   if (machine->gemm_spans_banks || first / machine->psum_bank_bytes == last / machine->psum_bank_bytes)
     return;
   uint64_t needed = last - first + 1;
@@ -226,7 +223,7 @@ static void check_bank(Checker *c, const Instr *instr, const Tile *dst)
                    needed, machine->psum_bank_bytes)
           : report(c, instr->pos, LEGAL_BANK, "`dst` of `%s` crosses a PSUM bank: bytes %" PRIu64 " to %" PRIu64,
                    op_name(instr), first, last);
-  note_operand(c, diag, "dst", dst);
+  report_operand(&c->reporter, diag, instr, "dst", dst);
 }
 
 static uint64_t moving_limit(const Machine *machine, const Tile *dst)
@@ -235,14 +232,17 @@ static uint64_t moving_limit(const Machine *machine, const Tile *dst)
   return is_narrow && machine->gemm_moving_limit_16 ? machine->gemm_moving_limit_16 : machine->gemm_moving_limit;
 }
 
-static void check_columns(Checker *c, const Instr *instr, LegalRule rule, const char *field, const Tile *tile,
+// False when it was reported.
+static bool check_columns(Checker *c, const Instr *instr, LegalRule rule, const char *field, const Tile *tile,
                           uint64_t most)
 {
   if (!tile->is_known || tile->free_elements <= most)
-    return;
-  Diag *diag = report(c, instr->pos, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit", field,
-                      op_name(instr), tile->free_elements, most);
-  note_operand(c, diag, field, tile);
+    return true;
+  Diag *diag = report(c, instr->pos, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit",
+                      field_known_as(instr, field), op_name(instr), tile->free_elements, most);
+  report_operand(&c->reporter, diag, instr, field, tile);
+  help_pieces(&c->reporter, diag, instr, field, tile, most);
+  return false;
 }
 
 static bool is_wide(DType dtype)
@@ -281,6 +281,18 @@ static void check_array_tile(Checker *c, const Instr *instr, const Core_LIST_NAT
   }
 }
 
+static void report_matmul_dtypes(Checker *c, const Instr *instr, const Tile *stationary, const Tile *moving)
+{
+  Diag *diag = report(c, instr->pos, LEGAL_MATMUL_DTYPES, "`%s` of %s and %s", op_name(instr),
+                      core_DTYPE.of->member_name(stationary->dtype), core_DTYPE.of->member_name(moving->dtype));
+  report_operand(&c->reporter, diag, instr, "stationary", stationary);
+  report_operand(&c->reporter, diag, instr, "moving", moving);
+  bool moving_is_wide = is_wide(moving->dtype) || !is_matmul_float(c->machine, moving->dtype);
+  const Tile *from = moving_is_wide ? moving : stationary, *to = moving_is_wide ? stationary : moving;
+  if (is_matmul_float(c->machine, to->dtype))
+    help_convert(&c->reporter, diag, instr, moving_is_wide ? "moving" : "stationary", from, to->dtype);
+}
+
 static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const Tile *stationary, const Tile *moving)
 {
   const struct Op_nc_matmul *op = &instr->op->nc_matmul;
@@ -288,8 +300,8 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
   bool is_double = op->perf_mode != PERF_MODE_NONE;
   uint64_t rows = is_double ? 2 : 1;
   check_columns(c, instr, LEGAL_STATIONARY, "stationary", stationary, c->machine->gemm_stationary_fmax * rows);
-  check_columns(c, instr, LEGAL_MOVING, "moving", moving, moving_limit(c->machine, dst) * rows);
-  if (dst->is_known && dst->memory == MEMORY_PSUM && !dst->is_indirect)
+  bool moving_fits = check_columns(c, instr, LEGAL_MOVING, "moving", moving, moving_limit(c->machine, dst) * rows);
+  if (moving_fits && dst->is_known && dst->memory == MEMORY_PSUM && !dst->is_indirect)
     check_bank(c, instr, dst);
   if (op->tile_size.count || op->tile_position.count)
     check_array_tile(c, instr, &op->tile_position, &op->tile_size);
@@ -299,14 +311,14 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
     return;
   const char *a = core_DTYPE.of->member_name(stationary->dtype), *b = core_DTYPE.of->member_name(moving->dtype);
   if (!dtypes_multiply(c->machine, stationary->dtype, moving->dtype))
-    report(c, instr->pos, LEGAL_MATMUL_DTYPES, "`%s` of %s and %s", op_name(instr), a, b);
+    report_matmul_dtypes(c, instr, stationary, moving);
   else if (is_double && (dtype_bytes(stationary->dtype) != 1 || dtype_bytes(moving->dtype) != 1))
     report(c, instr->pos, LEGAL_DOUBLE_ROW, "`%s` in a double-row mode of %s and %s", op_name(instr), a, b);
   bool result_fits = is_wide(dst->dtype) || (dst->dtype == DTYPE_BFLOAT16 && c->machine->gemm_moving_limit_16);
   if (dst->is_known && !result_fits && !op->is_transpose) {
     Diag *diag = report(c, instr->pos, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr),
                         core_DTYPE.of->member_name(dst->dtype));
-    note_operand(c, diag, "dst", dst);
+    report_operand(&c->reporter, diag, instr, "dst", dst);
     if (diag)
       diag_help(diag, "accumulate in a float32 tile in PSUM and convert when copying it to SBUF");
   }
@@ -335,9 +347,11 @@ static void check_row(Checker *c, const Instr *instr, const char *field, const T
     return;
   Diag *diag =
       report(c, instr->pos, LEGAL_ROW_SIZE, "`%s` of `%s` has %" PRIu64 " elements per partition, %s is %" PRIu64,
-             field, op_name(instr), tile->free_elements, tile->free_elements < least ? "the least" : "the most",
-             tile->free_elements < least ? least : most);
-  note_operand(c, diag, field, tile);
+             field_known_as(instr, field), op_name(instr), tile->free_elements,
+             tile->free_elements < least ? "the least" : "the most", tile->free_elements < least ? least : most);
+  report_operand(&c->reporter, diag, instr, field, tile);
+  if (tile->free_elements > most)
+    help_pieces(&c->reporter, diag, instr, field, tile, most);
 }
 
 static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
@@ -347,9 +361,9 @@ static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
   if (!src->is_known || (src->partitions <= most && src->free_elements <= most))
     return;
   Diag *diag = report(c, instr->pos, LEGAL_TRANSPOSE_SIZE,
-                      "`src` of `transpose` is %" PRIu64 "x%" PRIu64 ", at most %" PRIu64 "x%" PRIu64 " fit",
-                      src->partitions, src->free_elements, most, most);
-  note_operand(c, diag, "src", src);
+                      "`%s` of `%s` is %" PRIu64 "x%" PRIu64 ", at most %" PRIu64 "x%" PRIu64 " fit",
+                      field_known_as(instr, "src"), op_name(instr), src->partitions, src->free_elements, most, most);
+  report_operand(&c->reporter, diag, instr, "src", src);
 }
 
 // ---- engines
@@ -398,10 +412,12 @@ static void check_reach(Checker *c, const Instr *instr, const OpLimits *limits, 
     bool written = field->role == ROLE_WRITE || field->role == ROLE_UPDATE;
     if (!tiles[i].is_known || (written ? facts->writes : facts->reads) >> tiles[i].memory & 1)
       continue;
-    Diag *diag =
-        report(c, instr->pos, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr),
-               facts->nki_name, written ? "write" : "read", field->name, core_MEMORY.of->member_name(tiles[i].memory));
-    note_operand(c, diag, field->name, &tiles[i]);
+    Diag *diag = report(c, instr->pos, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr),
+                        facts->nki_name, written ? "write" : "read", field_known_as(instr, field->name),
+                        core_MEMORY.of->member_name(tiles[i].memory));
+    report_operand(&c->reporter, diag, instr, field->name, &tiles[i]);
+    if (diag)
+      help_space(&c->reporter, diag, instr, field->name, &tiles[i], written ? facts->writes : facts->reads, written);
   }
 }
 
@@ -413,11 +429,12 @@ static void check_psum_pair(Checker *c, const Instr *instr, const OpLimits *limi
   const char *a_name = limits->shape.slots[limits->not_both_in_psum[0]].field->name;
   const char *b_name = limits->shape.slots[limits->not_both_in_psum[1]].field->name;
   Diag *diag =
-      report(c, instr->pos, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr), a_name, b_name);
-  note_operand(c, diag, a_name, a);
-  note_operand(c, diag, b_name, b);
+      report(c, instr->pos, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr),
+             field_known_as(instr, a_name), field_known_as(instr, b_name));
+  report_operand(&c->reporter, diag, instr, a_name, a);
+  report_operand(&c->reporter, diag, instr, b_name, b);
   if (diag)
-    diag_help(diag, "copy one of them to SBUF with `tensor_copy`");
+    help_space(&c->reporter, diag, instr, b_name, b, 1u << MEMORY_SBUF, false);
 }
 
 // ---- DMA

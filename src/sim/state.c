@@ -3,6 +3,7 @@
 #include "sim/state.h"
 
 #include "base/bug.h"
+#include "core/nki_names.h"
 #include "number/convert.h"
 
 #include <stdlib.h>
@@ -58,7 +59,7 @@ void sim_stop(Sim *sim)
 
 const char *sim_op_name(const Sim *sim)
 {
-  return sim->instr ? op_info(sim->instr->op->kind)->name : "kernel";
+  return sim->instr ? op_known_as(sim->instr) : "kernel";
 }
 
 // ---- what was written

@@ -92,6 +92,7 @@ static PosEntry *pos_new(Builder *b, Span span, const CallSite *caller)
   PosEntry *made = arena_new(b->arena, PosEntry);
   Source *source = session_source(b->t->session, span.source);
   made->pos.span = span;
+  made->pos.is_traced = true;
   made->pos.caller = caller;
   if (source) {
     Place start = source_place(source, &b->t->session->arena, span.start);

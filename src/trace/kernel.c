@@ -10,6 +10,7 @@
 typedef struct Naming {
   Builder *b;
   uint32_t depth;
+  const Pos *pos;  // of the parameter
 } Naming;
 
 static bool name_inputs(Naming *naming, Value value, const char *name);
@@ -48,7 +49,7 @@ static bool name_dict(Naming *naming, const Dict *dict, const char *name)
   return true;
 }
 
-static void name_tensor(Builder *b, TensorObject *object, const char *name)
+static void name_tensor(Builder *b, TensorObject *object, const char *name, const Pos *pos)
 {
   Tensor *tensor = object->argument;
   if (!tensor || tensor->name)
@@ -57,6 +58,7 @@ static void name_tensor(Builder *b, TensorObject *object, const char *name)
   *address = *tensor->address;
   address->name = tensor->name = builder_keep(b, name);
   tensor->id = b->tensor_count++;
+  tensor->pos = pos;
   tensor->address = address;
   object->view = views_whole(&b->views, tensor);
   vec_push(&b->t->arena, &b->inputs, (const Tensor *)tensor);
@@ -72,7 +74,7 @@ static bool name_inputs(Naming *naming, Value value, const char *name)
   naming->depth++;
   bool done = true;
   if (value.tag == VALUE_TENSOR)
-    name_tensor(naming->b, (TensorObject *)value.object, name);
+    name_tensor(naming->b, (TensorObject *)value.object, name, naming->pos);
   else if (value_sequence(value, &items, &count))
     done = name_each(naming, items, count, name);
   else if (value.tag == VALUE_DICT)
@@ -345,6 +347,15 @@ static bool trace_cores(Builder *b, Value function, const Name *const *names, co
   return true;
 }
 
+// Where the parameter is written; NULL for what a `**` parameter takes.
+static const Pos *parameter_pos(Builder *b, const Parameters *parameters, const Name *name)
+{
+  for (size_t i = 0; i < parameters->count; i++)
+    if (parameters->items[i].name == name)
+      return builder_pos(b, parameters->items[i].span);
+  return NULL;
+}
+
 Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
                      const TraceOptions *options)
 {
@@ -371,15 +382,18 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
   b->kernel = arena_new(b->arena, Kernel);
   b->kernel->name = arena_strdup(b->arena, function_name(function));
   b->kernel->bodies.items = arena_array(b->arena, Core_LIST_BLOCK, b->cores);
-  Naming naming = {b, 0};
+  Naming naming = {b, 0, NULL};
+  Parameters parameters = trace_parameters(t, function);
   size_t errors = t->session->error_count;
   void *outer = t->kernel;
   bool was_in_kernel = t->in_kernel;
   t->kernel = b;
   t->in_kernel = true;
   bool done = true;
-  for (size_t i = 0; i < count && done; i++)
+  for (size_t i = 0; i < count && done; i++) {
+    naming.pos = parameter_pos(b, &parameters, names[i]);
     done = name_inputs(&naming, values[i], names[i]->str.data);
+  }
   done = done && trace_cores(b, function, names, values, count);
   t->kernel = outer;
   t->in_kernel = was_in_kernel;

@@ -76,7 +76,11 @@ static const CheckCase broken_on_trn2[] = {
     {"kernel k() -> ()\ntensor a: float32[128, 1024] @psum\ntensor b: bfloat16[128, 1024] @sbuf\ncore 0\nmain:\n"
      "  nc_matmul a = b[0:128, 0:128], b[0:128, 0:1024]\n",
      "E0533",
-     {"`moving` of `nc_matmul` has 1024 columns, at most 512", "a PSUM bank has 2048"}},
+     {"`moving` of `nc_matmul` has 1024 columns, at most 512"}},
+    {"kernel k() -> ()\ntensor a: float32[128, 1024] @psum\ntensor b: bfloat16[128, 512] @sbuf\ncore 0\nmain:\n"
+     "  nc_matmul a{0; 1024*128, 2*512} = b[0:128, 0:128], b\n",
+     "E0532",
+     {"a PSUM bank has 2048"}},
     {"kernel k() -> ()\ntensor a: float32[256, 4] @psum\ntensor b: bfloat16[128, 256] @sbuf\ncore 0\nmain:\n"
      "  nc_matmul a = b, b[0:128, 0:4]\n",
      "E0533",

@@ -1,0 +1,18 @@
+# run: trace x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    t = nl.ndarray((128, 512), dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=t, src=x)
+    a = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.psum)
+    b = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.psum)
+    nisa.nc_matmul(dst=a, stationary=t[:, 0:128], moving=t)
+    nisa.nc_matmul(dst=b, stationary=t[:, 0:128], moving=t)
+    nisa.tensor_tensor(dst=t, data1=a, data2=b, op=nl.add)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=t)
+    return out

@@ -1,0 +1,17 @@
+# run: trace x=f32[128,512] --lnc 2
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    t = nl.ndarray((128, 512), dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=t, src=x)
+    i = nisa.register_alloc(0)
+    if nl.program_id(0) == 0:
+        while i < 4:
+            nisa.register_move(dst=i, src=i + 1)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=t)
+    return out

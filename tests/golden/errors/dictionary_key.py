@@ -1,0 +1,11 @@
+# run: trace x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    sizes = {"rows": 128}
+    y = sizes["columns"]
+    return x

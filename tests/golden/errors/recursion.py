@@ -1,0 +1,13 @@
+# run: trace x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    def again(n):
+        return again(n + 1)
+
+    again(0)
+    return x

@@ -1,0 +1,9 @@
+# run: trace :softmx x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    return x

@@ -1,0 +1,61 @@
+"""src/core/nki_names.def says what the library in nki/ calls the operators and their fields."""
+
+import ast
+import os
+import re
+
+from conftest import ROOT
+
+LIBRARY = {"nisa": "nki/isa/__init__.py", "nccl": "nki/collectives/__init__.py"}
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as text:
+        return text.read()
+
+
+def variable(expression):
+    """The variable a keyword's value is made of, as the messages of `_klr.emit` name it."""
+    if isinstance(expression, ast.Name):
+        return expression.id
+    if isinstance(expression, ast.Attribute):
+        return variable(expression.value)
+    if isinstance(expression, ast.Call) and expression.args:
+        return variable(expression.args[0])
+    return None
+
+
+def emitted():
+    """(function, its parameters, operator, {field: variable}) of each call of `_klr.emit`."""
+    for prefix, path in LIBRARY.items():
+        for function in ast.parse(read(path)).body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            parameters = {argument.arg for argument in function.args.args + function.args.kwonlyargs}
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "_klr.emit":
+                    fields = {keyword.arg: variable(keyword.value) for keyword in call.keywords}
+                    yield f"{prefix}.{function.name}", parameters, call.args[0].value, fields
+
+
+def rows(macro):
+    return [tuple(cell.strip().strip('"') for cell in row.split(","))
+            for row in re.findall(rf"^{macro}\((.*)\)$", read("src/core/nki_names.def"), re.M)]
+
+
+def test_operators_have_the_names_of_the_functions_that_emit_them():
+    assert dict(rows("NKI")) == {operator: function for function, _, operator, _ in emitted()}
+
+
+def test_fields_have_the_names_of_the_parameters_they_are_made_of():
+    said = {(operator, field): parameter for operator, field, parameter in rows("NKI_FIELD")}
+    used = set()
+    for _, parameters, operator, fields in emitted():
+        for field, name in fields.items():
+            known_as = said.get((operator, field), field)
+            if (operator, field) in said:
+                used.add((operator, field))
+                assert known_as in parameters, (operator, field)
+            if name in parameters and field not in parameters and name not in fields:
+                assert known_as == name, (operator, field)
+    assert used == set(said)
