@@ -1,6 +1,6 @@
 // klr.c -- the public interface over the rooms.
 
-#include "klr.h"
+#include "api/inside.h"
 
 #include "core/text.h"
 #include "core/verify.h"
@@ -79,6 +79,11 @@ KlrSession *klr_session_new(void)
     return NULL;
   }
   return klr;
+}
+
+Session *klr_core_session(KlrSession *klr)
+{
+  return klr->session;
 }
 
 void klr_session_free(KlrSession *klr)

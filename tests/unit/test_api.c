@@ -1,4 +1,4 @@
-#include "klr.h"
+#include "api/inside.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -72,4 +72,56 @@ TEST(the_public_interface_reports_instead_of_failing)
   EXPECT(klr_trace(session, KLR_SOURCE_ROOT "/examples/tensor_add.py", NULL, &wrong, 1, NULL) == NULL);
   EXPECT_INT(klr_error_count(session), ==, 3);
   klr_session_free(session);
+}
+
+// ---- memory that runs out
+
+typedef struct Work {
+  KlrKernel *kernel;
+  const char *bytes;
+  size_t len;
+  bool ran;
+} Work;
+
+// Traces, writes, reads, verifies and runs; stops at the first that fails.
+static bool work(KlrSession *session, Work *out)
+{
+  *out = (Work){0};
+  float a[12] = {1}, b[12] = {2};
+  KlrArray inputs[] = {{"float32", 2, SHAPE, a, sizeof a}, {"float32", 2, SHAPE, b, sizeof b}}, output;
+  out->kernel = trace_add(session);
+  out->bytes = out->kernel ? klr_kernel_write(session, out->kernel, KLR_FORM_FILE, &out->len) : NULL;
+  KlrKernel *again = out->bytes ? klr_kernel_read(session, out->bytes, out->len, "memory") : NULL;
+  out->ran = again && klr_verify(session, again, NULL) && klr_run(session, again, inputs, &output, NULL);
+  return out->ran && ((float *)output.data)[0] == 3.0f;
+}
+
+static void set_failures(KlrSession *session, int64_t own, int64_t others)
+{
+  klr_core_session(session)->arena.fail_after = own;
+  klr_core_session(session)->arenas_fail_after = others;
+}
+
+// The n-th allocation fails: of the session's arena or of the arenas beside it. The call says so, and the next one works.
+TEST(memory_that_runs_out_anywhere_is_reported_and_survived)
+{
+  for (int others = 0; others <= 1; others++) {
+    bool done = false;
+    int64_t failures = 0;
+    for (int64_t n = 0; !done; n += n < 40 ? 1 : n / 12) {
+      KlrSession *session = klr_session_new();
+      Work result;
+      set_failures(session, others ? -1 : n, others ? n : -1);
+      done = work(session, &result);
+      set_failures(session, -1, -1);
+      EXPECT((klr_error_count(session) == 0) == done);
+      if (!done) {
+        failures++;
+        EXPECT(strstr(klr_diagnostics(session, false), "memory") != NULL);
+        EXPECT(work(session, &result));
+      }
+      klr_session_free(session);
+    }
+    EXPECT_INT(failures, >, 40);
+  }
 }
