@@ -84,6 +84,8 @@ const char *str_nearest(Str name, const char *const *candidates, size_t count)
   const char *best = NULL;
   for (size_t i = 0; i < count; i++) {
     size_t distance = str_edit_distance(name, str_from(candidates[i]));
+    if (distance >= name.len)  // nothing in common
+      continue;
     if (distance < best_distance || (distance == best_distance && !best)) {
       best_distance = distance;
       best = candidates[i];

@@ -88,6 +88,7 @@ TEST(suggestions_are_near_names_only)
   EXPECT_TEXT(str_nearest(STR("tensor_tesnor"), names, 3), "tensor_tensor");
   EXPECT_TEXT(str_nearest(STR("activate"), names, 3), "activation");
   EXPECT(str_nearest(STR("memset"), names, 3) == NULL);
+  EXPECT(str_nearest(STR("y"), (const char *const[]){"x"}, 1) == NULL);
 }
 
 TEST(json_is_written_with_escapes)
