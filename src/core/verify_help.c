@@ -215,10 +215,12 @@ static void help_result(Reporter *reporter, Diag *diag, const Instr *instr, cons
   if (!instr_is_traced(instr))
     return;
   Arena *arena = &reporter->session->arena;
-  diag_help(diag, "`%s` needs the shape (%" PRIu64 ", %" PRIu64 "):\n%s", field_known_as(instr, field), partitions,
-            columns,
-            new_tile(arena, help_argument(reporter, instr, field, tile),
-                     arena_printf(arena, "%" PRIu64 ", %" PRIu64, partitions, columns), tile->dtype, tile->memory));
+  const char *operand = help_argument(reporter, instr, field, tile), *known = field_known_as(instr, field);
+  const char *shape = arena_printf(arena, "%" PRIu64 ", %" PRIu64, partitions, columns);
+  bool is_name = operand[strcspn(operand, "[(. ")] == '\0';
+  diag_help(diag, "`%s` needs the shape (%s)%s:\n%s", known, shape,
+            is_name ? "" : arena_printf(arena, "; pass `%s=tile`", known),
+            new_tile(arena, is_name ? operand : "tile", shape, tile->dtype, tile->memory));
 }
 
 static void help_reduced(Reporter *reporter, Diag *diag, const Instr *instr, const char *field, const Tile *dst,

@@ -188,7 +188,7 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
                               field_known_as(instr, field), op_name(instr), tile->partition_step);
     report_operand(&c->reporter, diag, instr, field, tile);
     if (diag)
-      diag_help(diag, "copy the rows with `dma_copy`, which takes any partitions");
+      diag_help(diag, "copy the rows with `nisa.dma_copy`, which takes any partitions");
   }
   if (start_is_legal(c->machine, start, tile->partitions))
     return;
@@ -197,7 +197,7 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
              field_known_as(instr, field), op_name(instr), start, tile->partitions);
   report_operand(&c->reporter, diag, instr, field, tile);
   if (diag)
-    diag_help(diag, "move the rows with `dma_copy`, which starts at any partition");
+    diag_help(diag, "move the rows with `nisa.dma_copy`, which starts at any partition");
 }
 
 // ---- the tensor engine

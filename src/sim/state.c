@@ -22,7 +22,7 @@ static void locate(Sim *sim, Diag *diag)
   } else if (pos->filename) {
     diag_where(diag, pos->filename, pos->line, pos->column);
   }
-  if (sim->instr->name)
+  if (sim->instr->name && !instr_is_traced(sim->instr))
     diag_note(diag, "instruction `%s`", sim->instr->name);
 }
 

@@ -138,12 +138,34 @@ static const char *function_name(Tracer *t)
   return name ? name : "emit";
 }
 
+static bool is_number(Value value);
+
+static void help_argument_type(const Slot *slot, Diag *diag, const TypeInfo *type, Value value)
+{
+  const char *name = type->name ? type->name : type->of ? type->of->name : NULL;
+  bool is_operator = name && strcmp(name, "AluOp") == 0, is_activation = name && strcmp(name, "ActivationFunc") == 0;
+  AluOp op;
+  if (is_operator && value.tag == VALUE_STR && alu_from_nki_name(value.string->text, &op))
+    diag_help(diag, "operators are objects: `%s=nl.%s`", slot->parameter, value.string->text.data);
+  else if (is_operator)
+    diag_help(diag, "operators are those of `nki.language`: `nl.add`, `nl.multiply`, `nl.maximum`, ...");
+  else if (is_activation)
+    diag_help(diag, "activation functions are those of `nki.language`: `nl.exp`, `nl.sqrt`, `nl.tanh`, ...");
+  else if (type == &core_type_TensorRef && is_number(value) &&
+           strcmp(function_name(slot->t), "nisa.tensor_tensor") == 0)
+    diag_help(diag, "`nisa.tensor_scalar(dst=..., data=..., op0=..., operand0=...)` combines a tile with a number");
+  else if (type == &core_type_TensorRef && value.tag == VALUE_FUNCTION)
+    diag_help(diag, "the arguments are in another order: give them by name, as in `%s=...`", slot->parameter);
+}
+
 static bool wrong(const Slot *slot, const TypeInfo *type, Value value)
 {
   Diag *diag = raise_error(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is %s; expected %s",
                            function_name(slot->t), slot_name(slot), describe(slot->t, value), expected(slot->t, type));
   if (value.tag == VALUE_OPAQUE && strncmp(value.opaque->path, "numpy.", 6) == 0)
     diag_help(diag, "operators are those of `nki.language`: `nl.add`, `nl.maximum`, `nl.exp`, ...");
+  else
+    help_argument_type(slot, diag, type, value);
   if (value_is_register(value))
     diag_help(diag, "store the register into a (1, 1) tensor with `nisa.register_store` and pass that");
   return false;

@@ -1,0 +1,11 @@
+# run: trace x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    if x.shape[0] is 128:
+        return x
+    return x

@@ -1,0 +1,3 @@
+"""Cannot be evaluated."""
+
+rows = 128 // 0

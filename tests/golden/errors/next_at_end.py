@@ -1,0 +1,12 @@
+# run: trace x=f32[128,512]
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    it = iter([1])
+    next(it)
+    next(it)
+    return x
