@@ -95,8 +95,10 @@ static bool names_are_known(Cli *cli, Program *program, const KernelEntry *entry
       continue;
     Diag *diag = diag_error(cli->session, E_ARGUMENT, "kernel `%.*s` has no parameter `%s`",
                             STR_ARG(entry->name->str), program->args.items[i].name);
+    StrBuf all = strbuf_new(&cli->session->arena);
     for (size_t j = 0; j < parameters.count; j++)
-      diag_label(diag, parameters.items[j].span, "a parameter of the kernel");
+      strbuf_printf(&all, "%s`%s`", j ? ", " : "", names[j]);
+    diag_note(diag, parameters.count ? "its parameters are %s" : "it has no parameters%s", strbuf_cstr(&all));
     diag_suggest(diag, str_from(program->args.items[i].name), names, parameters.count);
     ok = false;
   }
