@@ -12,7 +12,7 @@ struct ArenaChunk {
   _Alignas(max_align_t) char data[];
 };
 
-enum { ALIGNMENT = _Alignof(max_align_t), FIRST_CHUNK_BYTES = 16 << 10, LARGEST_CHUNK_BYTES = 8 << 20 };
+enum { FIRST_CHUNK_BYTES = 16 << 10, LARGEST_CHUNK_BYTES = 8 << 20 };
 
 void arena_exhausted(Arena *arena)
 {
@@ -48,10 +48,10 @@ void arena_free(Arena *arena)
 
 static size_t round_up(size_t bytes)
 {
-  return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
 }
 
-void *arena_alloc(Arena *arena, size_t bytes)
+void *arena_alloc_slowly(Arena *arena, size_t bytes)
 {
   if (arena->fail_after >= 0 && arena->fail_after-- == 0)
     arena_exhausted(arena);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct ArenaChunk ArenaChunk;
 
@@ -28,6 +29,7 @@ typedef struct ArenaMark {
   size_t used_bytes;
 } ArenaMark;
 
+#define ARENA_ALIGNMENT _Alignof(max_align_t)
 #define ARENA_INIT {NULL, NULL, NULL, NULL, 0, -1, 0}
 
 // Goes where allocation goes when memory has run out.
@@ -36,7 +38,7 @@ _Noreturn void arena_exhausted(Arena *arena);
 void arena_free(Arena *arena);
 
 // `bytes` zeroed bytes, aligned for any type. Zero bytes give a valid pointer that is never read.
-void *arena_alloc(Arena *arena, size_t bytes);
+static inline void *arena_alloc(Arena *arena, size_t bytes);
 
 // Like realloc for the newest allocation or a copy otherwise; the grown part is zeroed.
 void *arena_grow(Arena *arena, void *old, size_t old_bytes, size_t new_bytes);
@@ -51,6 +53,20 @@ char *arena_strdup(Arena *arena, const char *text);
 
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(Arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+// When the newest chunk has no room.
+void *arena_alloc_slowly(Arena *arena, size_t bytes);
+
+static inline void *arena_alloc(Arena *arena, size_t bytes)
+{
+  size_t room = (size_t)(arena->end - arena->next), rounded = (bytes + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
+  if (rounded < bytes || rounded >= room || arena->fail_after >= 0)
+    return arena_alloc_slowly(arena, bytes);
+  void *result = arena->next;
+  arena->next += rounded;
+  arena->used_bytes += rounded;
+  return memset(result, 0, bytes);
+}
 
 #define arena_new(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
 #define arena_array(arena, Type, count) ((Type *)arena_alloc_array((arena), (count), sizeof(Type)))

@@ -1,7 +1,5 @@
 #include "base/map.h"
 
-#include <xxhash.h>
-
 Map map_new(Arena *arena)
 {
   return (Map){.arena = arena};
@@ -9,7 +7,8 @@ Map map_new(Arena *arena)
 
 static uint64_t spread(uint64_t hash)
 {
-  return XXH64(&hash, sizeof hash, 0);
+  hash = (hash ^ hash >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+  return hash ^ hash >> 29;
 }
 
 static size_t find_slot(const Map *map, Str key, bool is_text, uint64_t hash)

@@ -177,7 +177,8 @@ static const char *instruction_name(Builder *b)
   char text[32];
   size_t len = number_name(text, sizeof text, "inst", number + 1);
   const char *name = arena_strndup(b->arena, text, len);
-  vec_push(&b->t->arena, &b->instruction_names, name);
+  if (b->cores > 1)
+    vec_push(&b->t->arena, &b->instruction_names, name);
   return name;
 }
 
@@ -186,17 +187,19 @@ static const char *instruction_name(Builder *b)
 // An instruction counts as many steps, so that a loop that emits without end stops before memory does.
 enum { INSTRUCTION_STEPS = 20 };
 
-const char *builder_add(Builder *b, Op *op, const char *name, Span span)
+InstrNode *builder_add(Builder *b, Op *op, const char *name, Span span)
 {
+  InstrNode *node = arena_new(b->arena, InstrNode);
+  Instr *instr = &node->instr;
+  instr->name = "";
   if (!b->label)
-    return "";
+    return node;
   b->t->steps += INSTRUCTION_STEPS;
-  Instr *instr = arena_new(b->arena, Instr);
   instr->op = op;
   instr->name = name ? name : instruction_name(b);
   instr->pos = builder_pos(b, span);
   vec_push(&b->t->arena, &b->body, instr);
-  return instr->name;
+  return node;
 }
 
 void builder_open(Builder *b, const char *label)

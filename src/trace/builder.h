@@ -62,6 +62,7 @@ typedef struct Builder {
     const Expr *expr;
     EmitPlan *plan;
   } recent_plans[64];  // by the low bits of the call's address
+  Value recent_slices[256];  // that `nl.ds` made
 } Builder;
 
 // The kernel being traced; NULL outside of one, after raising when `what` is not NULL.
@@ -83,8 +84,13 @@ uint32_t *builder_counter(Builder *b, const char *base);  // how many numbers it
 size_t number_name(char *out, size_t capacity, const char *base, uint32_t number);  // "base.N"; its length
 
 // ---- instructions and blocks
+// An instruction, and the handle that its call gives.
+typedef struct InstrNode {
+  Instr instr;
+  NativeObject head;
+} InstrNode;
 // Appends `op` to the open block; dropped when there is none. `name` NULL: numbered. Gives the name.
-const char *builder_add(Builder *b, Op *op, const char *name, Span span);
+InstrNode *builder_add(Builder *b, Op *op, const char *name, Span span);
 void builder_open(Builder *b, const char *label);  // begins a block; the last one was closed
 void builder_close(Builder *b);                    // ends the open block as it is
 void builder_jump(Builder *b, const char *label, Span span);  // ends the open block

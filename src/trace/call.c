@@ -685,7 +685,10 @@ bool eval_call(Tracer *t, Frame *frame, const Expr *expr, Value *out)
       return false;
     if (value_is_native(object) && native_method(t, object, func->Attribute.attr, site))
       return call_native_method(t, frame, object, expr, site, out);
-    if (find_method(t, object, func->Attribute.attr, &callee) == OUTCOME_OK)
+    const Value *own = object.tag == VALUE_MODULE ? module_value(object.module, func) : NULL;
+    if (own)
+      callee = *own;
+    else if (find_method(t, object, func->Attribute.attr, &callee) == OUTCOME_OK)
       self = object;
     else if (!op_getattr(t, object, func->Attribute.attr, func->span, &callee))
       return false;

@@ -13,6 +13,8 @@
 typedef struct PlanField {
   const FieldInfo *field;
   const char *parameter; // as the user knows it: the variable passed for the field
+  Value last;            // of an enumeration: what was passed last, and the member that is
+  uint32_t last_member;
 } PlanField;
 
 struct EmitPlan {
@@ -454,7 +456,7 @@ static EmitPlan *plan_new(Builder *b, const Call *call)
   plan->count = call->keyword_count;
   for (uint32_t i = 0; i < call->keyword_count; i++) {
     const Name *keyword = call->keywords[i];
-    plan->fields[i] = (PlanField){find_field(kind, keyword->str), parameter_name(call, i)};
+    plan->fields[i] = (PlanField){.field = find_field(kind, keyword->str), .parameter = parameter_name(call, i)};
     if (!plan->fields[i].field) {
       raise_error(b->t, E_ISA_ARGUMENT, call->span, "operator '%s' has no field '%s'", op_info(kind)->name,
                   keyword->str.data);
@@ -495,19 +497,18 @@ static bool read_instruction_name(Slot *slot, Value value, const char **out)
 
 // ---- what a call gives: a handle to order instructions by
 
-typedef struct InstructionObject {
-  NativeObject head; // instruction_type
-  const char *name;
-} InstructionObject;
-
 static const NativeType instruction_type;
+
+static const char *instruction_name(Value handle)
+{
+  return ((const InstrNode *)((const char *)handle.object - offsetof(InstrNode, head)))->instr.name;
+}
 
 // `consumer.depends_on(producer, ...)`: the producers run first. Names are the same on every core, so once is enough.
 static bool method_depends_on(Tracer *t, const Call *call, Value *out)
 {
   Builder *b = builder_need(t, "`depends_on`", call->span);
   const Tuple *producers = call->args[0].tuple;
-  const InstructionObject *consumer = (const InstructionObject *)call->self.object;
   if (!b)
     return false;
   for (size_t i = 0; i < producers->count; i++) {
@@ -517,8 +518,8 @@ static bool method_depends_on(Tracer *t, const Call *call, Value *out)
                    "'depends_on' of %s; expected what a call of 'nki.isa' gives", describe(t, producer));
     if (b->core > 0)
       continue;
-    Edges edge = {((const InstructionObject *)producer.object)->name, {arena_new(b->arena, const char *), 1}};
-    edge.to_edges.items[0] = consumer->name;
+    Edges edge = {instruction_name(producer), {arena_new(b->arena, const char *), 1}};
+    edge.to_edges.items[0] = instruction_name(call->self);
     vec_push(&t->arena, &b->edges, edge);
   }
   *out = call->self;
@@ -530,18 +531,30 @@ static const NativeMethod instruction_methods[] = {{"depends_on", method_depends
 static void instruction_repr(Tracer *t, Value self, StrBuf *out)
 {
   (void)t;
-  strbuf_printf(out, "NkiInstruction(%s)", ((const InstructionObject *)self.object)->name);
+  strbuf_printf(out, "NkiInstruction(%s)", instruction_name(self));
 }
 
 static const NativeType instruction_type = {
     .name = "NkiInstruction", .methods = instruction_methods, .repr = instruction_repr};
 
-static Value value_instruction(Tracer *t, const char *name)
+// Most operators, engines and modes are those of the call before.
+static bool fill_field(Slot *slot, PlanField *field, Value value, void *out)
 {
-  InstructionObject *made = arena_new(&t->arena, InstructionObject);
-  made->head.type = &instruction_type;
-  made->name = name;
-  return value_object(VALUE_OBJECT, &made->head);
+  const TypeInfo *type = field->field->type;
+  if (type == &core_TENSOR_REF)
+    return to_tensor(slot, &core_type_TensorRef, value, out);
+  bool is_enum = type->form == FORM_SAME && type->of->form == FORM_ENUM;
+  if (is_enum && value_is_set(field->last) && field->last.tag == value.tag && field->last.pointer == value.pointer) {
+    *(uint32_t *)out = field->last_member;
+    return true;
+  }
+  if (!convert(slot, type, value, out))
+    return false;
+  if (is_enum) {
+    field->last = value;
+    field->last_member = *(uint32_t *)out;
+  }
+  return true;
 }
 
 bool klr_emit(Tracer *t, const Call *call, Value *out)
@@ -561,11 +574,13 @@ bool klr_emit(Tracer *t, const Call *call, Value *out)
     return false;
   Op *op = op_new(b->arena, plan->kind);
   for (uint32_t i = 0; i < plan->count; i++) {
-    const PlanField *field = &plan->fields[i];
+    PlanField *field = &plan->fields[i];
     slot.parameter = field->parameter;
-    if (!convert(&slot, field->field->type, call->args[2 + i], (char *)op + field->field->offset))
+    if (!fill_field(&slot, field, call->args[2 + i], (char *)op + field->field->offset))
       return false;
   }
-  *out = value_instruction(t, builder_add(b, op, name, call->span));
+  InstrNode *node = builder_add(b, op, name, call->span);
+  node->head.type = &instruction_type;
+  *out = value_object(VALUE_OBJECT, &node->head);
   return true;
 }

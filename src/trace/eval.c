@@ -113,6 +113,7 @@ static bool unbound(Tracer *t, Frame *frame, const Expr *expr)
   return false;
 }
 
+// A name that eval_expr did not find at once.
 static bool eval_name_slow(Tracer *t, Frame *frame, const Expr *expr, Value *out)
 {
   uint32_t index = NAME_INDEX(expr), builtin = (uint32_t)((uint64_t)(uintptr_t)expr->cache >> 32);
@@ -131,8 +132,13 @@ static bool eval_name_slow(Tracer *t, Frame *frame, const Expr *expr, Value *out
     break;
   }
   case NAME_GLOBAL: break;
-  case NAME_LOCAL:
-  case NAME_CELL: return unbound(t, frame, expr);
+  case NAME_CELL:
+    if (frame->slots[index].tag == VALUE_CELL && value_is_set(frame->slots[index].cell->value)) {
+      *out = frame->slots[index].cell->value;
+      return true;
+    }
+    return unbound(t, frame, expr);
+  case NAME_LOCAL: return unbound(t, frame, expr);
   case NAME_UNRESOLVED: return RAISE(t, E_UNSUPPORTED, expr->span, "the name '%s' cannot be resolved here",
                                      expr->Name.id->str.data);
   }
@@ -142,32 +148,6 @@ static bool eval_name_slow(Tracer *t, Frame *frame, const Expr *expr, Value *out
   case OUTCOME_MISSING: break;
   }
   return name_error(t, frame, expr->Name.id, expr->span);
-}
-
-static inline bool eval_name(Tracer *t, Frame *frame, const Expr *expr, Value *out)
-{
-  uint32_t index = NAME_INDEX(expr);
-  switch (expr->flags) {
-  case NAME_LOCAL:
-    *out = frame->slots[index];
-    if (out->tag != VALUE_UNDEFINED)
-      return true;
-    break;
-  case NAME_CELL:
-    if (frame->slots[index].tag == VALUE_CELL) {
-      *out = frame->slots[index].cell->value;
-      if (out->tag != VALUE_UNDEFINED)
-        return true;
-    }
-    break;
-  case NAME_GLOBAL:
-    *out = frame->module->attrs.items[index].value;
-    if (out->tag > VALUE_LAZY)
-      return true;
-    break;
-  default: break;
-  }
-  return eval_name_slow(t, frame, expr, out);
 }
 
 static Cell *cell_of(Tracer *t, Frame *frame, uint32_t slot)
@@ -549,7 +529,7 @@ static bool eval_key_part(Tracer *t, Frame *frame, const Expr *expr, Slice *slic
   return eval_slice_parts(t, frame, expr, slice);
 }
 
-static bool eval_native_subscript(Tracer *t, Frame *frame, Value object, const Expr *expr, Value *out)
+static __attribute__((noinline)) bool eval_native_subscript(Tracer *t, Frame *frame, Value object, const Expr *expr, Value *out)
 {
   const Expr *key_expr = expr->Subscript.slice;
   ShortKey storage;
@@ -653,26 +633,67 @@ static bool eval_yield(Tracer *t, Frame *frame, const Expr *expr, Value *out)
   return true;
 }
 
+const Value *module_value(ModuleObject *module, const Expr *expr)
+{
+  const AttrTable *attrs = &module->attrs;
+  const Name *name = expr->Attribute.attr;
+  uintptr_t index = (uintptr_t)expr->cache;
+  if (index >= attrs->count || attrs->items[index].name != name) {
+    const Value *found = attr_find(attrs, name);
+    if (!found)
+      return NULL;
+    index = (uintptr_t)((const Attr *)((const char *)found - offsetof(Attr, value)) - attrs->items);
+    ((Expr *)expr)->cache = (void *)index;
+  }
+  const Value *value = &attrs->items[index].value;
+  return module->state == MODULE_READY && value->tag > VALUE_LAZY ? value : NULL;
+}
+
+static bool eval_attribute(Tracer *t, Frame *frame, const Expr *expr, Value *out)
+{
+  Value object;
+  if (!eval_expr(t, frame, expr->Attribute.value, &object))
+    return false;
+  const Value *own = object.tag == VALUE_MODULE ? module_value(object.module, expr) : NULL;
+  if (!own)
+    return op_getattr(t, object, expr->Attribute.attr, expr->span, out);
+  *out = *own;
+  return true;
+}
+
+static bool eval_other(Tracer *t, Frame *frame, const Expr *expr, Value *out);
+
+// What most expressions are, before anything that needs room on the C stack.
 bool eval_expr(Tracer *t, Frame *frame, const Expr *expr, Value *out)
 {
-  switch ((ExprKind)expr->kind) {
-  case EXPR_Name: return eval_name(t, frame, expr, out);
-  case EXPR_Constant:
-    if (expr->Constant.value.kind == CONSTANT_INT) {
-      *out = value_int(expr->Constant.value.integer);
-      return true;
+  if (expr->kind == EXPR_Name) {
+    if (expr->flags == NAME_LOCAL) {
+      *out = frame->slots[NAME_INDEX(expr)];
+      if (out->tag != VALUE_UNDEFINED)
+        return true;
+    } else if (expr->flags == NAME_GLOBAL) {
+      *out = frame->module->attrs.items[NAME_INDEX(expr)].value;
+      if (out->tag > VALUE_LAZY)
+        return true;
     }
-    return eval_constant(t, expr, out);
+  } else if (expr->kind == EXPR_Constant && expr->Constant.value.kind == CONSTANT_INT) {
+    *out = value_int(expr->Constant.value.integer);
+    return true;
+  }
+  return eval_other(t, frame, expr, out);
+}
+
+static __attribute__((noinline)) bool eval_other(Tracer *t, Frame *frame, const Expr *expr, Value *out)
+{
+  switch ((ExprKind)expr->kind) {
+  case EXPR_Name: return eval_name_slow(t, frame, expr, out);
+  case EXPR_Constant: return eval_constant(t, expr, out);
   case EXPR_BinOp: return eval_binary(t, frame, expr, out);
   case EXPR_Compare: return eval_compare(t, frame, expr, out);
   case EXPR_BoolOp: return eval_bool_op(t, frame, expr, out);
   case EXPR_UnaryOp: return eval_unary(t, frame, expr, out);
   case EXPR_Call: return eval_call(t, frame, expr, out);
-  case EXPR_Attribute: {
-    Value object;
-    return eval_expr(t, frame, expr->Attribute.value, &object) &&
-           op_getattr(t, object, expr->Attribute.attr, expr->span, out);
-  }
+  case EXPR_Attribute: return eval_attribute(t, frame, expr, out);
   case EXPR_Subscript: return eval_subscript(t, frame, expr, out);
   case EXPR_Tuple: return eval_tuple(t, frame, expr->Tuple.elts, out);
   case EXPR_List: return eval_list(t, frame, expr->List.elts, out);
@@ -944,7 +965,7 @@ static bool eval_aug_assign(Tracer *t, Frame *frame, const Stmt *stmt)
   Value old, value, object, key;
   switch ((ExprKind)target->kind) {
   case EXPR_Name:
-    if (!eval_name(t, frame, target, &old) || !eval_expr(t, frame, stmt->AugAssign.value, &value))
+    if (!eval_expr(t, frame, target, &old) || !eval_expr(t, frame, stmt->AugAssign.value, &value))
       return false;
     if (!binary_fast(op, old, value, &value) && !op_inplace(t, op, old, value, stmt->span, &value))
       return false;
@@ -966,7 +987,7 @@ static bool eval_aug_assign(Tracer *t, Frame *frame, const Stmt *stmt)
 static bool delete_name(Tracer *t, Frame *frame, const Expr *target)
 {
   Value value;
-  if (!eval_name(t, frame, target, &value))
+  if (!eval_expr(t, frame, target, &value))
     return false;
   switch ((NameKind)target->flags) {
   case NAME_CLASS:

@@ -13,6 +13,9 @@ Completion eval_try(Tracer *t, Frame *frame, const Stmt *stmt);
 Completion eval_with(Tracer *t, Frame *frame, const Stmt *stmt);
 Completion eval_match(Tracer *t, Frame *frame, const Stmt *stmt);
 bool eval_raise(Tracer *t, Frame *frame, const Stmt *stmt);
+// The value of `module.name` when it stands ready in the module's table; NULL: read it with op_getattr. `expr` remembers
+// where the name was found last.
+const Value *module_value(ModuleObject *module, const Expr *expr);
 bool eval_truth(Tracer *t, Frame *frame, const Expr *expr, bool *out);
 
 // Binds a name that has no expression of its own (def, class, import, except, match).

@@ -334,13 +334,26 @@ static void runtime_slice_repr(Tracer *t, Value self, StrBuf *out)
 
 static const NativeType runtime_slice_type = {.name = "ds", .repr = runtime_slice_repr};
 
+// Slices never change, so one that was made lately serves again.
+static Value short_slice(Tracer *t, int64_t start, int64_t stop)
+{
+  Builder *b = builder_of(t);
+  if (!b)
+    return value_slice(t, value_int(start), value_int(stop), value_none());
+  uint64_t hash = ((uint64_t)start * 31 + (uint64_t)stop) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+  Value *recent = &b->recent_slices[hash % (sizeof b->recent_slices / sizeof *b->recent_slices)];
+  if (!value_is_set(*recent) || recent->slice->start.integer != start || recent->slice->stop.integer != stop)
+    *recent = value_slice(t, value_int(start), value_int(stop), value_none());
+  return *recent;
+}
+
 bool klr_ds(Tracer *t, const Call *call, Value *out)
 {
   int64_t start, size;
   if (!tensor_need_int(t, call->args[1], "nl.ds", "size", call->span, &size))
     return false;
   if (value_as_int(call->args[0], &start)) {
-    *out = value_slice(t, value_int(start), value_int(start + size), value_none());
+    *out = short_slice(t, start, start + size);
     return true;
   }
   if (!value_is_register(call->args[0]) && !value_view(call->args[0]))
@@ -538,10 +551,14 @@ static Outcome tensor_getattr(Tracer *t, Value self, const Name *name, Span span
 
 Value value_tensor(Tracer *t, const View *view)
 {
-  TensorObject *object = arena_new(&t->arena, TensorObject);
-  object->head.type = &tensor_type;
-  object->view = view;
-  return value_object(VALUE_TENSOR, &object->head);
+  ViewNode *node = view_node(view);
+  if (!node->object) {
+    TensorObject *object = arena_new(&t->arena, TensorObject);
+    object->head.type = &tensor_type;
+    object->view = view;
+    node->object = object;
+  }
+  return value_object(VALUE_TENSOR, node->object);
 }
 
 const View *value_view(Value value)

@@ -147,12 +147,12 @@ static bool view_same(const View *a, const View *b)
 static void slots_grow(Views *views)
 {
   size_t capacity = views->capacity ? views->capacity * 2 : 64;
-  const View **slots = arena_array(views->scratch, const View *, capacity);
+  ViewSlot *slots = arena_array(views->scratch, ViewSlot, capacity);
   for (size_t i = 0; i < views->capacity; i++) {
-    if (!views->slots[i])
+    if (!views->slots[i].view)
       continue;
-    size_t at = view_hash(views->slots[i]) & (capacity - 1);
-    while (slots[at])
+    size_t at = views->slots[i].hash & (capacity - 1);
+    while (slots[at].view)
       at = (at + 1) & (capacity - 1);
     slots[at] = views->slots[i];
   }
@@ -162,11 +162,12 @@ static void slots_grow(Views *views)
 
 const View *view_copy(Arena *arena, const View *view)
 {
-  View *copy = arena_new(arena, View);
-  *copy = *view;
-  copy->pattern.items = arena_array(arena, ApPair, view->pattern.count);
-  memcpy(copy->pattern.items, view->pattern.items, view->pattern.count * sizeof(ApPair));
-  return copy;
+  size_t pattern_bytes = view->pattern.count * sizeof(ApPair);
+  ViewNode *node = arena_alloc(arena, sizeof *node + pattern_bytes);
+  node->view = *view;
+  node->view.pattern.items = node->pattern;
+  memcpy(node->pattern, view->pattern.items, pattern_bytes);
+  return &node->view;
 }
 
 static const View *intern(Views *views, const View *view)
@@ -175,14 +176,16 @@ static const View *intern(Views *views, const View *view)
     return view_copy(views->arena, view);
   if (views->count * 2 >= views->capacity)
     slots_grow(views);
-  size_t at = view_hash(view) & (views->capacity - 1);
-  while (views->slots[at] && !view_same(views->slots[at], view))
+  uint64_t hash = view_hash(view);
+  ViewSlot *slots = views->slots;
+  size_t at = hash & (views->capacity - 1);
+  while (slots[at].view && (slots[at].hash != hash || !view_same(slots[at].view, view)))
     at = (at + 1) & (views->capacity - 1);
-  if (!views->slots[at]) {
-    views->slots[at] = view_copy(views->arena, view);
+  if (!slots[at].view) {
+    slots[at] = (ViewSlot){view_copy(views->arena, view), hash};
     views->count++;
   }
-  return views->slots[at];
+  return slots[at].view;
 }
 
 Layout view_layout(const View *view)
