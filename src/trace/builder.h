@@ -89,7 +89,7 @@ typedef struct InstrNode {
   Instr instr;
   NativeObject head;
 } InstrNode;
-// Appends `op` to the open block; dropped when there is none. `name` NULL: numbered. Gives the name.
+// Appends `op` to the open block; dropped when there is none. `name` NULL: numbered.
 InstrNode *builder_add(Builder *b, Op *op, const char *name, Span span);
 void builder_open(Builder *b, const char *label);  // begins a block; the last one was closed
 void builder_close(Builder *b);                    // ends the open block as it is
