@@ -157,7 +157,8 @@ def nc_matmul_mx(dst, stationary, moving, stationary_scale, moving_scale, tile_p
     """As nc_matmul for MX operands: packed x4 tiles, each group of 8 partitions x 4 elements with its own power-of-two scale.
     """
     return _klr.emit("nc_matmul_mx", name, dst=dst, stationary=stationary, moving=moving, stationary_scale=stationary_scale,
-                     moving_scale=moving_scale, tile_position=tile_position, tile_size=tile_size)
+                     moving_scale=moving_scale, tile_position=tile_position, tile_size=tile_size,
+                     accumulate=accumulate)
 
 
 # ---- elementwise

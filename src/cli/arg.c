@@ -157,6 +157,10 @@ static bool load_file(Session *session, Arg *arg)
                                             "which one to convert to: %s=@%s:f32", npy.descr, arg->name, arg->path));
   if (!arg->has_dtype)
     arg->dtype = found;
+  if (dtype_is_packed(arg->dtype) && npy.item_bytes != dtype_bytes(arg->dtype))
+    return wrong(session, arg, arena_printf(&session->arena, "%s is loaded as bits, four elements a unit: the file's "
+                                            "dtype must have %u bytes, like %s", dtype_name(arg->dtype),
+                                            dtype_bytes(arg->dtype), dtype_numpy_name(arg->dtype)));
   if (arg->has_dtype && !has_type && strcmp(npy.descr, "<f8") != 0 &&
       !(npy.descr[1] == 'V' && npy.item_bytes == dtype_bytes(arg->dtype)))
     return wrong(session, arg, arena_printf(&session->arena, "the file's dtype `%s` cannot be converted", npy.descr));
@@ -325,6 +329,10 @@ static bool file_array(Session *session, const Arg *arg, Array *out)
   DType from;
   bool has_type = dtype_from_npy_descr(str_from(npy.descr), &from);
   if ((has_type && from == arg->dtype) || npy.descr[1] == 'V') {
+    memcpy(out->data, npy.data, npy.bytes);
+    return true;
+  }
+  if (dtype_is_packed(arg->dtype)) {
     memcpy(out->data, npy.data, npy.bytes);
     return true;
   }

@@ -13,6 +13,16 @@ ExecFn *reference_executor(OpKind kind);
 typedef bool FastFn(Sim *sim, const Op *op);
 FastFn *fast_executor(OpKind kind);
 
+// Executors of the reference that stand in files of their own.
+ExecFn run_quantize_mx, run_nc_matmul_mx;                                                          // reference_mx.c
+ExecFn run_dropout, run_rng, run_rand2, run_set_rng_seed, run_rand_get_state, run_rand_set_state;  // reference_random.c
+
+// ---- matrix products
+// Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.
+bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element);
+// Warns of an addition to what was never written.
+void matmul_warn_accumulate(Sim *sim, const Tile *dst);
+
 // ---- constants and one value per partition
 float immediate_f32(Sim *sim, const Immediate *imm);
 int32_t immediate_int(Sim *sim, const Immediate *imm);

@@ -1003,24 +1003,23 @@ static void matmul_transpose(Sim *sim, const Tile *dst, const Tile *stationary, 
   write_units(dst, to);
 }
 
-// Whether dst[m,n] is added to: as said, or, when nothing is said, where its 4-byte cell was written before.
-static bool adds_to(const struct Op_nc_matmul *o, const Tile *dst, const uint8_t *element)
+bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element)
 {
-  if (o->accumulate.some)
-    return o->accumulate.value;
+  if (accumulate.some)
+    return accumulate.value;
   uint64_t cell = (uint64_t)(element - dst->buffer->data) / 4 * 4;
   return buffer_find_written(dst->buffer, cell, 4) != UINT64_MAX;
 }
 
-static void warn_accumulate(Sim *sim, const Tile *dst)
+void matmul_warn_accumulate(Sim *sim, const Tile *dst)
 {
   for (uint64_t p = 0; p < dst->partitions && dst->buffer->written; p++)
     for (uint64_t i = 0; i < dst->free_elems; i++)
       if (buffer_find_unwritten(dst->buffer, (uint64_t)(tile_element(dst, p, i) - dst->buffer->data), dst->item) !=
           UINT64_MAX) {
         Diag *diag =
-            sim_warning(sim, W_SIM_ACCUMULATE, "`nc_matmul` adds to element %s of `%s`, which was never written",
-                        tile_index_text(sim, dst, p, i), dst->view->tensor->name);
+            sim_warning(sim, W_SIM_ACCUMULATE, "`%s` adds to element %s of `%s`, which was never written",
+                        sim_op_name(sim), tile_index_text(sim, dst, p, i), dst->view->tensor->name);
         if (diag)
           diag_help(diag, "leave `accumulate` out, or pass False for the first product");
         return;
@@ -1044,7 +1043,7 @@ static void run_nc_matmul(Sim *sim, const Op *op)
     return;
   }
   if (o->accumulate.some && o->accumulate.value)
-    warn_accumulate(sim, &dst);
+    matmul_warn_accumulate(sim, &dst);
   const float *a = floats(sim, &stationary), *b = floats(sim, &moving);
   float *result = new_floats(sim, rows * columns);
   for (uint64_t m = 0; m < rows; m++)
@@ -1054,7 +1053,7 @@ static void run_nc_matmul(Sim *sim, const Op *op)
         for (uint64_t j = 0; j < halves; j++)
           sum = fmaf(a[(k * halves + j) * rows + m], b[(k * halves + j) * columns + n], sum);
       const uint8_t *element = tile_element(&dst, m, n);
-      bool adds = adds_to(o, &dst, element);
+      bool adds = matmul_adds_to(o->accumulate, &dst, element);
       result[m * columns + n] = adds ? dtype_to_f32_mode(dst.dtype, element, sim->number_mode) + sum : sum;
     }
   write_floats(sim, &dst, result);
@@ -1343,6 +1342,14 @@ ExecFn *reference_executor(OpKind kind)
       [OP_sequence_bounds] = run_sequence_bounds,
       [OP_nonzero_with_count] = run_nonzero_with_count,
       [OP_activate2] = run_activate2,
+      [OP_quantize_mx] = run_quantize_mx,
+      [OP_nc_matmul_mx] = run_nc_matmul_mx,
+      [OP_dropout] = run_dropout,
+      [OP_rng] = run_rng,
+      [OP_rand2] = run_rand2,
+      [OP_set_rng_seed] = run_set_rng_seed,
+      [OP_rand_get_state] = run_rand_get_state,
+      [OP_rand_set_state] = run_rand_set_state,
       [OP_device_print] = run_device_print,
       [OP_exponential] = run_exponential,
   };

@@ -490,6 +490,7 @@ void state_start_core(Sim *sim, uint32_t core)
   sim->place_count = sim->place_capacity = 0;
   sim->registers = map_new(&sim->arena);
   sim->act = sim->dve = (Accumulator){{0}};
+  random_start(&sim->random);
 }
 
 void state_free(Sim *sim)

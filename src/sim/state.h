@@ -7,6 +7,7 @@
 #pragma once
 #include "base/map.h"
 #include "base/threads.h"
+#include "number/random.h"
 #include "sim/sim.h"
 
 #include <setjmp.h>
@@ -46,6 +47,13 @@ typedef struct Accumulator {
   float lanes[SIM_MAX_PARTITIONS];
 } Accumulator;
 
+enum { RANDOM_VECTOR_STATES = 4 };
+
+// The engines' random number generators, those of each lane.
+typedef struct Random {
+  Xorwow vector[SIM_MAX_PARTITIONS][RANDOM_VECTOR_STATES], gpsimd[SIM_MAX_PARTITIONS];
+} Random;
+
 typedef struct Sim {
   Session *session;
   const Kernel *kernel;
@@ -66,10 +74,14 @@ typedef struct Sim {
   Map registers;  // by name, of this core
   uint64_t core_step_count;
   Accumulator act, dve;
+  Random random;
   Map told;  // places that were warned about
   ThreadPool *pool;
   SimStats stats;
 } Sim;
+
+void random_start(Random *random);                       // as if seeded with 0
+void random_seed_vector(Random *random, uint32_t seed);  // those of the vector engine
 
 void state_start_core(Sim *sim, uint32_t core);  // forgets what is private to the core before
 void state_free(Sim *sim);
