@@ -221,6 +221,20 @@ bool trace_call(Tracer *t, Value function, const Name *const *names, const Value
   return call_value(t, function, &call, out);
 }
 
+// Modules that an expression may name as kernels usually do: mx_dtype=nl.float8_e4m3fn_x4. Run only when it does.
+static bool give_modules(Tracer *t, const char *text, Span span, ModuleObject *module)
+{
+  static const struct { const char *name, *module; } given[] = {{"nl", "nki.language"}, {"nisa", "nki.isa"}};
+  for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+    ModuleObject *found = strstr(text, given[i].name) ? module_find(t, str_from(given[i].module)) : NULL;
+    if (found && !module_run(t, found, span))
+      return false;
+    if (found)
+      module_set(t, module, given[i].name, (Value){.tag = VALUE_MODULE, .module = found});
+  }
+  return true;
+}
+
 bool trace_eval_text(Tracer *t, const char *description, const char *text, Value *out)
 {
   Source *source = session_add_source(t->session, description, str_from(text));
@@ -231,6 +245,8 @@ bool trace_eval_text(Tracer *t, const char *description, const char *text, Value
   module->name = tracer_name(t, description);
   module->path = description;
   module->state = MODULE_READY;
+  if (!give_modules(t, text, expr->span, module))
+    return false;
   const FunctionCode *code = scope_resolve_expression(t, expr, &module->attrs);
   Value *slots = stack_reserve(t, code->slot_count, expr->span);
   if (!slots)
