@@ -15,7 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 
-SANITIZE = "-Db_sanitize=address,undefined -Db_lundef=false --buildtype=debugoptimized"
+SANITIZE = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true"
 PYTEST = f"{PYTHON} -m pytest -q -p no:cacheprovider"
 
 
