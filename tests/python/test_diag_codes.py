@@ -35,8 +35,8 @@ def codes():
 
 
 def test_every_code_is_met_by_a_test():
-    texts = [read(path) for folder in ("golden/*", "unit", "python") for pattern in ("*.expect", "test_*.c", "test_*.py")
-             for path in glob.glob(os.path.join(ROOT, "tests", folder, pattern))]
+    texts = [read(path) for pattern in ("golden/*/*.expect", "unit/test_*.c", "python/test_*.py")
+             for path in glob.glob(os.path.join(ROOT, "tests", pattern))]
     said = set(word for text in texts for word in re.findall(r"\b[EW]\d{4}\b|\b[EW]_[A-Z0-9_]+\b", text))
     unmet = {code for code, name in codes().items() if code not in said and name not in said}
     assert unmet <= set(EXCEPTIONS)
@@ -50,6 +50,12 @@ def test_exceptions_are_codes():
 def test_explanations_say_more_than_the_title(code):
     run = run_klr("explain", code)
     assert run.returncode == 0 and run.stdout.startswith(code) and len(run.stdout.split("\n")) > 3, run.stdout
+
+
+@pytest.mark.parametrize("code", [code for code in sorted(codes()) if code[1:3] in ("02", "03", "04", "05", "06")])
+def test_explanations_show_a_mistake_and_its_repair(code):
+    if code not in EXCEPTIONS:
+        assert re.search(r"^ {2,}\S|[Ee]xample", run_klr("explain", code).stdout, re.M)
 
 
 FILES = [
