@@ -323,8 +323,20 @@ static void check_target(Verifier *v, const Instr *branch, const char *label, Ma
               label ? label : "");
 }
 
+// Gives the registers of an operator numbers, so that sets have a fixed size.
+static void number_registers(Verifier *v, const Op *op)
+{
+  if (!rule_book_op(&v->book, op->kind)->shape.has_registers)
+    return;
+  uint32_t count;
+  const FieldInfo *fields = op_info(op->kind)->fields(&count);
+  for (uint32_t i = 0; i < count; i++)
+    if (fields[i].type == &core_REGISTER)
+      register_number(v, *(const char *const *)((const char *)op + fields[i].offset));
+}
+
 // Labels, jumps and ends of the blocks of one core; `labels` receives label -> block number + 1. False when the control
-// flow graph cannot be followed.
+// flow graph cannot be followed. Registers are numbered on the way.
 static bool check_blocks(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t core, Map *labels)
 {
   Reporter *r = &v->reporter;
@@ -342,10 +354,12 @@ static bool check_blocks(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t co
   }
   for (uint32_t i = 0; i < blocks->count; i++) {
     const Block *block = blocks->items[i];
-    for (uint32_t k = 0; k + 1 < block->body.count; k++)
-      if (block->body.items[k]->op->kind == OP_cmp_branch)
+    for (uint32_t k = 0; k < block->body.count; k++) {
+      number_registers(v, block->body.items[k]->op);
+      if (block->body.items[k]->op->kind == OP_cmp_branch && k + 1 < block->body.count)
         report_at(r, block->body.items[k]->pos, E_CORE_BLOCKS, "branch-last",
                   "a branch stands in the middle of block `%s`", block->label);
+    }
     const Instr *last = terminator(block);
     if (!last && i + 1 < blocks->count)
       report_at(r, block_pos(block), E_CORE_BLOCKS, "block-ends", "block `%s` does not end with a jump", block->label);
@@ -373,21 +387,6 @@ static void add_definitions(Verifier *v, const Block *block, uint64_t *set)
       if (fields[i].type == &core_REGISTER && fields[i].role == ROLE_WRITE)
         set_add(set, register_number(v, *(const char *const *)((const char *)op + fields[i].offset)));
   }
-}
-
-// Gives every register of the core a number, so that sets have a fixed size.
-static void number_registers(Verifier *v, const Core_LIST_BLOCK *blocks)
-{
-  for (uint32_t i = 0; i < blocks->count; i++)
-    for (uint32_t k = 0; k < blocks->items[i]->body.count; k++) {
-      const Op *op = blocks->items[i]->body.items[k]->op;
-      const OpRules *rules = rule_book_op(&v->book, op->kind);
-      uint32_t count;
-      const FieldInfo *fields = rules->shape.has_registers ? op_info(op->kind)->fields(&count) : NULL;
-      for (uint32_t n = 0; fields && n < count; n++)
-        if (fields[n].type == &core_REGISTER)
-          register_number(v, *(const char *const *)((const char *)op + fields[n].offset));
-    }
 }
 
 // The one or two blocks that follow `block`; how many.
@@ -450,16 +449,15 @@ static void check_core(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t core
   check_interface(v, &v->kernel->outputs, "output");
   check_tensors(v, &v->kernel->shared_buffers);
   bool has_graph = check_blocks(v, blocks, core, &labels);
-  number_registers(v, blocks);
   ArenaMark mark = arena_mark(scratch);
   v->word_count = (uint32_t)(v->registers.count + 63) / 64;
-  uint64_t *in = has_graph ? solve_definitions(v, blocks, &labels) : NULL;
+  uint64_t *in = has_graph && v->word_count ? solve_definitions(v, blocks, &labels) : NULL;
   v->defined = arena_array(scratch, uint64_t, v->word_count);
   for (uint32_t i = 0; i < blocks->count; i++) {
     if (in)
       memcpy(v->defined, in + (size_t)i * v->word_count, sizeof *in * v->word_count);
     else
-      memset(v->defined, 0xFF, sizeof *in * v->word_count);  // the graph was reported; registers cannot be judged
+      memset(v->defined, 0xFF, sizeof *in * v->word_count);  // no registers, or the graph was reported
     ArenaMark views = arena_mark(scratch);
     for (uint32_t k = 0; k < blocks->items[i]->body.count; k++) {
       check_instr(v, blocks->items[i]->body.items[k]);

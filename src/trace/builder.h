@@ -102,7 +102,7 @@ typedef struct TensorObject {
   NativeObject head;  // tensor_type
   const View *view;
   Tensor *argument;   // of tensor_argument: named when a kernel is traced with it
-  Value shape;        // the tuple, once somebody asked
+  Tuple *shape;       // once somebody asked
 } TensorObject;
 extern const NativeType tensor_type;
 

@@ -527,9 +527,9 @@ static Outcome tensor_getattr(Tracer *t, Value self, const Name *name, Span span
   const View *view = object->view;
   (void)span;
   if (str_is(name->str, "shape")) {
-    if (!value_is_set(object->shape))
-      object->shape = int_tuple(t, view, false);
-    *out = object->shape;
+    if (!object->shape)
+      object->shape = int_tuple(t, view, false).tuple;
+    *out = (Value){.tag = VALUE_TUPLE, .tuple = object->shape};
   } else if (str_is(name->str, "dtype"))
     *out = value_dtype(t, view_dtype(view));
   else if (str_is(name->str, "strides"))

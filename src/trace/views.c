@@ -147,12 +147,12 @@ static bool view_same(const View *a, const View *b)
 static void slots_grow(Views *views)
 {
   size_t capacity = views->capacity ? views->capacity * 2 : 64;
-  ViewSlot *slots = arena_array(views->scratch, ViewSlot, capacity);
+  ViewNode **slots = arena_array(views->scratch, ViewNode *, capacity);
   for (size_t i = 0; i < views->capacity; i++) {
-    if (!views->slots[i].view)
+    if (!views->slots[i])
       continue;
-    size_t at = views->slots[i].hash & (capacity - 1);
-    while (slots[at].view)
+    size_t at = views->slots[i]->hash & (capacity - 1);
+    while (slots[at])
       at = (at + 1) & (capacity - 1);
     slots[at] = views->slots[i];
   }
@@ -160,14 +160,20 @@ static void slots_grow(Views *views)
   views->capacity = capacity;
 }
 
-const View *view_copy(Arena *arena, const View *view)
+static ViewNode *new_node(Arena *arena, const View *view, uint64_t hash)
 {
   size_t pattern_bytes = view->pattern.count * sizeof(ApPair);
   ViewNode *node = arena_alloc(arena, sizeof *node + pattern_bytes);
   node->view = *view;
   node->view.pattern.items = node->pattern;
+  node->hash = hash;
   memcpy(node->pattern, view->pattern.items, pattern_bytes);
-  return &node->view;
+  return node;
+}
+
+const View *view_copy(Arena *arena, const View *view)
+{
+  return &new_node(arena, view, 0)->view;
 }
 
 static const View *intern(Views *views, const View *view)
@@ -177,15 +183,15 @@ static const View *intern(Views *views, const View *view)
   if (views->count * 2 >= views->capacity)
     slots_grow(views);
   uint64_t hash = view_hash(view);
-  ViewSlot *slots = views->slots;
+  ViewNode **slots = views->slots;
   size_t at = hash & (views->capacity - 1);
-  while (slots[at].view && (slots[at].hash != hash || !view_same(slots[at].view, view)))
+  while (slots[at] && (slots[at]->hash != hash || !view_same(&slots[at]->view, view)))
     at = (at + 1) & (views->capacity - 1);
-  if (!slots[at].view) {
-    slots[at] = (ViewSlot){view_copy(views->arena, view), hash};
+  if (!slots[at]) {
+    slots[at] = new_node(views->arena, view, hash);
     views->count++;
   }
-  return slots[at].view;
+  return &slots[at]->view;
 }
 
 Layout view_layout(const View *view)

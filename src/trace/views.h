@@ -28,22 +28,18 @@ typedef const Tensor *ViewAlias(void *context, const Tensor *base, DType dtype, 
 // Every view made here stands in a node, which has room for what its user knows of it: the value it is in the program.
 typedef struct ViewNode {
   View view;
+  uint64_t hash;
   void *object;
   ApPair pattern[];
 } ViewNode;
 static inline ViewNode *view_node(const View *view) { return (ViewNode *)(uintptr_t)view; }
-
-typedef struct ViewSlot {
-  const View *view; // NULL: free
-  uint64_t hash;
-} ViewSlot;
 
 typedef struct Views {
   Arena *arena, *scratch;
   ViewFault fault;
   ViewAlias *alias;
   void *alias_context;
-  ViewSlot *slots; // every view made so far, once: open addressing, capacity a power of two
+  ViewNode **slots; // every view made so far, once: open addressing, capacity a power of two
   size_t count, capacity;
 } Views;
 
