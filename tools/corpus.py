@@ -22,6 +22,10 @@ BF16 = ml_dtypes.bfloat16
 RNG = np.random.default_rng(1)
 
 
+class Expression(str):
+    """An argument that is given as it stands, such as nl.float8_e5m2_x4."""
+
+
 def uniform(shape, dtype=np.float32):
     return RNG.random(shape).astype(dtype)
 
@@ -88,12 +92,84 @@ def exponential():
     return {"in_tensor": uniform((128, 512), BF16)}, lambda in_tensor: [np.exp(in_tensor.astype(np.float64))], 4e-3
 
 
+# MX formats: a unit holds four elements, a group of 8 partitions x 1 unit has one scale. Quantising follows the device,
+# whose exponent is one above that of the OCP specification.
+MX_ELEMENT = {"float8_e4m3fn_x4": ml_dtypes.float8_e4m3fn, "float8_e5m2_x4": ml_dtypes.float8_e5m2,
+              "float4_e2m1fn_x4": ml_dtypes.float4_e2m1fn}
+MX_EMAX = {"float8_e4m3fn_x4": 8, "float8_e5m2_x4": 15}
+
+
+def mx_data(dtype, partitions, columns):
+    """(units as unsigned integers, scales) of random numbers."""
+    codes = RNG.uniform(-6, 6, (partitions, columns, 4)).astype(MX_ELEMENT[dtype]).view(np.uint8)
+    width = 4 if dtype.startswith("float4") else 8
+    units = sum(codes[..., q].astype(np.uint32) << (width * q) for q in range(4))
+    scales = RNG.integers(122, 132, (partitions // 8, columns)).astype(np.uint8)
+    return units.astype(np.uint16 if width == 4 else np.uint32), scales
+
+
+def mx_values(units, scales, dtype):
+    """(P, C, 4) float64."""
+    width = 4 if dtype.startswith("float4") else 8
+    codes = np.stack([units >> (width * q) & (2**width - 1) for q in range(4)], axis=-1).astype(np.uint8)
+    powers = 2.0**(np.repeat(scales, 8, axis=0).astype(int) - 127)
+    return codes.view(MX_ELEMENT[dtype]).astype(np.float64) * powers[..., None]
+
+
+def mx_rounded(x, dtype):
+    """(P, C, 4) float64 of (P, 4C) values: what quantising leaves of them."""
+    groups = x.astype(np.float64).reshape(x.shape[0] // 8, 8, -1, 4)
+    power = 2.0**(np.floor(np.log2(np.abs(groups).max(axis=(1, 3), keepdims=True))) - (MX_EMAX[dtype] - 1))
+    return ((groups / power).astype(MX_ELEMENT[dtype]).astype(np.float64) * power).reshape(x.shape[0], -1, 4)
+
+
+def mx_product(a, b):
+    return [np.einsum("kmq,knq->mn", a, b, optimize=True)]
+
+
+def mx_offline(dtype):
+    def case():
+        a, a_scale = mx_data(dtype, 128, 128)
+        b, b_scale = mx_data(dtype, 128, 512)
+        arguments = {"stationary_mx_data": a, "stationary_mx_scale": a_scale, "moving_mx_data": b,
+                     "moving_mx_scale": b_scale, "mx_dtype": Expression(f"nl.{dtype}")}
+        return arguments, lambda **_: mx_product(mx_values(a, a_scale, dtype), mx_values(b, b_scale, dtype)), 4e-3
+    return case
+
+
+def mx_on_device(stationary, moving):
+    def case():
+        a, a_scale = mx_data(stationary, 128, 128)
+        b = RNG.normal(size=(128, 2048)).astype(BF16)
+        arguments = {"stationary_mx_data": a, "stationary_mx_scale": a_scale, "moving_data_bf16": b,
+                     "stationary_mx_dtype": Expression(f"nl.{stationary}"), "moving_mx_dtype": Expression(f"nl.{moving}")}
+        return arguments, lambda **_: mx_product(mx_values(a, a_scale, stationary), mx_rounded(b, moving)), 4e-3
+    return case
+
+
+def mx_strided(dtype, use_tensor_copy):
+    """Row k of 512 goes to partition k mod 128, lane k div 128."""
+    def case():
+        a, b = RNG.normal(size=(512, 128)).astype(BF16), RNG.normal(size=(512, 512)).astype(BF16)
+        lanes = lambda x: mx_rounded(x.reshape(4, 128, -1).transpose(1, 2, 0).reshape(128, -1), dtype)
+        arguments = {"stationary_hbm": a, "moving_hbm": b, "mx_dtype": Expression(f"nl.{dtype}"),
+                     "use_tensor_copy": use_tensor_copy}
+        return arguments, lambda **_: mx_product(lanes(a), lanes(b)), 4e-3
+    return case
+
+
+MX = [*[("kernel_offline_quantized_mx_matmul", mx_offline(dtype)) for dtype in MX_ELEMENT],
+      ("kernel_on_device_quantize_matmul_mx", mx_on_device("float4_e2m1fn_x4", "float8_e4m3fn_x4")),
+      ("kernel_on_device_quantize_matmul_mx", mx_on_device("float8_e4m3fn_x4", "float8_e5m2_x4")),
+      *[("kernel_copy_strided_quantize_matmul_mx", mx_strided(dtype, copy)) for dtype in MX_EMAX for copy in (True, False)]]
+MX_PACKED = [("kernel_copy_strided_quantize_matmul_mx_packed_scale", mx_strided(dtype, True)) for dtype in MX_EMAX]
+
 MATMULS = [("nki_matmul_basic_", small_matmul), ("nki_matmul_tiled_", large_matmul),
            ("nki_matmul_hoist_load_", large_matmul), ("nki_matmul_block_free_dimension_", large_matmul),
            ("nki_matmul_fully_optimized_", large_matmul)]
 
 # file below DIR, kernel, case; a case gives (arguments, reference, tolerance relative to the largest value), or the text
-# that the error must have where the kernel is meant to be refused.
+# that the error must have where the kernel is meant to be refused; last the target, where it is not the usual one.
 CASES = [
     ("nki/examples/tensor_addition/tensor_addition_nki_kernels.py", "nki_tensor_add",
      addition((512, 2048), "a_input", "b_input")),
@@ -114,10 +190,12 @@ CASES = [
     ("nki/examples/layout-violation.py", "tensor_exp_kernel_", "128"),    # 256 partitions, on purpose
     ("nki/examples/layout-dynamic-loop.py", "tensor_exp_kernel_", "["),   # a bracket that is never closed
     *[("src/nki_samples/tutorials/matrix_multiplication/matrix_multiplication_nki_kernels.py", *row) for row in MATMULS],
+    *[("nki/deep-dives/src/mxfp-matmul/mx_kernels.py", *row, "trn3") for row in MX + MX_PACKED],
+    *[("src/nki_samples/tutorials/mxfp-matmul/mx_kernels.py", *row, "trn3") for row in MX],
 ]
 
 
-def run_case(klr, path, kernel, arguments, folder):
+def run_case(klr, path, kernel, arguments, folder, target=()):
     """(report, outputs) of one run, or (diagnostics, None)."""
     words = []
     for name, value in arguments.items():
@@ -126,8 +204,9 @@ def run_case(klr, path, kernel, arguments, folder):
             np.save(f"{folder}/{name}.npy", wide)
             words.append(f"{name}=@{folder}/{name}.npy" + (":bf16" if value.dtype == BF16 else ""))
         else:
-            words.append(f"{name}={value!r}")
-    command = [klr, "run", f"{path}:{kernel}", *words, "--out", f"{folder}/out", "--json"]
+            words.append(f"{name}={value if isinstance(value, Expression) else repr(value)}")
+    command = [klr, "run", f"{path}:{kernel}", *words, "--out", f"{folder}/out", "--json",
+               *(["--target", *target] if target else [])]
     result = subprocess.run(command, capture_output=True, text=True)
     try:
         report = json.loads(result.stdout)
@@ -138,7 +217,7 @@ def run_case(klr, path, kernel, arguments, folder):
     return report, [np.load(f"{folder}/out/{o['file']}") for o in report["outputs"] if o["role"] == "output"]
 
 
-def judge(klr, path, kernel, case):
+def judge(klr, path, kernel, case, *target):
     """(passed, text of the table's last columns)."""
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(case, str):
@@ -148,7 +227,7 @@ def judge(klr, path, kernel, case):
             return outputs is None and case in json.dumps(report), f"refused as it should be: {text}"
         arguments, reference, tolerance = case()
         start = time.monotonic()
-        report, outputs = run_case(klr, path, kernel, arguments, folder)
+        report, outputs = run_case(klr, path, kernel, arguments, folder, target)
         seconds = time.monotonic() - start
         if outputs is None:
             first = report["diagnostics"][0]
@@ -168,13 +247,13 @@ def main():
     options = parser.parse_args()
     passed = failed = 0
     for folder in options.folders:
-        for file, kernel, case in CASES:
+        for file, kernel, case, *target in CASES:
             path = os.path.join(folder, file)
             if not os.path.exists(path) or options.only not in kernel:
                 continue
-            ok, text = judge(options.klr, path, kernel, case)
+            ok, text = judge(options.klr, path, kernel, case, *target)
             passed, failed = passed + ok, failed + (not ok)
-            print(f"{'ok  ' if ok else 'FAIL'}  {os.path.basename(file):42s} {kernel:34s} {text}", flush=True)
+            print(f"{'ok  ' if ok else 'FAIL'}  {os.path.basename(file):42s} {kernel:51s} {text}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
