@@ -1020,8 +1020,10 @@ void matmul_warn_accumulate(Sim *sim, const Tile *dst)
         Diag *diag =
             sim_warning(sim, W_SIM_ACCUMULATE, "`%s` adds to element %s of `%s`, which was never written",
                         sim_op_name(sim), tile_index_text(sim, dst, p, i), dst->view->tensor->name);
-        if (diag)
+        if (diag) {
+          tile_label_tensor(diag, dst->view);
           diag_help(diag, "leave `accumulate` out, or pass False for the first product");
+        }
         return;
       }
 }

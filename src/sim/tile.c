@@ -542,8 +542,10 @@ void tile_expect_unpacked(Sim *sim, const Tile *tile)
 {
   if (!dtype_is_packed(tile->dtype))
     return;
-  sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s, which cannot be computed with", tile->role, sim_op_name(sim),
-            dtype_name(tile->dtype));
+  Diag *diag = sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s, which cannot be computed with", tile->role,
+                         sim_op_name(sim), dtype_name(tile->dtype));
+  tile_label_tensor(diag, tile->view);
+  diag_help(diag, "packed tiles are moved with `nisa.dma_copy` and multiplied with `nisa.nc_matmul_mx`");
   sim_stop(sim);
 }
 
