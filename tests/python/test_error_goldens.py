@@ -22,6 +22,12 @@ def read(path):
         return text.read()
 
 
+def steady(text):
+    """Without the line numbers of the library in nki/, which change with it."""
+    text = re.sub(r"(nki/\S+\.py)(:\d+)+", r"\1", text)
+    return re.sub(r"(::: nki/\S+\n *\|\n *)\d+", r"\1N", text)
+
+
 def command_of(name):
     words = shlex.split(re.match(r"# run: (.*)", read(os.path.join(FOLDER, f"{name}.py"))).group(1))
     kernel = words.pop(1) if words[1].startswith(":") else ""
@@ -35,8 +41,8 @@ def test_messages_are_the_expected_ones(name):
     expect_path = os.path.join(FOLDER, f"{name}.expect")
     if os.environ.get("KLR_BLESS"):
         with open(expect_path, "w", encoding="utf-8") as out:
-            out.write(run.stderr)
-    assert run.stderr == read(expect_path)
+            out.write(steady(run.stderr))
+    assert steady(run.stderr) == read(expect_path)
 
 
 def test_there_are_many_cases_and_each_says_something():
