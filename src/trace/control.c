@@ -231,7 +231,7 @@ static bool match_sequence(Tracer *t, Frame *frame, PatternList patterns, Value 
   for (uint32_t i = 0; i < patterns.count; i++) {
     if (i == star) {
       const Name *name = patterns.items[i]->MatchStar.name;
-      if (name && !bind_name(t, frame, name, value_list(t, items + at, rest), patterns.items[i]->span))
+      if (name && !bind_name(t, frame, name, value_list(t, rest ? items + at : NULL, rest), patterns.items[i]->span))
         return false;
       at += rest;
       continue;

@@ -211,7 +211,7 @@ static bool assign_sequence(Tracer *t, Frame *frame, const Expr *target, ExprLis
   size_t rest = star < 0 ? 0 : count + 1 - targets.count;
   for (uint32_t i = 0, at = 0; i < targets.count; i++) {
     if (i == star) {
-      Value starred = value_list(t, items + at, rest);
+      Value starred = value_list(t, rest ? items + at : NULL, rest);
       if (!eval_assign(t, frame, targets.items[i]->Starred.value, starred))
         return false;
       at += (uint32_t)rest;
