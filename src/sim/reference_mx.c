@@ -1,7 +1,7 @@
 // reference_mx.c -- the meaning of the MX operators: packed elements whose groups share a power of two.
 //
-// A unit of a packed tile holds four elements. A group is 8 partitions x 1 unit, 32 elements; the value of an element is
-// element * 2^(scale - 127), scale being its group's byte. Scales of the 32 partitions of a quadrant stand in the
+// A unit of a packed tile holds four elements. A group is 8 partitions x 1 unit, 32 elements; the value of an element
+// is element * 2^(scale - 127), scale being its group's byte. Scales of the 32 partitions of a quadrant stand in the
 // quadrant's first four rows, each row for 8 partitions; other rows of a scale tile are neither read nor written.
 
 #include "sim/exec.h"
@@ -97,7 +97,7 @@ void run_quantize_mx(Sim *sim, const Op *op)
   tile_expect_unpacked(sim, &src);
   expect_packed(sim, &dst);
   if (dst.dtype == DTYPE_FLOAT4_E2M1FN_X4) {
-    sim_error(sim, E_SIM_DTYPE, "`quantize_mx` makes 8-bit elements, not %s", dtype_name(dst.dtype));
+    sim_error(sim, E_SIM_DTYPE, "`%s` makes 8-bit elements, not %s", sim_op_name(sim), dtype_name(dst.dtype));
     sim_stop(sim);
   }
   tile_expect_shape(sim, &src, dst.partitions, dst.free_elems * LANES);

@@ -66,8 +66,8 @@ void run_rand2(Sim *sim, const Op *op)
   operand_values(sim, &o->max, "max", &dst, false, &high);
   for (uint64_t p = 0; p < dst.partitions; p++) {
     if (!(low.lanes[p] < high.lanes[p])) {
-      sim_error(sim, E_SIM_VALUE, "`rand2` needs min < max, but on partition %" PRIu64 " they are %.9g and %.9g", p,
-                (double)low.lanes[p], (double)high.lanes[p]);
+      sim_error(sim, E_SIM_VALUE, "`%s` needs min < max, but on partition %" PRIu64 " they are %.9g and %.9g",
+                sim_op_name(sim), p, (double)low.lanes[p], (double)high.lanes[p]);
       sim_stop(sim);
     }
     for (uint64_t i = 0; i < dst.free_elems; i++)
@@ -109,8 +109,8 @@ void run_dropout(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++) {
     float value = threshold.lanes[p];
     if (!(value >= 0 && value <= 1)) {
-      sim_error(sim, E_SIM_VALUE, "`dropout` needs a probability from 0 to 1; on partition %" PRIu64 " it is %.9g", p,
-                (double)value);
+      sim_error(sim, E_SIM_VALUE, "`%s` needs a probability from 0 to 1; on partition %" PRIu64 " it is %.9g",
+                sim_op_name(sim), p, (double)value);
       sim_stop(sim);
     }
   }
@@ -127,7 +127,7 @@ void run_set_rng_seed(Sim *sim, const Op *op)
   Tile src = tile_read(sim, &op->set_rng_seed.src, "src_seeds");
   tile_expect_shape(sim, &src, 1, 1);
   if (src.item != sizeof(uint32_t)) {
-    sim_error(sim, E_SIM_DTYPE, "`set_rng_seed` takes a 32-bit seed, not %s", dtype_name(src.dtype));
+    sim_error(sim, E_SIM_DTYPE, "`%s` takes a 32-bit seed, not %s", sim_op_name(sim), dtype_name(src.dtype));
     sim_stop(sim);
   }
   uint32_t seed;

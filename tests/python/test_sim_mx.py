@@ -260,6 +260,14 @@ def test_accumulation_in_bfloat16_rounds_each_time(run):
     np.testing.assert_array_equal(result, (first + once).astype(ml_dtypes.bfloat16).astype(np.float32))
 
 
+def test_adding_to_what_was_not_written_is_warned_about(run, tmp_path):
+    given = operands(32, 4, 6, "float8_e4m3fn_x4", "float8_e4m3fn_x4")
+    words = [f"{name}=@{tmp_path}/{name}.npy{suffix}" for name, (array, suffix) in
+             arguments(*given, "float8_e4m3fn_x4", "float8_e4m3fn_x4").items() if np.save(tmp_path / name, array) is None]
+    result = run_klr("run", f"{tmp_path}/kernels.py:product", *words, "accumulate=True", "--target", "trn3")
+    assert "W0614" in result.stderr and "nc_matmul_mx` adds to element [0, 0]" in result.stderr
+
+
 def test_scales_that_were_not_written(run, tmp_path):
     text = (tmp_path / "kernels.py").read_text().replace("range(partitions // 32)", "range(1)")
     (tmp_path / "kernels.py").write_text(text)

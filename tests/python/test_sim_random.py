@@ -278,6 +278,25 @@ def test_dropout_in_place_with_a_probability_for_each_row(run):
     np.testing.assert_array_equal(result, Engine("vector", 5).draw(3, 50, Xorwow.uniform) >= prob)
 
 
+def test_dropout_by_the_rate_of_keeping(tmp_path):
+    x = np.arange(1, 61, dtype=np.float32).reshape(3, 20)
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "k.klrtext").write_text("""kernel k(x) -> (out)
+tensor x: float32[3, 20] @shared_hbm
+tensor out: float32[3, 20] @shared_hbm
+tensor s: float32[3, 20] @sbuf
+core 0
+main:
+  nc_dma_copy s = x oob_mode=$error
+  dropout s = s threshold_type=KeepRate threshold=0.25
+  nc_dma_copy out = s oob_mode=$error
+""")
+    result = run_klr("run", tmp_path / "k.klrtext", f"x=@{tmp_path}/x.npy", "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    u = Engine("vector").draw(3, 20, Xorwow.uniform)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "out.npy"), np.where(u < 0.25, x, 0))
+
+
 def test_dropout_needs_a_probability(run):
     assert "needs a probability from 0 to 1" in run("dropout", x=np.ones((2, 2), np.float32), prob=1.5, expect=1)
 
