@@ -24,6 +24,7 @@ typedef struct Verifier {
   Map registers;                         // name -> number + 1
   uint64_t *defined;                     // set of registers, at the instruction being looked at
   uint32_t word_count;
+  Tile tiles[TILES_MAX];                 // of the instruction being looked at
 } Verifier;
 
 // ---- tensors
@@ -286,9 +287,11 @@ static void check_listed(Verifier *v, const Instr *instr, const OpRules *rules)
 static void check_instr(Verifier *v, const Instr *instr)
 {
   const OpRules *rules = rule_book_op(&v->book, instr->op->kind);
-  Tile tiles[TILES_MAX];
+  Tile *tiles = v->tiles;
   for (uint32_t i = 0; i < rules->shape.count; i++) {
     const TensorRef *ref = op_slot_ref(instr->op, &rules->shape.slots[i]);
+    if (ref && !v->reporter.failed && tile_is_of(&tiles[i], ref))
+      continue;  // it was right before and does not depend on where it is used
     tiles[i].is_known = false;
     if (ref && tile_of_ref(&v->reporter.scratch, ref, &tiles[i]))
       check_tile(v, instr, rules->shape.slots[i].field->name, &tiles[i], 0);
@@ -445,6 +448,7 @@ static void check_core(Verifier *v, const Core_LIST_BLOCK *blocks, uint32_t core
   v->tensors = map_new(&v->reporter.session->arena);
   v->registers = map_new(&v->reporter.session->arena);
   memset(v->recent, 0, sizeof v->recent);
+  memset(v->tiles, 0, sizeof v->tiles);
   check_interface(v, &v->kernel->inputs, "input");
   check_interface(v, &v->kernel->outputs, "output");
   check_tensors(v, &v->kernel->shared_buffers);

@@ -38,6 +38,17 @@ static inline void reach_pair(const ApPair *pair, int64_t *low, int64_t *high)
 // The tile of `ref`; views of other forms of access are made in `scratch`. False when it is not known.
 bool tile_of_ref(Arena *scratch, const TensorRef *ref, Tile *out);
 
+// Whether `tile`, of an earlier operator, is still that of `ref`: consecutive operators often share an operand. Then only
+// its `ref` is brought up to date.
+static inline bool tile_is_of(Tile *tile, const TensorRef *ref)
+{
+  if (!tile->is_known || tile->is_indirect || ref->ctor != TensorRef_abstract || ref->abstract.ctor != Access_view ||
+      ref->abstract.view != tile->view)
+    return false;
+  tile->ref = ref;
+  return true;
+}
+
 const char *tile_shape_text(Arena *arena, const Tile *tile);  // "128x512"
 const char *tile_text(Arena *arena, const Tile *tile);        // "t.1[0:128, 0:512]:float32@sbuf"
 

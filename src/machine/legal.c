@@ -73,6 +73,7 @@ typedef struct Checker {
   const Machine *machine;
   OpLimits ops[OP_COUNT];
   const Tensor *recent[RECENT_TENSORS];  // tensors that were looked at
+  Tile tiles[TILES_MAX];                 // of the instruction being looked at
 } Checker;
 
 static void limits_init(Checker *c, OpKind kind)
@@ -496,13 +497,15 @@ static void check_instr(Checker *c, const Instr *instr)
   OpLimits *limits = &c->ops[instr->op->kind];
   if (!limits->shape.is_ready)
     limits_init(c, instr->op->kind);
-  Tile tiles[TILES_MAX];
+  Tile *tiles = c->tiles;
   for (uint32_t i = 0; i < limits->shape.count; i++) {
     const TensorRef *ref = op_slot_ref(instr->op, &limits->shape.slots[i]);
-    tiles[i].is_known = false;
-    if (!ref || !tile_of_ref(&c->reporter.scratch, ref, &tiles[i]))
-      continue;
-    check_tensor(c, tiles[i].tensor, instr->pos);
+    if (!ref || !tile_is_of(&tiles[i], ref)) {
+      tiles[i].is_known = false;
+      if (!ref || !tile_of_ref(&c->reporter.scratch, ref, &tiles[i]))
+        continue;
+      check_tensor(c, tiles[i].tensor, instr->pos);
+    }
     if (memory_is_on_chip(tiles[i].memory) && !limits->starts_anywhere && tiles[i].row_elements)
       check_start(c, instr, limits->shape.slots[i].field->name, &tiles[i]);
   }
