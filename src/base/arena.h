@@ -65,7 +65,7 @@ static inline void *arena_alloc(Arena *arena, size_t bytes)
   void *result = arena->next;
   arena->next += rounded;
   arena->used_bytes += rounded;
-  return memset(result, 0, bytes);
+  return memset(result, 0, rounded);  // the padding too: arena_grow hands it out
 }
 
 #define arena_new(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))

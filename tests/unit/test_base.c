@@ -154,3 +154,16 @@ TEST(npy_reads_what_it_writes_and_refuses_damage)
   }
   session_free(session);
 }
+
+TEST(arena_grow_zeroes_what_was_padding)
+{
+  Arena arena = ARENA_INIT;
+  arena_alloc(&arena, 1);
+  ArenaMark mark = arena_mark(&arena);
+  memset(arena_alloc(&arena, 64), 0xFF, 64);
+  arena_rewind(&arena, mark);
+  char *grown = arena_grow(&arena, arena_alloc(&arena, 5), 5, 40);
+  for (int i = 0; i < 40; i++)
+    EXPECT_INT(grown[i], ==, 0);
+  arena_free(&arena);
+}
