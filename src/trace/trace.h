@@ -54,7 +54,8 @@ Parameters trace_parameters(Tracer *t, Value function);
 // Calls with keyword arguments, as `function(**{names: values})`. False after raising: the diagnostic is in the session.
 bool trace_call(Tracer *t, Value function, const Name *const *names, const Value *values, size_t count, Value *out);
 
-// The value of an expression such as `ARG=VALUE` gives on the command line.
+// The value of an expression such as `ARG=VALUE` gives on the command line; `nl` and `nisa` are the modules that kernels
+// import by these names.
 bool trace_eval_text(Tracer *t, const char *description, const char *text, Value *out);
 
 // Runs a file as `python FILE` would; what it prints goes to standard output.
