@@ -79,7 +79,8 @@ void diag_primary(Diag *diag, Span span, const char *format, ...)
 
 void diag_where(Diag *diag, const char *path, uint32_t line, uint32_t column)
 {
-  diag->where = (DiagFrame){path, line, column, NULL};
+  const char *copy = path ? arena_strdup(&diag->session->arena, path) : NULL;  // the kernel may be gone before it is shown
+  diag->where = (DiagFrame){copy, line, column, NULL};
 }
 
 void diag_label(Diag *diag, Span span, const char *format, ...)
