@@ -1,9 +1,9 @@
-import pytest
 """Modules as kernels use them: found in files, evaluated when needed, unknown until used. And what errors look like."""
 
 import re
 import textwrap
 
+import pytest
 from trace_programs import run_ours
 
 
