@@ -374,6 +374,7 @@ static bool read_options(Run *run)
   run->options.machine = run->program.machine;
   run->options.seed = (uint64_t)options->seed;
   run->options.reference = options->reference;
+  run->options.step_limit = (uint64_t)options->max_steps;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
   const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";

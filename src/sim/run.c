@@ -32,7 +32,7 @@ static void run_instruction(Sim *sim, const Instr *instr)
   sim->instr = instr;
   if (++sim->core_step_count > sim->options.step_limit) {
     Diag *diag = sim_error(sim, E_SIM_STEPS, "stopped after %" PRIu64 " instructions", sim->options.step_limit);
-    diag_help(diag, "check that the loop around this instruction ends");
+    diag_help(diag, "check that the loop around this instruction ends, or raise the limit with `--max-steps N`");
     sim_stop(sim);
   }
   sim->stats.instruction_count++;
@@ -295,7 +295,7 @@ bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, 
   sim->outer_exhausted = session->arena.on_exhausted;
   sim->arena.on_exhausted = sim->scratch.on_exhausted = &sim->exhausted;
   if (!sim->options.step_limit)
-    sim->options.step_limit = UINT64_C(1) << 40;
+    sim->options.step_limit = 100u * 1000 * 1000;
   sim->shared_buffers = sim->core_buffers = sim->registers = sim->told = map_new(&sim->arena);
   sim->pool = threads_new(options->threads);
   bool ok = run_guarded(sim, inputs, outputs);

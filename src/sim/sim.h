@@ -29,7 +29,7 @@ typedef struct SimOptions {
   uint64_t seed;          // of random number generators
   bool reference;         // the executors of reference.c only
   bool lenient;           // what was never written is a warning, and reads as NaN (4 in integers)
-  uint64_t step_limit;    // instructions of one logical core; 0: 2^40
+  uint64_t step_limit;    // instructions of one logical core; 0: 100 million
 } SimOptions;
 
 typedef struct SimStats {

@@ -48,6 +48,9 @@ CASES = [
     ("loop without end", kernel("while True:\n    pass"), [X, "--max-steps=100000"], None, 8, ["--max-steps"]),
     ("instructions without end", kernel(f"{TILE}\nwhile True:\n    nisa.memset(dst=t, value=0.0)"), [X], None, 9,
      ["--max-steps", "unrolled"]),
+    ("device loop without end", kernel(f"{TILE}\nnisa.memset(dst=t, value=0.0)\nr = nisa.register_alloc(1)\nwhile r:\n"
+                                       "    nisa.memset(dst=t, value=1.0)\nreturn x"), [X, "--max-steps=50000"], "E0609",
+     None, ["--max-steps", "k.py:12"]),
     ("name not defined", kernel("return y"), [X], "E0201", 8, ["`y`"]),
     ("assertion", kernel("assert x.shape[0] == 7, f'found {x.shape[0]} rows'"), [X], None, 8, ["found 128 rows"]),
     ("syntax error", "def k(x:\n    return x\n", [X], "E01", 1, []),
