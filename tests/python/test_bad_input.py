@@ -50,7 +50,7 @@ CASES = [
      ["--max-steps", "unrolled"]),
     ("device loop without end", kernel(f"{TILE}\nnisa.memset(dst=t, value=0.0)\nr = nisa.register_alloc(1)\nwhile r:\n"
                                        "    nisa.memset(dst=t, value=1.0)\nreturn x"), [X, "--max-steps=50000"], "E0609",
-     None, ["--max-steps", "k.py:12"]),
+     None, ["--max-steps", "k.py:11"]),
     ("name not defined", kernel("return y"), [X], "E0201", 8, ["`y`"]),
     ("assertion", kernel("assert x.shape[0] == 7, f'found {x.shape[0]} rows'"), [X], None, 8, ["found 128 rows"]),
     ("syntax error", "def k(x:\n    return x\n", [X], "E01", 1, []),
