@@ -46,7 +46,8 @@ CASES = [
     ("recursion without end", HEADER + "def f(n):\n    return f(n + 1)\n\n\n@nki.jit\ndef k(x):\n    f(0)\n", [X], None, 7,
      ["recursion", "f"]),
     ("loop without end", kernel("while True:\n    pass"), [X, "--max-steps=100000"], None, 8, ["--max-steps"]),
-    ("instructions without end", kernel(f"{TILE}\nwhile True:\n    nisa.memset(dst=t, value=0.0)"), [X], None, 9,
+    ("instructions without end", kernel(f"{TILE}\nwhile True:\n    nisa.memset(dst=t, value=0.0)"),
+     [X, "--max-steps=2000000"], None, 9,
      ["--max-steps", "unrolled"]),
     ("device loop without end", kernel(f"{TILE}\nnisa.memset(dst=t, value=0.0)\nr = nisa.register_alloc(1)\nwhile r:\n"
                                        "    nisa.memset(dst=t, value=1.0)\nreturn x"), [X, "--max-steps=50000"], "E0609",
