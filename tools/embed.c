@@ -1,8 +1,8 @@
-// embed.c -- the NKI library as a table in the program, at build time.
+// embed.c -- files as a table in the program, at build time.
 //
-//   embed OUTPUT ROOT FILE...     FILE relative to ROOT: nki/isa/__init__.py
+//   embed OUTPUT TABLE ROOT FILE...     FILE relative to ROOT: nki/isa/__init__.py
 //
-// Writes the definition of embedded_modules[] (src/trace/module.h).
+// Writes the definition of TABLE, an array of EmbeddedModule (src/trace/module.h) that ends with a NULL name.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@ static void fail(const char *what, const char *path)
   exit(1);
 }
 
-// "nki/isa/__init__.py" is package "nki.isa"; "nki/isa/constants.py" is module "nki.isa.constants".
+// "nki/isa/__init__.py" is package "nki.isa"; "nki/isa/constants.py" is module "nki.isa.constants"; "docs/core.md" is
+// "docs.core".
 static int is_package(const char *path)
 {
   const char *slash = strrchr(path, '/');
@@ -23,7 +24,7 @@ static int is_package(const char *path)
 
 static void put_module_name(FILE *out, const char *path)
 {
-  size_t len = strlen(path) - (is_package(path) ? strlen("/__init__.py") : strlen(".py"));
+  size_t len = strlen(path) - (is_package(path) ? strlen("/__init__.py") : strlen(".py"));  // .md is as long
   for (size_t i = 0; i < len; i++)
     fputc(path[i] == '/' ? '.' : path[i], out);
 }
@@ -44,24 +45,24 @@ static size_t put_text(FILE *out, const char *path)
 
 int main(int argc, char **argv)
 {
-  if (argc < 3)
-    fail("do without", "OUTPUT ROOT FILE...");
+  if (argc < 4)
+    fail("do without", "OUTPUT TABLE ROOT FILE...");
   FILE *out = fopen(argv[1], "wb");
   if (!out)
     fail("write", argv[1]);
   size_t *bytes = calloc((size_t)argc, sizeof *bytes);
   if (!bytes)
     fail("allocate", "memory");
-  fputs("// Made by tools/embed.c from nki/.\n\n#include \"trace/module.h\"\n", out);
-  for (int i = 3; i < argc; i++) {
+  fputs("// Made by tools/embed.c.\n\n#include \"trace/module.h\"\n", out);
+  for (int i = 4; i < argc; i++) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", argv[2], argv[i]);
+    snprintf(path, sizeof path, "%s/%s", argv[3], argv[i]);
     fprintf(out, "\nstatic const signed char text_%d[] = {", i);
     bytes[i] = put_text(out, path);
     fputs("\n  0};\n", out);
   }
-  fputs("\nconst EmbeddedModule embedded_modules[] = {\n", out);
-  for (int i = 3; i < argc; i++) {
+  fprintf(out, "\nconst EmbeddedModule %s[] = {\n", argv[2]);
+  for (int i = 4; i < argc; i++) {
     fputs("  {\"", out);
     put_module_name(out, argv[i]);
     fprintf(out, "\", %s, {(const char *)text_%d, %zu}, \"%s\"},\n", is_package(argv[i]) ? "true" : "false", i,

@@ -2,7 +2,10 @@
 
 #include "cli/cli.h"
 #include "cli/library.h"
+#include "cli/pages.h"
 #include "core/core.h"
+#include "core/nki_names.h"
+#include "core/text.h"
 #include "machine/machine.h"
 #include "sim/sim.h"
 
@@ -36,6 +39,37 @@ static const char *role_name(Role role)
   case ROLE_PARAM: return "parameter";
   }
   return "";
+}
+
+// What the instruction is called in NKI, without its module: "bn_stats".
+static const char *nki_name_of(Cli *cli, OpKind kind)
+{
+  Pos pos = {.is_traced = true};
+  Instr instr = {.op = op_new(&cli->session->arena, kind), .pos = &pos};
+  const char *name = op_known_as(&instr), *dot = strrchr(name, '.');
+  return dot ? dot + 1 : name;
+}
+
+static void explain_section(Cli *cli, JsonWriter *json, const char *key, const char *title, StrBuf *text)
+{
+  if (!text->len)
+    return;
+  field(cli, json, key, strbuf_cstr(text));
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "\n%s\n%s", title, strbuf_cstr(text));
+}
+
+// The operator's rule over the machine state, the checks of its operands, and how sure its numeric choices are.
+static void explain_meaning(Cli *cli, JsonWriter *json, OpKind kind)
+{
+  Arena *arena = &cli->session->arena;
+  StrBuf meaning = strbuf_new(arena), rules = strbuf_new(arena), choices = strbuf_new(arena);
+  pages_add_meaning(&meaning, op_info(kind)->name);
+  core_print_op_rules(kind, &rules);
+  pages_add_choices(&choices, op_info(kind)->name, nki_name_of(cli, kind));
+  explain_section(cli, json, "meaning", "Meaning (docs/core.md):", &meaning);
+  explain_section(cli, json, "rules", "Checked:", &rules);
+  explain_section(cli, json, "choices", "Numeric choices (docs/numerics.md; D documented, M measured, A assumed):", &choices);
 }
 
 static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
@@ -72,6 +106,7 @@ static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
   }
   if (cli->options.json)
     json_end_array(json);
+  explain_meaning(cli, json, kind);
 }
 
 static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *function)

@@ -4,6 +4,8 @@
 #include "core/text_syntax.h"
 #include "core/verify_rules.h"
 
+#include <string.h>
+
 static const char *role_text(Role role)
 {
   switch (role) {
@@ -118,4 +120,15 @@ void core_print_ops_markdown(StrBuf *out)
       "\n## Enumerations\n\nTheir members, as the text form writes them, in the order of their numbers in files.\n");
 #define KIND_ENUM(kind, type) add_members(out, core_##kind.of);
 #include "core/kinds.def"
+}
+
+void core_print_op_rules(OpKind kind, StrBuf *out)
+{
+  RuleBook *book = arena_new(out->arena, RuleBook);
+  book->arena = out->arena;
+  StrBuf page = strbuf_new(out->arena);  // with its heading
+  rules_print(book, kind, &page);
+  const char *list = strchr(strbuf_cstr(&page), '*');
+  if (list)
+    strbuf_puts(out, list);
 }

@@ -33,3 +33,5 @@ const char *core_dtype_text(DType dtype);
 
 // The reference page of the operators, docs/ops.md.
 void core_print_ops_markdown(StrBuf *out);
+// The rules that the verifier holds one operator to, as a list in Markdown.
+void core_print_op_rules(OpKind kind, StrBuf *out);

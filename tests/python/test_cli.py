@@ -147,6 +147,12 @@ def test_explain(what, text):
     assert json.loads(ok("explain", what, "--json"))
 
 
+def test_explain_says_what_an_operator_means_and_how_sure_that_is():
+    text = ok("explain", "batch_norm_stats")
+    assert "squared distances from the mean" in text and "Checked:" in text and "A assumed" in text
+    assert set(json.loads(ok("explain", "nc_matmul", "--json"))) >= {"meaning", "rules", "choices", "fields"}
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_every_command(shell, tmp_path):
     script = ok("completion", shell)
