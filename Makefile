@@ -31,6 +31,23 @@ check: setup all
 check-long: setup all
 	@$(PYTHON) tools/check.py --long
 
+# Parts of `check` alone: under the sanitizers, with clang, without vector clones.
+asan clang baseline: setup
+	@$(PYTHON) tools/check.py --only build-$@,unit-$@,python-$@
+
+# Each libFuzzer target for FUZZ_SECONDS; what it finds is left in build-fuzz/.
+FUZZ_SECONDS := 60
+fuzz: setup
+	@[ -f build-fuzz/build.ninja ] || CC=clang CFLAGS=-fsanitize=fuzzer-no-link \
+	  meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C build-fuzz --quiet
+	@cd build-fuzz && for target in tests/fuzz/fuzz_*; do [ -x $$target ] && [ -f $$target ] && \
+	  (echo $$target && $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 2>&1 | tail -1) || true; done
+
+# The pages that are made from tables.
+docs: all
+	@KLR_BLESS=1 $(BUILD)/tests/unit_tests --filter _page
+
 bench: setup all
 	@$(PYTHON) bench/run.py $(BUILD)/klr
 

@@ -2,7 +2,7 @@
 
 The steps stand in STEPS: each is a command whose last line of output is `N passed, N failed` (also as pytest writes
 it), or which counts as one test by its exit status. `--long` adds the long ones, `--bless` rewrites golden files,
-`--only NAME` runs the steps whose name starts so.
+`--only NAME[,NAME]` runs the steps whose name starts so.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="also run the tests that take many minutes")
     parser.add_argument("--bless", action="store_true", help="rewrite the golden files from what is printed now")
-    parser.add_argument("--only", default="", help="run the steps whose name starts so")
+    parser.add_argument("--only", default="", help="run the steps whose name starts so, or with one of these, separated by commas")
     options = parser.parse_args()
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     # Leaks are not errors here: the program's arenas end with the process.
@@ -65,7 +65,7 @@ def main():
         environment["KLR_BLESS"] = "1"
     passed = failed = 0
     for name, command, when in STEPS:
-        if not name.startswith(options.only) or (when == "long" and not options.long):
+        if not name.startswith(tuple(options.only.split(","))) or (when == "long" and not options.long):
             continue
         start = time.monotonic()
         result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, text=True, errors="replace",
