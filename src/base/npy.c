@@ -90,12 +90,17 @@ static bool take_header(Cursor *c, Npy *npy, bool *fortran_order)
   return has_descr && has_order && has_shape;
 }
 
-static bool damaged(Session *session, const char *path, const char *what)
+static bool refused(Session *session, const char *path, const char *what, const char *next_step)
 {
   Diag *diag = diag_error(session, E_NPY_FORMAT, "`%s` is not an .npy file that can be read: %s", path, what);
   diag_where(diag, path, 0, 0);
-  diag_help(diag, "save it with `numpy.save(path, numpy.ascontiguousarray(array))`");
+  diag_help(diag, "save it with `numpy.save(path, %s)`", next_step);
   return false;
+}
+
+static bool damaged(Session *session, const char *path, const char *what)
+{
+  return refused(session, path, what, "array");
 }
 
 bool npy_parse(Session *session, const char *path, Str file, Npy *out)
@@ -119,14 +124,15 @@ bool npy_parse(Session *session, const char *path, Str file, Npy *out)
   if (!take_header(&cursor, out, &fortran_order))
     return damaged(session, path, "its header is not {'descr': ..., 'fortran_order': ..., 'shape': ...}");
   if (fortran_order && out->rank > 1)
-    return damaged(session, path, "it is in Fortran order");
+    return refused(session, path, "it is in Fortran order", "numpy.ascontiguousarray(array)");
   if (out->descr[0] == '>')
-    return damaged(session, path, "it is big-endian");
+    return refused(session, path, "it is big-endian", "array.astype(array.dtype.newbyteorder('<'))");
   char kind = out->descr[1];
   char *rest;
   unsigned long item_bytes = strtoul(out->descr[0] ? out->descr + 2 : "", &rest, 10);
   if (!strchr("?bifuV", kind) || !kind || *rest || item_bytes == 0 || item_bytes > 16)
-    return damaged(session, path, arena_printf(&session->arena, "its dtype `%s` is not a number type", out->descr));
+    return refused(session, path, arena_printf(&session->arena, "its dtype `%s` is not a number type", out->descr),
+                   "array.astype(numpy.float32)");
   uint64_t count = 1;
   for (uint32_t i = 0; i < out->rank; i++) {
     if (out->shape[i] && count > UINT64_MAX / 32 / out->shape[i])

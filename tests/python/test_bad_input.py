@@ -139,3 +139,13 @@ def test_every_command_has_help_with_examples(command):
     result = run_klr(command, "--help")
     assert result.returncode == 0 and "Usage:" in result.stdout and "Examples:" in result.stdout
     assert "--help" in result.stdout and result.stderr == ""
+
+
+@pytest.mark.parametrize("array, step", [(np.asfortranarray(np.ones((3, 4), np.float32)), "ascontiguousarray"),
+                                         (np.ones((2, 2), ">f4"), "newbyteorder"),
+                                         (np.ones((2, 2), np.complex64), "astype(numpy.float32)")])
+def test_arrays_that_cannot_be_taken_say_how_to_save_them(tmp_path, array, step):
+    (tmp_path / "k.py").write_text(COPY)
+    np.save(tmp_path / "x.npy", array)
+    result = run_klr("run", tmp_path / "k.py", f"x=@{tmp_path}/x.npy")
+    assert result.returncode == 1 and "E0003" in result.stderr and step in result.stderr
