@@ -985,12 +985,13 @@ static Expr *parse_subject(Parser *p)
 {
   uint32_t start = p->token->start;
   size_t base = p->stack.count;
-  Expr *first = at(p, TOKEN_STAR) ? parse_star_expressions(p) : parse_named_expression(p);
+  bool starts_with_star = at(p, TOKEN_STAR);  // then the whole list is read at once
+  Expr *first = starts_with_star ? parse_star_expressions(p) : parse_named_expression(p);
   if (first->kind == EXPR_Starred && !p->panic)
     error_help(syntax_error(p, E_SYNTAX, first->span, "unpacks into a list, tuple or call",
                             "a starred expression cannot stand alone"),
                "add a comma to make a tuple of it: *items,");
-  if (!at(p, TOKEN_COMMA) || p->panic)
+  if (starts_with_star || !at(p, TOKEN_COMMA) || p->panic)
     return first;
   push(p, first);
   while (!p->panic && accept(p, TOKEN_COMMA) && begins_expression((TokenKind)p->token->kind)) {

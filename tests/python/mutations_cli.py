@@ -133,12 +133,12 @@ class Mutations:
     def file(self):
         data, arguments = self.traced("klr")
         (self.folder / "k.klr").write_bytes(mutated_bytes(self.rng, data))
-        return run(["run", "k.klr", *arguments], self.folder)[0]
+        return run(["run", "k.klr", *arguments, "--max-steps=200000"], self.folder)[0]
 
     def text(self):
         data, arguments = self.traced("klrtxt")
         (self.folder / "k.klrtxt").write_text(mutated_text(self.rng, data.decode(), TEXTS), encoding="utf-8")
-        return run(["run", "k.klrtxt", *arguments], self.folder)[0]
+        return run(["run", "k.klrtxt", *arguments, "--max-steps=200000"], self.folder)[0]
 
     def npy(self):
         dtype = self.rng.choice(("<f4", "<f8", "<f2", "<i4", "|u1", ">f4", "|b1", "<c8"))
