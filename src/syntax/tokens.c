@@ -293,7 +293,7 @@ static bool scan_field(const char *text, uint32_t open, uint32_t end, Quoting q,
   field->expr_end = at;
   if (text[at] == '=') {
     for (at++; at < end && (is(text[at], IS_BLANK | ENDS_LINE) || text[at] == '\v'); at++)
-      ;
+      field->needs_312 |= !q.is_triple && is(text[at], ENDS_LINE);
     field->text_end = at;
   }
   if (at + 1 < end && text[at] == '!') {

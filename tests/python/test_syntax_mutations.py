@@ -14,7 +14,7 @@ def test_changed_texts_are_judged_as_by_cpython(tmp_path):
 
 # Texts that were judged otherwise than by CPython once.
 ONCE_WRONG = ["match *a, ,b:\n  case _: pass\n", "match *a, b:\n  case _: pass\n", "match *a,:\n  case _: pass\n",
-              "match *a:\n  case _: pass\n", "match a, *b, c:\n  case _: pass\n"]
+              "match *a:\n  case _: pass\n", "match a, *b, c:\n  case _: pass\n", "f'{x=\n}'\n", "f'{x=\n!r}'\n", "f\"\"\"{x=\n}\"\"\"\n"]
 
 
 def test_texts_that_were_judged_otherwise_once(tmp_path):
