@@ -51,6 +51,7 @@ typedef struct KlrTraceOptions {
   uint32_t lnc;                   /* logical cores; 0: what the kernel asks for */
   const char *const *include;     /* folders to search for modules, NULL at the end; NULL: none */
   bool strict;                    /* what the vendor's compiler refuses is an error */
+  bool lenient;                   /* what the documents leave open is a warning, not an error */
 } KlrTraceOptions;
 
 /* The kernel `function` of the Python file `path` (NULL: its only @nki.jit function), specialised to its arguments and
@@ -85,6 +86,7 @@ typedef struct KlrRunOptions {
   const char *target;
   bool f32;        /* results are not rounded to narrow float dtypes */
   bool no_checks;
+  bool lenient;    /* what the documents leave open goes on with the documented choice and a warning */
   bool reference;  /* the slow executors that define the meaning */
   unsigned threads;
   uint64_t seed;

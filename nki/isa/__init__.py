@@ -132,7 +132,7 @@ def local_gather(dst, src_buffer, index, num_elem_per_idx=1, num_valid_indices=N
 
 
 def nc_n_gather(dst, data, indices, name=None):
-    """dst[p, i] = data[p, indices[p, i]], indices (uint32) counting the flattened free elements of a partition."""
+    """dst[p, i] = data[p, indices[p, i]], indices (uint32) counting the flattened free elements of a partition; one outside is unspecified."""
     return _klr.emit("nc_n_gather", name, dst=dst, data=data, indices=indices)
 
 

@@ -164,6 +164,7 @@ static Kernel *trace(KlrSession *klr, const char *path, const char *function, co
     return NULL;
   size_t errors = klr->session->error_count;
   klr->session->strict = options->strict;
+  klr->session->lenient = options->lenient;
   Tracer *t = klr->tracer = tracer_new(klr->session);
   nki_install(t, machine);
   for (const char *const *folder = options->include; folder && *folder; folder++)
@@ -256,6 +257,7 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
 static bool run(KlrSession *klr, const Kernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
 {
   Session *session = klr->session;
+  session->lenient = options->lenient;
   const Machine *machine = machine_named(session, options->target);
   if (!machine)
     return false;

@@ -11,6 +11,7 @@ typedef struct Session {
   size_t error_count, warning_count;
   size_t error_limit;  // further errors are counted but not kept; 0: no limit
   bool strict;         // what the vendor's compiler refuses is an error, not a warning
+  bool lenient;        // uses that the documents leave open go on with a warning (machine/gaps.def)
   jmp_buf on_exhausted;       // of entry points: arena.on_exhausted points here while one is active
   int64_t arenas_fail_after;  // testing: Arena.fail_after of arenas made by session_arena
 } Session;

@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "core/nki_names.h"
 #include "core/text.h"
+#include "machine/gaps.h"
 #include "machine/machine.h"
 #include "sim/sim.h"
 
@@ -118,6 +119,21 @@ static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *
     strbuf_printf(&cli->out, "%s%s\n\n%s\n", function->short_name, function->signature, function->doc);
 }
 
+static void explain_gap(Cli *cli, JsonWriter *json, Gap gap)
+{
+  const GapInfo *info = gap_info(gap);
+  const char *then = info->kind == GAP_KIND_USE ? "stops with E0540; with --lenient goes on" : "always goes on";
+  field(cli, json, "gap", info->id);
+  field(cli, json, "topic", info->topic);
+  field(cli, json, "open", info->open);
+  field(cli, json, "then", then);
+  field(cli, json, "choice", info->choice);
+  field(cli, json, "source", info->source);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s (%s)\n\nThe documents leave open: %s.\nKLR %s: %s.\nSource: %s\n", info->id, info->topic,
+                  info->open, then, info->choice, info->source);
+}
+
 static void explain_machine(Cli *cli, JsonWriter *json, const Machine *machine)
 {
   Arena *arena = &cli->session->arena;
@@ -148,7 +164,7 @@ static void explain_machine(Cli *cli, JsonWriter *json, const Machine *machine)
 static void unknown(Cli *cli, const char *what, const LibraryFunctions *functions)
 {
   const char **names =
-      arena_array(&cli->session->arena, const char *, OP_COUNT + DIAG_CODE_COUNT + 2 * functions->count);
+      arena_array(&cli->session->arena, const char *, OP_COUNT + DIAG_CODE_COUNT + GAP_COUNT + 2 * functions->count);
   size_t count = 0;
   for (size_t i = 0; i < functions->count; i++) {
     names[count++] = functions->items[i].short_name;
@@ -158,7 +174,9 @@ static void unknown(Cli *cli, const char *what, const LibraryFunctions *function
     names[count++] = op_info((OpKind)i)->name;
   for (int i = 0; i < DIAG_CODE_COUNT; i++)
     names[count++] = diag_info((DiagCode)i)->code;
-  cli_usage(cli, "`%s` is no error code, operator, builtin or target", what);
+  for (int i = 0; i < GAP_COUNT; i++)
+    names[count++] = gap_info((Gap)i)->id;
+  cli_usage(cli, "`%s` is no error code, operator, builtin, gap or target", what);
   diag_suggest(cli->session->diags.items[cli->session->diags.count - 1], str_from(what), names, count);
 }
 
@@ -172,6 +190,7 @@ int cmd_explain(Cli *cli)
     json_begin_object(&json);
   DiagCode code;
   OpKind kind;
+  Gap gap;
   LibraryFunctions functions = library_functions(cli->session);
   const LibraryFunction *function = library_find(&functions, what);
   if (diag_find(what, &code))
@@ -180,6 +199,8 @@ int cmd_explain(Cli *cli)
     explain_operator(cli, &json, kind);
   else if (function)
     explain_function(cli, &json, function);
+  else if (gap_find(str_from(what), &gap))
+    explain_gap(cli, &json, gap);
   else if (machine_find(what))
     explain_machine(cli, &json, machine_find(what));
   else {

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/library.h"
 #include "core/core.h"
+#include "machine/gaps.h"
 #include "machine/machine.h"
 #include "sim/sim.h"
 
@@ -112,6 +113,15 @@ static void list_targets(Lister *list)
                      machines[i]->sbuf_partition_bytes / 1024, machines[i]->psum_banks, machines[i]->psum_bank_bytes));
 }
 
+static void list_gaps(Lister *list)
+{
+  for (int i = 0; i < GAP_COUNT; i++) {
+    const GapInfo *gap = gap_info((Gap)i);
+    const char *then = gap->kind == GAP_KIND_USE ? "stops" : "choice";
+    row(list, gap->id, "of", arena_printf(&list->cli->session->arena, "%s: %s", gap->topic, then), gap->open);
+  }
+}
+
 typedef struct Table {
   const char *name;
   void (*list)(Lister *list);
@@ -121,6 +131,7 @@ static const Table tables[] = {
     {"builtins", list_builtins},   {"targets", list_targets},
     {"operators", list_operators}, {"enums", list_enums},   {"alu", list_alu},
     {"activations", list_activations}, {"dtypes", list_dtypes}, {"errors", list_errors},
+    {"gaps", list_gaps},
 };
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 

@@ -277,6 +277,7 @@ static int run(Cli *cli, int argc, char **argv)
     return EXIT_OK;
   }
   cli->session->strict = cli->options.strict;
+  cli->session->lenient = cli->options.lenient;
   return ok ? command->run(cli) : EXIT_USAGE;
 }
 

@@ -125,9 +125,9 @@ static uint64_t place_key(const Pos *pos)
   return str_hash(str_from(pos->filename ? pos->filename : "")) ^ (uint64_t)pos->line << 8 ^ pos->column;
 }
 
-Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+static Diag *report(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, bool is_error,
+                    const char *message)
 {
-  reporter->failed = true;
   static const Pos nowhere;
   pos = pos ? pos : &nowhere;
   uint64_t place = place_key(pos), key = place ^ str_hash(str_from(rule)) << 1;
@@ -136,11 +136,8 @@ Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *r
     return NULL;
   map_set_number(&reporter->said, key, reporter);
   map_set_number(&reporter->per_line, place, (void *)(errors + 1));
-  va_list args;
-  va_start(args, format);
-  char *message = arena_vprintf(&reporter->session->arena, format, args);
-  va_end(args);
-  Diag *diag = diag_error(reporter->session, code, "%s", message);
+  Diag *diag = is_error ? diag_error(reporter->session, code, "%s", message)
+                        : diag_warning(reporter->session, code, "%s", message);
   if (pos->span.source)
     diag_primary(diag, pos->span, "%s", "");
   else if (pos->filename)
@@ -150,6 +147,25 @@ Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *r
   if (!pos->is_traced)
     diag_note(diag, "rule: %s", rule);
   return diag;
+}
+
+Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+{
+  reporter->failed = true;
+  va_list args;
+  va_start(args, format);
+  const char *message = arena_vprintf(&reporter->session->arena, format, args);
+  va_end(args);
+  return report(reporter, pos, code, rule, true, message);
+}
+
+Diag *report_warning_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  const char *message = arena_vprintf(&reporter->session->arena, format, args);
+  va_end(args);
+  return report(reporter, pos, code, rule, false, message);
 }
 
 static bool same_span(Span a, Span b)

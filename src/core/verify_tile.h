@@ -89,6 +89,9 @@ void reporter_free(Reporter *reporter);
 // said of this place or enough was. The caller adds labels and help.
 Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+// The same as a warning: the reporter has not failed by it.
+Diag *report_warning_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 // Says what an operand is: a label where its tensor was allocated, or a note when that is not in a text at hand.
 // `field` is its name in ops.def.

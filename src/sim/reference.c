@@ -1079,9 +1079,11 @@ static void run_nc_n_gather(Sim *sim, const Op *op)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       uint64_t at = p * dst.free_elems + i;
       if (index[at] >= data.free_elems) {
-        sim_error(sim, E_SIM_INDEX, "index %" PRIu32 " at %s of `indices` is outside the %" PRIu64 " elements of a row",
-                  index[at], tile_index_text(sim, &indices, p, i), data.free_elems);
-        sim_stop(sim);
+        sim_unspecified(sim, GAP_N_GATHER_RANGE,
+                        "index %" PRIu32 " at %s of `indices` is outside the %" PRIu64 " elements of a row", index[at],
+                        tile_index_text(sim, &indices, p, i), data.free_elems);
+        memset(to + at * data.item, 0, data.item);
+        continue;
       }
       memcpy(to + at * data.item, from + (p * data.free_elems + index[at]) * data.item, data.item);
     }

@@ -201,7 +201,7 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
     row /= tensor->shape.free_dims.items[i];
     strbuf_printf(&text, ", %" PRIu64, elem / row);
   }
-  Diag *diag = sim->options.lenient
+  Diag *diag = sim->session->lenient
                    ? diag_warning(sim->session, W_SIM_OUTPUT, "element %s] of result `%s` was never written",
                                   strbuf_cstr(&text), tensor->name)
                    : diag_error(sim->session, E_SIM_OUTPUT, "element %s] of result `%s` was never written",
@@ -211,7 +211,7 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
   else if (tensor->pos && tensor->pos->filename)
     diag_where(diag, tensor->pos->filename, tensor->pos->line, tensor->pos->column);
   diag_help(diag, "store every element of it, with `nisa.dma_copy` for example");
-  if (!sim->options.lenient)
+  if (!sim->session->lenient)
     sim_stop(sim);
 }
 

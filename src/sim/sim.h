@@ -2,7 +2,8 @@
 //
 // Program order is the meaning: each operator reads all of its operands, then writes its results. Logical cores run one
 // after the other. Numbers follow docs/numerics.md; the rule of every operator is its function in sim/reference.c, and
-// the fast executors (sim/exec_*.c) give the same bits.
+// the fast executors (sim/exec_*.c) give the same bits. In a
+// lenient session what was never written is a warning, and reads as NaN (4 in integers).
 
 #pragma once
 #include "machine/machine.h"
@@ -28,7 +29,6 @@ typedef struct SimOptions {
   unsigned threads;       // 0 or 1: none besides the caller's; results do not depend on it
   uint64_t seed;          // of random number generators
   bool reference;         // the executors of reference.c only
-  bool lenient;           // what was never written is a warning, and reads as NaN (4 in integers)
   uint64_t step_limit;    // instructions of one logical core; 0: 100 million
 } SimOptions;
 

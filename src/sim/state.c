@@ -52,6 +52,20 @@ Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
   return diag;
 }
 
+void sim_unspecified(Sim *sim, Gap gap, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  const char *text = arena_vprintf(&sim->session->arena, format, args);
+  va_end(args);
+  bool is_error = !sim->session->lenient;
+  Diag *diag = is_error ? sim_error(sim, E_UNSPECIFIED, "%s", text) : sim_warning(sim, W_UNSPECIFIED, "%s", text);
+  if (diag)
+    gap_describe(diag, gap, is_error);
+  if (is_error)
+    sim_stop(sim);
+}
+
 void sim_stop(Sim *sim)
 {
   longjmp(sim->stop, 1);
@@ -167,7 +181,7 @@ static uint64_t stride_of_row(uint64_t row_bytes)
 
 static bool poisons(const Sim *sim)
 {
-  return !sim->options.checks || sim->options.lenient;
+  return !sim->options.checks || sim->session->lenient;
 }
 
 static uint64_t bitmap_words(const Buffer *buffer)

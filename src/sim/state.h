@@ -7,6 +7,7 @@
 #pragma once
 #include "base/map.h"
 #include "base/threads.h"
+#include "machine/gaps.h"
 #include "number/random.h"
 #include "sim/sim.h"
 
@@ -111,6 +112,9 @@ Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...) __attribute__(
 // The same as a warning; NULL when this instruction was warned about with this code before.
 Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 _Noreturn void sim_stop(Sim *sim);
+// The instruction does what the documents leave open: stops with an error that names the gap, or in a lenient session
+// warns once an instruction and returns, and the caller does as the gap's choice says.
+void sim_unspecified(Sim *sim, Gap gap, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // The running operator's name, for messages.
 const char *sim_op_name(const Sim *sim);

@@ -339,7 +339,7 @@ void tile_check_written(Sim *sim, const Tile *tile)
   for (uint64_t p = 0; p < tile->partitions; p++) {
     if ((tile->rows && tile->rows[p] == UINT64_MAX) || !find_hole(tile, p, &elem))
       continue;
-    if (!sim->options.lenient)
+    if (!sim->session->lenient)
       fail_unwritten(sim, tile, p, elem);
     sim_warning(sim, W_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
                 sim_op_name(sim), tile_index_text(sim, tile, p, elem), tile->role);

@@ -51,9 +51,10 @@ static bool all_small(Arena *arena, const Kernel *kernel)
 }
 
 // True when it ran to its end; what it printed does not count.
-static bool run_random(uint64_t seed, RandomOptions shape, SimOptions options)
+static bool run_random(uint64_t seed, RandomOptions shape, SimOptions options, bool lenient)
 {
   Session *session = session_new();
+  session->lenient = lenient;
   Kernel *kernel = random_kernel(&session->arena, seed, shape);
   bool ok = false;
   if (all_small(&session->arena, kernel)) {
@@ -82,11 +83,10 @@ static uint64_t run_many(uint64_t count, bool raw, bool lenient)
   for (uint64_t seed = 1; seed <= count; seed++) {
     RandomOptions shape = {.op_count = 1 + seed % 3, .block_count = 1 + seed % 2, .raw = raw, .extensions = true};
     SimOptions options = sim_default_options();
-    options.lenient = lenient;
     options.exact_fp = seed % 5 != 0;
     options.reference = seed % 7 == 0;
     options.step_limit = 100;
-    ran += run_random(seed, shape, options);
+    ran += run_random(seed, shape, options, lenient);
   }
   return ran;
 }
