@@ -317,7 +317,7 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
     w.scales = w.scales || w.scale[p] != 1;
   if (o->bias)
     lanes_of(sim, o->bias, "bias", w.dst.partitions, w.bias);
-  w.fold = start_fold(&sim->act, cmd, reduce, NULL, w.dst.partitions);
+  w.fold = start_fold(&sim->core->act, cmd, reduce, NULL, w.dst.partitions);
   Outside outside = {0};
   if (sim->options.checks && activation_is_limited(o->activation_func))
     w.outside = &outside;
@@ -327,7 +327,7 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
     warn_outside(sim, &w);
   tile_mark(&w.dst);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &w.dst, sim->act.lanes, false);
+    write_lanes(sim, o->reduce_res, &w.dst, sim->core->act.lanes, false);
   return true;
 }
 
@@ -384,10 +384,10 @@ static bool fast_tensor_scalar_reduce(Sim *sim, const Op *op)
   float initial[SIM_MAX_PARTITIONS] = {0};
   for (uint64_t p = 0; p < w.dst.partitions && o->reduce_init; p++)
     initial[p] = immediate_f32(sim, o->reduce_init);
-  w.fold = start_fold(&sim->dve, o->reduce_cmd, reduce, initial, w.dst.partitions);
+  w.fold = start_fold(&sim->core->dve, o->reduce_cmd, reduce, initial, w.dst.partitions);
   piece_parallel(sim, w.dst.partitions, w.dst.partitions * w.dst.free_elems, scalar_reduce_pieces, &w);
   tile_mark(&w.dst);
-  write_lanes(sim, &o->reduce_res, &w.dst, sim->dve.lanes, o->reduce_res_negate);
+  write_lanes(sim, &o->reduce_res, &w.dst, sim->core->dve.lanes, o->reduce_res_negate);
   return true;
 }
 

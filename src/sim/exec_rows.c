@@ -143,7 +143,7 @@ static bool finish_lanes(Sim *sim, const TensorRef *ref, const Tile *like)
   tile_expect_unpacked(sim, &result);
   tile_expect_shape(sim, &result, like->partitions, 1);
   for (uint64_t p = 0; p < like->partitions; p++)
-    dtype_from_f32_mode(result.dtype, sim->dve.lanes[p], tile_row(&result, p), sim->number_mode);
+    dtype_from_f32_mode(result.dtype, sim->core->dve.lanes[p], tile_row(&result, p), sim->number_mode);
   tile_mark(&result);
   return true;
 }
@@ -153,7 +153,7 @@ static void finish_piece(Sim *sim, const Tile *dst, AluOp op, bool folds, uint64
                          const float *out)
 {
   if (folds)
-    kernel_reduce_f32(op, 1, n, &sim->dve.lanes[p], 1, out, n, true);
+    kernel_reduce_f32(op, 1, n, &sim->core->dve.lanes[p], 1, out, n, true);
   tile_store(dst, p, start, n, out, sim->number_mode);
 }
 
@@ -174,7 +174,7 @@ static bool fast_select_reduce(Sim *sim, const Op *op)
     return false;
   float a[TILE_PIECE], b[TILE_PIECE], c[TILE_PIECE], out[TILE_PIECE];
   for (uint64_t p = 0; p < dst.partitions; p++) {
-    bool folds = accum_starts(o->reduce_cmd, &sim->dve.lanes[p], o->reduce_op, 0);
+    bool folds = accum_starts(o->reduce_cmd, &sim->core->dve.lanes[p], o->reduce_op, 0);
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
       const float *chosen = tile_row_f32(&predicate, p, i, n, a, sim->number_mode);
@@ -207,7 +207,7 @@ static bool fast_nc_range_select(Sim *sim, const Op *op)
   float other = immediate_f32(sim, &o->on_false_value), pos[TILE_PIECE], in0[TILE_PIECE], in1[TILE_PIECE];
   float scratch[TILE_PIECE], out[TILE_PIECE];
   for (uint64_t p = 0; p < dst.partitions; p++) {
-    bool folds = accum_starts(o->reduce_command, &sim->dve.lanes[p], fold, 0);
+    bool folds = accum_starts(o->reduce_command, &sim->core->dve.lanes[p], fold, 0);
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
       for (uint64_t k = 0; k < n; k++)

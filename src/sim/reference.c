@@ -653,9 +653,9 @@ static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
       *value = activation_f32(o->activation_func, *value);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->act, cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, NULL, &dst, values);
+  accumulate(&sim->core->act, cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, NULL, &dst, values);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &dst, &sim->act, false);
+    write_lanes(sim, o->reduce_res, &dst, &sim->core->act, false);
 }
 
 static void run_nc_activate(Sim *sim, const Op *op)
@@ -691,8 +691,8 @@ static void run_tensor_scalar_reduce(Sim *sim, const Op *op)
       *value = reversed_f32(o->op0, o->reverse0, *value, operand.lanes[p]);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->dve, o->reduce_cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, initial, &dst, values);
-  write_lanes(sim, &o->reduce_res, &dst, &sim->dve, o->reduce_res_negate);
+  accumulate(&sim->core->dve, o->reduce_cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, initial, &dst, values);
+  write_lanes(sim, &o->reduce_res, &dst, &sim->core->dve, o->reduce_res_negate);
 }
 
 // dst = (predicate != 0) differs from reverse_pred ? on_true : on_false; the maximum goes to the accumulator.
@@ -719,9 +719,9 @@ static void run_select_reduce(Sim *sim, const Op *op)
         values[at] = value_at(&on_false, others, p, at);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->dve, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
+  accumulate(&sim->core->dve, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &dst, &sim->dve, false);
+    write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
 
 // With pos = range_start + i: dst[p,i] = (pos comp_op0 bound0[p] and pos comp_op1 bound1[p]) ? on_true_tile[p,i] :
@@ -745,9 +745,9 @@ static void run_nc_range_select(Sim *sim, const Op *op)
         values[p * dst.free_elems + i] = other;
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->dve, o->reduce_command, o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX, NULL, &dst, values);
+  accumulate(&sim->core->dve, o->reduce_command, o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX, NULL, &dst, values);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &dst, &sim->dve, false);
+    write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
 
 // dst = exp(src - max_value); the sum goes to the accumulator.
@@ -768,9 +768,9 @@ static void run_exponential(Sim *sim, const Op *op)
       *value = activation_f32(ACTIVATION_FUNC_EXP, *value - peak.lanes[p]);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, &dst, values);
+  accumulate(&sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, &dst, values);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &dst, &sim->dve, false);
+    write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
 
 // lane = reset or loaded; for each i: lane = (src[p,i] op0 imm0) op1 lane, dst[p,i] = lane.
@@ -787,7 +787,7 @@ static void run_tensor_scalar_cumulative(Sim *sim, const Op *op)
   if (o->imm1)
     operand_values(sim, o->imm1, "imm1", &dst, false, &loaded);
   for (uint64_t p = 0; p < dst.partitions; p++) {
-    float *lane = &sim->dve.lanes[p];
+    float *lane = &sim->core->dve.lanes[p];
     AluOp start = o->op1 == ALU_OP_SUBTRACT ? ALU_OP_ADD : o->op1;
     (void)accum_starts(o->reduce_cmd, lane, start, loaded.lanes[p]);
     for (uint64_t i = p * dst.free_elems; i < (p + 1) * dst.free_elems; i++) {
@@ -1204,9 +1204,9 @@ static void run_activate2(Sim *sim, const Op *op)
                                                            : activation_f32(o->activation_func, *value);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->act, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
+  accumulate(&sim->core->act, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
   if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &dst, &sim->act, false);
+    write_lanes(sim, o->reduce_res, &dst, &sim->core->act, false);
 }
 
 // dst[e] = the sum over the sources, in order, of src[e] * scale, in float32.

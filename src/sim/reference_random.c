@@ -28,8 +28,8 @@ void random_start(Random *random)
 static Xorwow *generator(Sim *sim, Engine engine, uint64_t lane, uint64_t i)
 {
   if (engine == ENGINE_POOL)
-    return &sim->random.gpsimd[lane];
-  return &sim->random.vector[lane][i % RANDOM_VECTOR_STATES];
+    return &sim->core->random.gpsimd[lane];
+  return &sim->core->random.vector[lane][i % RANDOM_VECTOR_STATES];
 }
 
 // The low bits of 32 random ones.
@@ -132,13 +132,13 @@ void run_set_rng_seed(Sim *sim, const Op *op)
   }
   uint32_t seed;
   memcpy(&seed, src.base, sizeof seed);
-  random_seed_vector(&sim->random, seed);
+  random_seed_vector(&sim->core->random, seed);
 }
 
 // The word of lane p's state that stands in column i: the generators of a lane one after the other.
 static uint32_t *state_word(Sim *sim, Engine engine, uint64_t p, uint64_t i)
 {
-  Xorwow *state = engine == ENGINE_POOL ? &sim->random.gpsimd[p] : &sim->random.vector[p][i / WORDS];
+  Xorwow *state = engine == ENGINE_POOL ? &sim->core->random.gpsimd[p] : &sim->core->random.vector[p][i / WORDS];
   return &state->word[i % WORDS];
 }
 

@@ -1,9 +1,9 @@
 // sim.h -- running a kernel: inputs in, exact outputs or one located error out.
 //
-// Program order is the meaning: each operator reads all of its operands, then writes its results. Logical cores run one
-// after the other. Numbers follow docs/numerics.md; the rule of every operator is its function in sim/reference.c, and
-// the fast executors (sim/exec_*.c) give the same bits. In a
-// lenient session what was never written is a warning, and reads as NaN (4 in integers).
+// Program order is the meaning: each operator reads all of its operands, then writes its results. Logical cores of all
+// ranks take turns: each runs until it waits for another, always in the same order. Numbers follow docs/numerics.md; the
+// rule of every operator is its function in sim/reference.c, and the fast executors (sim/exec_*.c) give the same bits.
+// In a lenient session what was never written is a warning, and reads as NaN (4 in integers).
 
 #pragma once
 #include "machine/machine.h"
@@ -50,6 +50,16 @@ SimOptions sim_default_options(void);
 // writes may be partly updated.
 bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, Array *inputs, Array *outputs,
              SimStats *stats);
+
+// One rank of a run: the kernel it runs, its arrays as above.
+typedef struct SimRank {
+  const Kernel *kernel;
+  Array *inputs, *outputs;
+} SimRank;
+
+// Runs `count` ranks, one or more, at the same time, each with memories of its own; rank i is ranks[i]. They may share a
+// kernel, and meet in collectives. As above otherwise; `stats` sums up all of them.
+bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options, SimStats *stats);
 
 // Whether operators of this kind can be run; others stop a run with E_SIM_UNSUPPORTED.
 bool sim_can_run(OpKind kind);

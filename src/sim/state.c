@@ -264,10 +264,10 @@ enum { MAX_IDLE = 32 };
 void state_release(Sim *sim, const char *address)
 {
   Str name = str_from(address);
-  Buffer *buffer = map_get(&sim->core_buffers, name);
+  Buffer *buffer = map_get(&sim->core->buffers, name);
   if (!buffer)
     return;
-  map_set(&sim->core_buffers, name, NULL);
+  map_set(&sim->core->buffers, name, NULL);
   if (sim->idle.count == MAX_IDLE)
     free_buffer(buffer);
   else
@@ -298,7 +298,7 @@ static uint64_t widening(const Sim *sim)
 static Buffer *physical_buffer(Sim *sim, Memory memory, DType dtype)
 {
   const Machine *machine = sim->machine;
-  Buffer **buffer = memory == MEMORY_SBUF ? &sim->sbuf : &sim->psum;
+  Buffer **buffer = memory == MEMORY_SBUF ? &sim->core->sbuf : &sim->core->psum;
   uint64_t bytes =
       memory == MEMORY_SBUF ? machine->sbuf_partition_bytes : (uint64_t)machine->psum_banks * machine->psum_bank_bytes;
   if (!*buffer)
@@ -313,14 +313,14 @@ static bool is_shared(const Address *address)
 
 Buffer *state_shared_buffer(Sim *sim, const Tensor *tensor)
 {
-  return map_get(&sim->shared_buffers, str_from(tensor->address->name));
+  return map_get(&sim->core->rank->buffers, str_from(tensor->address->name));
 }
 
 static Buffer *find_buffer(Sim *sim, const Address *address)
 {
   Str name = str_from(address->name);
-  Buffer *buffer = map_get(&sim->shared_buffers, name);
-  return buffer ? buffer : map_get(&sim->core_buffers, name);
+  Buffer *buffer = map_get(&sim->core->rank->buffers, name);
+  return buffer ? buffer : map_get(&sim->core->buffers, name);
 }
 
 static Buffer *make_buffer(Sim *sim, const Tensor *tensor)
@@ -343,7 +343,7 @@ static Buffer *address_buffer(Sim *sim, const Tensor *tensor)
   Buffer *buffer = find_buffer(sim, address);
   if (!buffer) {
     buffer = make_buffer(sim, tensor);
-    map_set(is_shared(address) ? &sim->shared_buffers : &sim->core_buffers, str_from(address->name), buffer);
+    map_set(is_shared(address) ? &sim->core->rank->buffers : &sim->core->buffers, str_from(address->name), buffer);
   }
   return buffer;
 }
@@ -351,28 +351,29 @@ static Buffer *address_buffer(Sim *sim, const Tensor *tensor)
 void state_share(Sim *sim, const Tensor *tensor)
 {
   if (!state_shared_buffer(sim, tensor))
-    map_set(&sim->shared_buffers, str_from(tensor->address->name), make_buffer(sim, tensor));
+    map_set(&sim->core->rank->buffers, str_from(tensor->address->name), make_buffer(sim, tensor));
 }
 
 // ---- places of tensors
-static size_t place_slot(const Sim *sim, const Tensor *tensor)
+static size_t place_slot(const Core *core, const Tensor *tensor)
 {
   uint64_t hash = (uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15);
-  size_t mask = sim->place_capacity - 1, at = (size_t)(hash >> 32) & mask;
-  while (sim->places[at].tensor && sim->places[at].tensor != tensor)
+  size_t mask = core->place_capacity - 1, at = (size_t)(hash >> 32) & mask;
+  while (core->places[at].tensor && core->places[at].tensor != tensor)
     at = (at + 1) & mask;
   return at;
 }
 
 static void grow_places(Sim *sim)
 {
-  TensorPlace *old = sim->places;
-  size_t old_capacity = sim->place_capacity;
-  sim->place_capacity = old_capacity ? old_capacity * 2 : 64;
-  sim->places = arena_array(&sim->arena, TensorPlace, sim->place_capacity);
+  Core *core = sim->core;
+  TensorPlace *old = core->places;
+  size_t old_capacity = core->place_capacity;
+  core->place_capacity = old_capacity ? old_capacity * 2 : 64;
+  core->places = arena_array(&sim->arena, TensorPlace, core->place_capacity);
   for (size_t i = 0; i < old_capacity; i++)
     if (old[i].tensor)
-      sim->places[place_slot(sim, old[i].tensor)] = old[i];
+      core->places[place_slot(core, old[i].tensor)] = old[i];
 }
 
 static _Noreturn void contradiction(Sim *sim, const Tensor *tensor)
@@ -407,12 +408,13 @@ static TensorPlace find_place(Sim *sim, const Tensor *tensor)
 
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor)
 {
-  if (sim->place_count * 2 >= sim->place_capacity)
+  Core *core = sim->core;
+  if (core->place_count * 2 >= core->place_capacity)
     grow_places(sim);
-  TensorPlace *place = &sim->places[place_slot(sim, tensor)];
+  TensorPlace *place = &core->places[place_slot(core, tensor)];
   if (!place->tensor) {
     *place = find_place(sim, tensor);
-    sim->place_count++;
+    core->place_count++;
   }
   return place;
 }
@@ -430,7 +432,7 @@ void state_bind_array(Sim *sim, const Tensor *tensor, Array *array)
   DType stored = state_stored_dtype(sim, tensor->dtype);
   Str name = str_from(tensor->address->name);
   Buffer *buffer;
-  if (map_get(&sim->shared_buffers, name))
+  if (map_get(&sim->core->rank->buffers, name))
     contradiction(sim, tensor);
   if (stored == array->dtype) {
     buffer = arena_new(&sim->arena, Buffer);
@@ -448,7 +450,7 @@ void state_bind_array(Sim *sim, const Tensor *tensor, Array *array)
     convert_row_to_f32(array->dtype, count, (float *)(void *)buffer->data, array->data, sim->number_mode);
     buffer_mark(buffer, 0, buffer->row_bytes);
   }
-  map_set(&sim->shared_buffers, name, buffer);
+  map_set(&sim->core->rank->buffers, name, buffer);
 }
 
 void state_unbind_array(Sim *sim, const Tensor *tensor, Array *array)
@@ -462,12 +464,12 @@ void state_unbind_array(Sim *sim, const Tensor *tensor, Array *array)
 // ---- registers
 Register *state_register(Sim *sim, const char *name)
 {
-  Register *reg = map_get(&sim->registers, str_from(name));
+  Register *reg = map_get(&sim->core->registers, str_from(name));
   if (reg)
     return reg;
   reg = arena_new(&sim->arena, Register);
   reg->name = name;
-  map_set(&sim->registers, str_from(name), reg);
+  map_set(&sim->core->registers, str_from(name), reg);
   return reg;
 }
 
@@ -482,35 +484,33 @@ const Register *state_read_register(Sim *sim, const char *name)
 }
 
 // ---- cores
-static void free_core(Sim *sim)
+void state_start_core(Sim *sim, Core *core)
 {
-  free_buffers(&sim->core_buffers);
-  for (size_t i = 0; i < sim->idle.count; i++)
-    free_buffer(sim->idle.items[i]);
-  sim->idle.count = 0;
-  if (sim->sbuf)
-    free_buffer(sim->sbuf);
-  if (sim->psum)
-    free_buffer(sim->psum);
-  sim->sbuf = sim->psum = NULL;
-  sim->core_buffers = map_new(&sim->arena);
+  core->buffers = core->registers = map_new(&sim->arena);
+  random_start(&core->random);
 }
 
-void state_start_core(Sim *sim, uint32_t core)
+void state_end_core(Sim *sim, Core *core)
 {
-  free_core(sim);
-  sim->core = core;
-  sim->places = NULL;
-  sim->place_count = sim->place_capacity = 0;
-  sim->registers = map_new(&sim->arena);
-  sim->act = sim->dve = (Accumulator){{0}};
-  random_start(&sim->random);
+  free_buffers(&core->buffers);
+  if (core->sbuf)
+    free_buffer(core->sbuf);
+  if (core->psum)
+    free_buffer(core->psum);
+  core->sbuf = core->psum = NULL;
+  core->buffers = map_new(&sim->arena);
 }
 
 void state_free(Sim *sim)
 {
-  free_core(sim);
-  free_buffers(&sim->shared_buffers);
+  for (uint32_t r = 0; r < sim->rank_count; r++) {
+    Rank *rank = &sim->ranks[r];
+    for (uint32_t c = 0; c < rank->core_count; c++)
+      state_end_core(sim, &rank->cores[c]);
+    free_buffers(&rank->buffers);
+  }
+  for (size_t i = 0; i < sim->idle.count; i++)
+    free_buffer(sim->idle.items[i]);
   arena_free(&sim->arena);
   arena_free(&sim->scratch);
 }

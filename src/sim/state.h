@@ -55,9 +55,42 @@ typedef struct Random {
   Xorwow vector[SIM_MAX_PARTITIONS][RANDOM_VECTOR_STATES], gpsimd[SIM_MAX_PARTITIONS];
 } Random;
 
+typedef struct Rank Rank;
+typedef struct Program Program;
+
+// Whether a core can go on. It waits at an instruction that others have to arrive at.
+typedef enum CoreState { CORE_READY, CORE_WAITS, CORE_ENDED } CoreState;
+
+// One logical core of one rank: all that its instructions can change besides the rank's shared memory.
+typedef struct Core {
+  Rank *rank;
+  uint32_t number;   // in its rank, from 0
+  Map buffers;       // its own, by address name
+  Buffer *sbuf, *psum;  // physical, NULL until a placed address is used
+  TensorPlace *places;  // open addressing by tensor
+  size_t place_count, place_capacity;
+  Map registers;  // by name
+  Accumulator act, dve;
+  Random random;
+  uint64_t step_count;
+  const Program *program;
+  uint32_t block, next;  // the instruction that it goes on with
+  CoreState state;
+  const Instr *instr;  // CORE_WAITS: where
+} Core;
+
+// One worker: what its logical cores share.
+struct Rank {
+  uint32_t number;
+  const Kernel *kernel;
+  Map buffers;  // in shared HBM, by address name
+  Core *cores;
+  uint32_t core_count;
+};
+
+// The whole run. `core` and `instr` say who runs; everything else in it is for all.
 typedef struct Sim {
   Session *session;
-  const Kernel *kernel;
   SimOptions options;
   const Machine *machine;
   NumberMode number_mode;
@@ -65,18 +98,12 @@ typedef struct Sim {
   Arena scratch;  // rewound after every instruction
   jmp_buf stop, exhausted;
   jmp_buf *outer_exhausted;  // where the session went before the run
+  Core *core;          // the one that runs; before and after, the first of the rank being prepared
   const Instr *instr;  // the one that runs
-  uint32_t core;
-  Map shared_buffers, core_buffers;  // by address name
-  Vec(Buffer *) idle;               // released memory, to be used again
-  Buffer *sbuf, *psum;              // physical, NULL until a placed address is used
-  TensorPlace *places;              // open addressing by tensor, of this core
-  size_t place_count, place_capacity;
-  Map registers;  // by name, of this core
-  uint64_t core_step_count;
-  Accumulator act, dve;
-  Random random;
-  Map told;  // places that were warned about
+  Rank *ranks;
+  uint32_t rank_count;
+  Vec(Buffer *) idle;  // released memory, to be used again
+  Map told;            // places that were warned about
   ThreadPool *pool;
   SimStats stats;
 } Sim;
@@ -84,7 +111,8 @@ typedef struct Sim {
 void random_start(Random *random);                       // as if seeded with 0
 void random_seed_vector(Random *random, uint32_t seed);  // those of the vector engine
 
-void state_start_core(Sim *sim, uint32_t core);  // forgets what is private to the core before
+void state_start_core(Sim *sim, Core *core);  // as the machine is before the first instruction
+void state_end_core(Sim *sim, Core *core);    // its memory is gone
 void state_free(Sim *sim);
 
 // The memory of an address that no instruction will use again; unknown names are fine.

@@ -1,0 +1,200 @@
+// cores.c -- the interpreter: blocks and branches of a core, and the cores of all ranks in turn.
+
+#include "sim/cores.h"
+#include "sim/exec.h"
+#include "sim/lifetime.h"
+
+#include "base/bug.h"
+
+#include <inttypes.h>
+
+// ---- instructions
+static void run_operator(Sim *sim, const Op *op)
+{
+  ExecFn *reference = reference_executor(op->kind);
+  if (!reference) {
+    sim_error(sim, E_SIM_UNSUPPORTED, "`%s` cannot be run yet", op_info(op->kind)->name);
+    sim_stop(sim);
+  }
+  FastFn *fast = sim->options.reference ? NULL : fast_executor(op->kind);
+  if (!fast || !fast(sim, op))
+    reference(sim, op);
+}
+
+static void run_instruction(Sim *sim, const Instr *instr)
+{
+  sim->instr = instr;
+  if (++sim->core->step_count > sim->options.step_limit) {
+    Diag *diag = sim_error(sim, E_SIM_STEPS, "stopped after %" PRIu64 " instructions", sim->options.step_limit);
+    diag_help(diag, "check that the loop around this instruction ends, or raise the limit with `--max-steps N`");
+    sim_stop(sim);
+  }
+  sim->stats.instruction_count++;
+  sim->stats.engine_instruction_count[op_engine(instr->op)]++;
+  ArenaMark mark = arena_mark(&sim->scratch);
+  run_operator(sim, instr->op);
+  arena_rewind(&sim->scratch, mark);
+}
+
+// ---- branches
+static bool compare(Sim *sim, const struct Op_cmp_branch *o)
+{
+  if (o->op == BR_CMP_OP_ALWAYS)
+    return true;
+  const Register *left = state_read_register(sim, o->reg1);
+  double a = left->is_float ? (double)f32_from_bits(left->bits) : (double)(int32_t)left->bits, b = (double)o->imm;
+  if (o->op >= BR_CMP_OP_LT_REG) {
+    const Register *right = state_read_register(sim, o->reg2);
+    b = right->is_float ? (double)f32_from_bits(right->bits) : (double)(int32_t)right->bits;
+  }
+  switch (o->op) {
+  case BR_CMP_OP_ALWAYS: return true;
+  case BR_CMP_OP_LT_IMM:
+  case BR_CMP_OP_LT_REG: return a < b;
+  case BR_CMP_OP_LE_IMM:
+  case BR_CMP_OP_LE_REG: return a <= b;
+  case BR_CMP_OP_EQ_IMM:
+  case BR_CMP_OP_EQ_REG: return a == b;
+  case BR_CMP_OP_NE_IMM:
+  case BR_CMP_OP_NE_REG: return a != b;
+  case BR_CMP_OP_GE_IMM:
+  case BR_CMP_OP_GE_REG: return a >= b;
+  case BR_CMP_OP_GT_IMM:
+  case BR_CMP_OP_GT_REG: return a > b;
+  case BR_CMP_OP_COUNT: break;
+  }
+  bug("branch comparison %d", (int)o->op);
+}
+
+static uint32_t find_block(Sim *sim, const Map *labels, const char *label)
+{
+  uint32_t *index = map_get(labels, str_from(label));
+  if (index)
+    return *index;
+  sim_error(sim, E_SIM_KERNEL, "there is no block `%s` to jump to", label);
+  sim_stop(sim);
+}
+
+// A core's blocks and what is known about them before they run; ranks that run the same kernel share it.
+struct Program {
+  const Core_LIST_BLOCK *blocks;
+  Map labels;  // to indices
+  Lifetimes lifetimes;
+  size_t *first_release;  // of each block, and one past the last
+};
+
+static Program *prepare(Sim *sim, const Core_LIST_BLOCK *blocks)
+{
+  Program *program = arena_new(&sim->arena, Program);
+  *program = (Program){.blocks = blocks, .labels = map_new(&sim->arena)};
+  uint32_t *indices = arena_array(&sim->arena, uint32_t, blocks->count + 1);
+  for (uint32_t i = 0; i < blocks->count; i++) {
+    indices[i] = i;
+    map_set(&program->labels, str_from(blocks->items[i]->label), &indices[i]);
+  }
+  program->lifetimes = lifetimes_of(sim, blocks, &program->labels);
+  program->first_release = arena_array(&sim->arena, size_t, blocks->count + 2);
+  for (uint32_t block = 0; block <= blocks->count + 1; block++) {
+    size_t at = block ? program->first_release[block - 1] : 0;
+    while (at < program->lifetimes.count && program->lifetimes.releases[at].block < block)
+      at++;
+    program->first_release[block] = at;
+  }
+  return program;
+}
+
+const Program *cores_program(Sim *sim, const Core *core)
+{
+  const Kernel *kernel = core->rank->kernel;
+  for (uint32_t r = 0; r < core->rank->number; r++)
+    if (sim->ranks[r].kernel == kernel)
+      return sim->ranks[r].cores[core->number].program;
+  return prepare(sim, &kernel->bodies.items[core->number]);
+}
+
+// A loop from block `first` to block `last` begins its next iteration.
+static void go_round(Sim *sim, const Lifetimes *lifetimes, uint32_t first, uint32_t last)
+{
+  for (size_t i = 0; i < lifetimes->renewal_count; i++) {
+    const Renewal *renewal = &lifetimes->renewals[i];
+    if (renewal->first >= first && renewal->last <= last)
+      state_renew(sim, renewal->tensor);
+  }
+}
+
+static uint32_t run_branch(Sim *sim, const Program *program, uint32_t at, const Instr *instr)
+{
+  const struct Op_cmp_branch *o = &instr->op->cmp_branch;
+  sim->instr = instr;
+  sim->stats.branch_count++;
+  if (++sim->core->step_count > sim->options.step_limit)
+    run_instruction(sim, instr);  // reports the limit
+  uint32_t next = find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);
+  if (next <= at)
+    go_round(sim, &program->lifetimes, next, at);
+  return next;
+}
+
+// Runs what is left of the core's block, up to an instruction that it waits at; its place is then what comes next, which
+// is the block after this one unless a branch says otherwise.
+static void run_block(Sim *sim, Core *core)
+{
+  const Program *program = core->program;
+  uint32_t at = core->block;
+  const Block *block = program->blocks->items[at];
+  const Release *release = program->lifetimes.releases + program->first_release[at];
+  const Release *end = program->lifetimes.releases + program->first_release[at + 1];
+  while (release < end && release->instr < core->next)
+    release++;
+  for (uint32_t i = core->next; i < block->body.count; i++) {
+    const Instr *instr = block->body.items[i];
+    for (; release < end && release->instr <= i; release++)
+      state_release(sim, release->address);
+    if (instr->op->kind == OP_cmp_branch) {
+      core->block = run_branch(sim, program, at, instr);
+      core->next = 0;
+      return;
+    }
+    run_instruction(sim, instr);
+    if (core->state == CORE_WAITS) {
+      core->next = i + 1;
+      return;
+    }
+  }
+  for (; release < end; release++)
+    state_release(sim, release->address);
+  core->block = at + 1;
+  core->next = 0;
+}
+
+// ---- cores in turn
+static void run_core(Sim *sim, Core *core)
+{
+  sim->core = core;
+  while (core->state == CORE_READY && core->block < core->program->blocks->count)
+    run_block(sim, core);
+  sim->instr = NULL;
+  if (core->state != CORE_READY)
+    return;
+  core->state = CORE_ENDED;
+  state_end_core(sim, core);
+}
+
+// Gives every core that can go on its turn; false when there was none.
+static bool run_turns(Sim *sim)
+{
+  bool went_on = false;
+  for (uint32_t r = 0; r < sim->rank_count; r++)
+    for (uint32_t c = 0; c < sim->ranks[r].core_count; c++)
+      if (sim->ranks[r].cores[c].state == CORE_READY) {
+        run_core(sim, &sim->ranks[r].cores[c]);
+        went_on = true;
+      }
+  return went_on;
+}
+
+void cores_run(Sim *sim)
+{
+  while (run_turns(sim))
+    ;
+}
