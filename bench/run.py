@@ -17,6 +17,7 @@ import tempfile
 import time
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads it
+import bench_classes  # noqa: E402
 import numpy as np  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -135,22 +136,9 @@ class Bench:
         yield "nc_matmul 128x128x512 f32", self.simulator("nc_matmul_f32"), "OpenBLAS", peer, "s", 0.9
         yield "nc_matmul 128x128x512 bf16", self.simulator("nc_matmul_bf16"), "OpenBLAS f32", peer, "s", 0.9
 
-    def elementwise(self):
-        rng = np.random.default_rng(0)
-        a, b = (rng.standard_normal((128, 512)).astype(np.float32) for _ in range(2))
-        out, scale = np.empty((128, 512), np.float32), np.float32(2.5)
-
-        def multiply_add():
-            np.multiply(a, scale, out=out)
-            np.add(out, np.float32(1.5), out=out)
-
-        rows = [("tensor_tensor add", "tensor_tensor_f32", lambda: np.add(a, b, out=out)),
-                ("tensor_scalar multiply", "tensor_scalar_f32", lambda: np.multiply(a, scale, out=out)),
-                ("tensor_scalar multiply, add", "tensor_scalar_pair_f32", multiply_add),
-                ("tensor_reduce add", "tensor_reduce_f32", lambda: np.sum(a, axis=1)),
-                ("activation exp", "activation_exp_f32", lambda: np.exp(a, out=out))]
-        for name, ours, peer in rows:
-            yield f"{name} 128x512 f32", self.simulator(ours), "NumPy", seconds_per_call(peer), "s", 1
+    def classes(self):
+        for name, ours, peer_name, peer in bench_classes.rows(self.klr):
+            yield name, ours, peer_name, peer, "s", 1
 
     def overhead(self):
         yield "fixed cost of an instruction", self.simulator("one_element"), "goal", 1e-6, "s", 1
@@ -160,7 +148,7 @@ class Bench:
         yield "all checks, one element", checked, "unchecked", unchecked, "s", 0.5
 
     def rows(self):
-        for part in (self.parser, self.tracer, self.process, self.matmul, self.elementwise, self.overhead):
+        for part in (self.parser, self.tracer, self.process, self.matmul, self.classes, self.overhead):
             try:
                 yield from part()
             except Missing as reason:
@@ -170,7 +158,7 @@ class Bench:
 def table(rows, markdown):
     """Lines of the table as rows come in."""
     columns = ("what", "ours", "peer", "", "ratio", "goal", "")
-    form = "| {} | {} | {} {} | {} | {} | {} |" if markdown else "{:40} {:>16}  {:13} {:>14}  {:>6}  {:>5}  {}"
+    form = "| {} | {} | {} {} | {} | {} | {} |" if markdown else "{:45} {:>16}  {:13} {:>14}  {:>6}  {:>5}  {}"
     yield form.format(*columns)
     if markdown:
         yield "| --- | ---: | ---: | ---: | ---: | --- |"
