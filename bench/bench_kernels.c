@@ -41,8 +41,7 @@ static void bench_transpose_2(const KernelVariant *kernels)
 
 static void bench_gather(const KernelVariant *kernels)
 {
-  for (size_t r = 0; r < ROWS; r++)
-    kernels->gather(4, COLUMNS / 2, out + r * COLUMNS, left + r * COLUMNS, 2);
+  kernels->gather(4, ROWS, COLUMNS / 2, out, left, COLUMNS, 2);
 }
 
 static const KernelRows left_rows = {left, COLUMNS, false}, right_rows = {right, COLUMNS, false};

@@ -66,6 +66,8 @@ KernelRows piece_read(const Tile *tile, const Piece *piece, float *scratch, Numb
     if (tile->is_row_contiguous) {
       const uint8_t *row = tile_row(tile, piece->partition + r) + piece->start * tile->item;
       convert_row_to_f32(tile->dtype, piece->n, to, row, mode);
+    } else if (tile->dtype == DTYPE_FLOAT32 && !mode.flush_to_zero) {
+      tile_gather(tile, piece->partition + r, piece->start, piece->n, to);
     } else {
       uint8_t units[TILE_PIECE * 8];
       tile_gather(tile, piece->partition + r, piece->start, piece->n, units);

@@ -4,6 +4,7 @@
 
 #include "base/bug.h"
 #include "number/convert.h"
+#include "sim/kernels/kernels.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -569,52 +570,90 @@ const char *tile_index_text(Sim *sim, const Tile *tile, uint64_t partition, uint
 }
 
 // ---- rows
-#define COPY_STRIDED(Type, to, to_step, from, from_step, n)                                                            \
-  for (uint64_t i_ = 0; i_ < (n); i_++) {                                                                              \
-    Type unit_;                                                                                                        \
-    memcpy(&unit_, (from) + (int64_t)i_ * (from_step), sizeof unit_);                                                  \
-    memcpy((to) + (int64_t)i_ * (to_step), &unit_, sizeof unit_);                                                      \
-  }
 
-static void copy_strided(uint32_t item, uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step,
-                         uint64_t n)
+// Pieces of a walk, at once as many as lie at equal distances: `outer` times `inner` elements.
+typedef struct Run {
+  uint64_t outer, inner;
+  int64_t at, outer_step, inner_step;  // bytes
+} Run;
+
+static bool walk_run(Walk *walk, Run *run)
 {
-  if (to_step == item && from_step == item) {
-    memcpy(to, from, n * item);
-    return;
+  const Tile *tile = walk->tile;
+  if (!walk->left)
+    return false;
+  *run = (Run){.outer = 1, .inner_step = inner_step(tile)};
+  uint32_t last = tile->rank - 1;
+  uint64_t count = tile->rank ? tile->dims[last].count : walk->left;
+  if (tile->rank < 2 || walk->index[last] || walk->left < 2 * count) {
+    run->inner = walk_next(walk, &run->at);
+    return true;
   }
-  switch (item) {
-  case 1: COPY_STRIDED(uint8_t, to, to_step, from, from_step, n) break;
-  case 2: COPY_STRIDED(uint16_t, to, to_step, from, from_step, n) break;
-  case 4: COPY_STRIDED(uint32_t, to, to_step, from, from_step, n) break;
-  case 8: COPY_STRIDED(uint64_t, to, to_step, from, from_step, n) break;
-  default: bug("elements of %u bytes", item);
+  const TileDim *above = &tile->dims[last - 1];
+  uint64_t room = above->count - walk->index[last - 1], wanted = walk->left / count;
+  run->at = walk->offset;
+  run->inner = count;
+  run->outer = wanted < room ? wanted : room;
+  run->outer_step = above->step;
+  walk->left -= run->outer * count;
+  walk->index[last - 1] += run->outer;
+  walk->offset += (int64_t)run->outer * above->step;
+  for (uint32_t i = last - 1; i > 0 && walk->index[i] == tile->dims[i].count; i--) {
+    walk->index[i] = 0;
+    walk->offset += tile->dims[i - 1].step - (int64_t)tile->dims[i].count * tile->dims[i].step;
+    walk->index[i - 1]++;
   }
+  return true;
+}
+
+// Whether elements that lie `step` bytes apart are whole elements apart, as the kernels count.
+static bool is_whole(const Tile *tile, int64_t step)
+{
+  return step % tile->item == 0;
+}
+
+// Columns of a matrix whose rows lie `inner_step` apart.
+static bool is_turned(const Tile *tile, const Run *run)
+{
+  return run->outer_step == tile->item && run->inner_step > tile->item && is_whole(tile, run->inner_step) &&
+         run->outer > 1;
 }
 
 void tile_gather(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, void *out)
 {
-  Walk walk = walk_from(tile, start, n);
   const uint8_t *row = tile_row(tile, partition);
   uint8_t *to = out;
-  int64_t at, step = inner_step(tile);
-  uint64_t count;
-  while ((count = walk_next(&walk, &at))) {
-    copy_strided(tile->item, to, tile->item, row + at, step, count);
-    to += count * tile->item;
+  if (tile->is_row_contiguous) {
+    memcpy(to, row + start * tile->item, n * tile->item);
+    return;
+  }
+  Walk walk = walk_from(tile, start, n);
+  uint32_t item = tile->item;
+  for (Run run; walk_run(&walk, &run); to += run.outer * run.inner * item) {
+    if (is_turned(tile, &run)) {
+      kernel_transpose(item, run.inner, run.outer, to, run.inner, row + run.at, (size_t)(run.inner_step / item));
+      continue;
+    }
+    kernel_gather(item, run.outer, run.inner, to, row + run.at, run.outer_step / item, run.inner_step / item);
   }
 }
 
 void tile_scatter(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, const void *in)
 {
-  Walk walk = walk_from(tile, start, n);
   uint8_t *row = tile_row(tile, partition);
   const uint8_t *from = in;
-  int64_t at, step = inner_step(tile);
-  uint64_t count;
-  while ((count = walk_next(&walk, &at))) {
-    copy_strided(tile->item, row + at, step, from, tile->item, count);
-    from += count * tile->item;
+  if (tile->is_row_contiguous) {
+    memcpy(row + start * tile->item, from, n * tile->item);
+    return;
+  }
+  Walk walk = walk_from(tile, start, n);
+  uint32_t item = tile->item;
+  for (Run run; walk_run(&walk, &run); from += run.outer * run.inner * item) {
+    if (is_turned(tile, &run)) {
+      kernel_transpose(item, run.outer, run.inner, row + run.at, (size_t)(run.inner_step / item), from, run.inner);
+      continue;
+    }
+    kernel_scatter(item, run.outer, run.inner, row + run.at, run.outer_step / item, run.inner_step / item, from);
   }
 }
 

@@ -33,14 +33,14 @@ static void check_strided(const KernelVariant *kernels, unsigned bytes, size_t n
   char *at = strided + MIDDLE * 8, *end = want + MIDDLE * 8;
   for (size_t i = 0; i < sizeof strided; i++)
     strided[i] = want[i] = (char)kernels_random_bits();
-  kernels->gather(bytes, n, packed, at, step);
+  kernels->gather(bytes, 1, n, packed, at, 0, step);
   for (size_t i = 0; i < n; i++)
     EXPECT(memcmp(packed + i * bytes, at + (ptrdiff_t)i * step * (ptrdiff_t)bytes, bytes) == 0);
   for (size_t i = 0; i < n; i++) {
     packed[i * bytes] ^= 0x55;
     memcpy(end + (ptrdiff_t)i * step * (ptrdiff_t)bytes, packed + i * bytes, bytes);
   }
-  kernels->scatter(bytes, n, at, step, packed);
+  kernels->scatter(bytes, 1, n, at, 0, step, packed);
   EXPECT(memcmp(strided, want, sizeof want) == 0);
 }
 
@@ -51,4 +51,32 @@ TEST(kernel_gather_and_scatter_take_any_step)
       for (ptrdiff_t step = -4; step <= 4; step++)
         for (size_t n = 0; n <= 60; n += 1 + n / 4)
           check_strided(kernel_variant(v), bytes, n, step);
+}
+
+// Blocks of several rows: what is gathered and scattered back again, `outer_step` apart, is as before.
+static void check_blocks(const KernelVariant *kernels, unsigned bytes, size_t outer, size_t inner, ptrdiff_t outer_step,
+                         ptrdiff_t inner_step)
+{
+  char source[16 * 64 * 8], packed[16 * 16 * 8] = {0}, back[16 * 64 * 8] = {0};
+  for (size_t i = 0; i < sizeof source; i++)
+    source[i] = (char)kernels_random_bits();
+  kernels->gather(bytes, outer, inner, packed, source, outer_step, inner_step);
+  for (size_t o = 0; o < outer; o++)
+    for (size_t i = 0; i < inner; i++) {
+      size_t at = o * (size_t)outer_step + i * (size_t)inner_step;
+      EXPECT(memcmp(packed + (o * inner + i) * bytes, source + at * bytes, bytes) == 0);
+      memcpy(back + at * bytes, source + at * bytes, bytes);
+    }
+  char written[sizeof back] = {0};
+  kernels->scatter(bytes, outer, inner, written, outer_step, inner_step, packed);
+  EXPECT(memcmp(written, back, sizeof back) == 0);
+}
+
+TEST(kernel_gather_and_scatter_take_blocks)
+{
+  static const ptrdiff_t steps[][2] = {{16, 1}, {1, 16}, {40, 2}, {3, 48}, {0, 1}, {64, 4}, {16, 0}};
+  for (size_t v = 0; kernel_variant(v); v++)
+    for (unsigned bytes = 1; bytes <= 8; bytes *= 2)
+      for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        check_blocks(kernel_variant(v), bytes, 1 + i * 2, 16 - i, steps[i][0], steps[i][1]);
 }

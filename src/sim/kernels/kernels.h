@@ -29,9 +29,12 @@ void kernel_matmul_f32(size_t rows, size_t columns, size_t depth, float *acc, si
 void kernel_transpose(unsigned bytes, size_t rows, size_t columns, void *dst, size_t dst_stride, const void *src,
                       size_t src_stride);
 
-// dst[i] = src[i * step] and dst[i * step] = src[i], for i < n; the steps may be 0 or negative.
-void kernel_gather(unsigned bytes, size_t n, void *dst, const void *src, ptrdiff_t step);
-void kernel_scatter(unsigned bytes, size_t n, void *dst, ptrdiff_t step, const void *src);
+// dst[o * inner + i] = src[o * outer_step + i * inner_step], and back, for o < outer, i < inner; the steps may be 0 or
+// negative, and nothing overlaps.
+void kernel_gather(unsigned bytes, size_t outer, size_t inner, void *dst, const void *src, ptrdiff_t outer_step,
+                   ptrdiff_t inner_step);
+void kernel_scatter(unsigned bytes, size_t outer, size_t inner, void *dst, ptrdiff_t outer_step, ptrdiff_t inner_step,
+                    const void *src);
 
 // --- the vector engine: ALU operators on rows of float32 ---
 //

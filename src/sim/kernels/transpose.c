@@ -10,8 +10,9 @@
 // Blocks of LANES x LANES go through registers, widened to 32 bits; what is left over goes element by element.
 #define TRANSPOSE(T)                                                                                                   \
   typedef T T##V __attribute__((vector_size(sizeof(T) * LANES), aligned(1), may_alias));                               \
+  typedef T T##U __attribute__((aligned(1), may_alias));                                                                \
                                                                                                                        \
-  static void transpose_block_##T(T *dst, size_t dst_stride, const T *src, size_t src_stride)                          \
+  static void transpose_block_##T(T##U *dst, size_t dst_stride, const T##U *src, size_t src_stride)                          \
   {                                                                                                                    \
     U32V v[LANES];                                                                                                     \
     for (size_t i = 0; i < LANES; i++)                                                                                 \
@@ -21,7 +22,8 @@
       *(T##V *)(dst + i * dst_stride) = __builtin_convertvector(v[i], T##V);                                           \
   }                                                                                                                    \
                                                                                                                        \
-  static void transpose_##T(size_t rows, size_t columns, T *dst, size_t dst_stride, const T *src, size_t src_stride)   \
+  static void transpose_##T(size_t rows, size_t columns, T##U *dst, size_t dst_stride, const T##U *src,                \
+                            size_t src_stride)                                                                         \
   {                                                                                                                    \
     size_t whole_rows = rows - rows % LANES, whole_columns = columns - columns % LANES;                                \
     for (size_t c = 0; c < whole_columns; c += LANES)                                                                  \
@@ -36,7 +38,9 @@ TRANSPOSE(uint8_t)
 TRANSPOSE(uint16_t)
 TRANSPOSE(uint32_t)
 
-static void transpose_uint64_t(size_t rows, size_t columns, uint64_t *dst, size_t dst_stride, const uint64_t *src,
+typedef uint64_t uint64_tU __attribute__((aligned(1), may_alias));
+
+static void transpose_uint64_t(size_t rows, size_t columns, uint64_tU *dst, size_t dst_stride, const uint64_tU *src,
                                size_t src_stride)
 {
   for (size_t c = 0; c < columns; c++)
@@ -44,23 +48,42 @@ static void transpose_uint64_t(size_t rows, size_t columns, uint64_t *dst, size_
       dst[c * dst_stride + r] = src[r * src_stride + c];
 }
 
+// One row of n elements; the steps that kernels use most are known to the compiler.
 #define STRIDED(T)                                                                                                     \
-  static void gather_##T(size_t n, T *restrict dst, const T *restrict src, ptrdiff_t step)                             \
+  KERNEL_INLINE void gather_step_##T(size_t n, T##U *restrict dst, const T##U *restrict src, ptrdiff_t step)           \
   {                                                                                                                    \
-    if (step == 1)                                                                                                     \
-      memcpy(dst, src, n * sizeof(T));                                                                                 \
-    else                                                                                                               \
-      for (size_t i = 0; i < n; i++)                                                                                   \
-        dst[i] = src[(ptrdiff_t)i * step];                                                                             \
+    for (size_t i = 0; i < n; i++)                                                                                     \
+      dst[i] = src[(ptrdiff_t)i * step];                                                                               \
   }                                                                                                                    \
                                                                                                                        \
-  static void scatter_##T(size_t n, T *restrict dst, ptrdiff_t step, const T *restrict src)                            \
+  KERNEL_INLINE void scatter_step_##T(size_t n, T##U *restrict dst, ptrdiff_t step, const T##U *restrict src)          \
   {                                                                                                                    \
-    if (step == 1)                                                                                                     \
-      memcpy(dst, src, n * sizeof(T));                                                                                 \
-    else                                                                                                               \
-      for (size_t i = 0; i < n; i++)                                                                                   \
-        dst[(ptrdiff_t)i * step] = src[i];                                                                             \
+    for (size_t i = 0; i < n; i++)                                                                                     \
+      dst[(ptrdiff_t)i * step] = src[i];                                                                               \
+  }                                                                                                                    \
+                                                                                                                       \
+  static void gather_##T(size_t outer, size_t inner, T##U *dst, const T##U *src, ptrdiff_t outer_step, ptrdiff_t step) \
+  {                                                                                                                    \
+    for (; outer > 0; outer--, dst += inner, src += outer_step)                                                        \
+      switch (step) {                                                                                                  \
+      case 0: gather_step_##T(inner, dst, src, 0); break;                                                              \
+      case 1: memcpy(dst, src, inner * sizeof(T)); break;                                                              \
+      case 2: gather_step_##T(inner, dst, src, 2); break;                                                              \
+      case 4: gather_step_##T(inner, dst, src, 4); break;                                                              \
+      default: gather_step_##T(inner, dst, src, step);                                                                 \
+      }                                                                                                                \
+  }                                                                                                                    \
+                                                                                                                       \
+  static void scatter_##T(size_t outer, size_t inner, T##U *dst, ptrdiff_t outer_step, ptrdiff_t step,                 \
+                          const T##U *src)                                                                             \
+  {                                                                                                                    \
+    for (; outer > 0; outer--, dst += outer_step, src += inner)                                                        \
+      switch (step) {                                                                                                  \
+      case 1: memcpy(dst, src, inner * sizeof(T)); break;                                                              \
+      case 2: scatter_step_##T(inner, dst, 2, src); break;                                                             \
+      case 4: scatter_step_##T(inner, dst, 4, src); break;                                                             \
+      default: scatter_step_##T(inner, dst, step, src);                                                                \
+      }                                                                                                                \
   }
 
 STRIDED(uint8_t)
@@ -83,12 +106,14 @@ void KERNEL_NAME(transpose)(unsigned bytes, size_t rows, size_t columns, void *d
   BY_SIZE(transpose, rows, columns, dst, dst_stride, src, src_stride);
 }
 
-void KERNEL_NAME(gather)(unsigned bytes, size_t n, void *dst, const void *src, ptrdiff_t step)
+void KERNEL_NAME(gather)(unsigned bytes, size_t outer, size_t inner, void *dst, const void *src, ptrdiff_t outer_step,
+                         ptrdiff_t inner_step)
 {
-  BY_SIZE(gather, n, dst, src, step);
+  BY_SIZE(gather, outer, inner, dst, src, outer_step, inner_step);
 }
 
-void KERNEL_NAME(scatter)(unsigned bytes, size_t n, void *dst, ptrdiff_t step, const void *src)
+void KERNEL_NAME(scatter)(unsigned bytes, size_t outer, size_t inner, void *dst, ptrdiff_t outer_step,
+                          ptrdiff_t inner_step, const void *src)
 {
-  BY_SIZE(scatter, n, dst, step, src);
+  BY_SIZE(scatter, outer, inner, dst, outer_step, inner_step, src);
 }
