@@ -63,11 +63,23 @@ static const char *short_name_of(Arena *arena, const char *module, Str function)
   return arena_printf(arena, "%s.%.*s", prefix, STR_ARG(function));
 }
 
+// The package that users import a module's functions from: the files of nki.language are one module to them.
+// NULL for modules that are the library's own.
+static const char *public_module(const EmbeddedModule *module)
+{
+  if (strrchr(module->name, '.') && strrchr(module->name, '.')[1] == '_')
+    return NULL;
+  return strncmp(module->name, "nki.language.", strlen("nki.language.")) == 0 ? "nki.language" : module->name;
+}
+
 LibraryFunctions library_functions(Session *session)
 {
   Arena *arena = &session->arena;
   Vec(LibraryFunction) all = {0};
   for (const EmbeddedModule *module = embedded_modules; module->name; module++) {
+    const char *name_of_module = public_module(module);
+    if (!name_of_module)
+      continue;
     Source *source = session_add_source(session, module->path, module->text);
     Module *tree = parse_module(session, arena, source);
     for (uint32_t i = 0; i < tree->body.count; i++) {
@@ -76,8 +88,8 @@ LibraryFunctions library_functions(Session *session)
         continue;
       Str name = stmt->FunctionDef.name->str;
       vec_push(arena, &all,
-               (LibraryFunction){arena_printf(arena, "%s.%.*s", module->name, STR_ARG(name)),
-                                 short_name_of(arena, module->name, name), signature_of(arena, source, stmt),
+               (LibraryFunction){arena_printf(arena, "%s.%.*s", name_of_module, STR_ARG(name)),
+                                 short_name_of(arena, name_of_module, name), signature_of(arena, source, stmt),
                                  doc_of(arena, stmt)});
     }
   }

@@ -56,6 +56,7 @@ typedef struct Builder {
   uint32_t tensor_count;
   Map functions;     // what nl functions mean as operators, by function
   Map bases;         // NameBase by place of a call
+  Map deprecated;    // names that were warned about
   Vec(const char *) instruction_names;
   const Pos *last_pos;
   struct {
@@ -193,12 +194,16 @@ extern const DeviceHooks device_hooks;
   X("jit", klr_jit, "function")                                                                                        \
   X("kind", klr_kind, "value")                                                                                         \
   X("error", klr_error, "message help?")                                                                               \
+  X("need", klr_need, "value parameter what")                                                                          \
+  X("describe", klr_describe, "value")                                                                                 \
+  X("deprecated", klr_deprecated, "name help")                                                                         \
   X("removed", klr_removed, "name help")                                                                               \
   X("operator", klr_operator, "name")                                                                                  \
   X("memory", klr_memory, "name")                                                                                      \
   X("dtype", klr_dtype, "name")                                                                                        \
   X("common_dtype", klr_common_dtype, "a b")                                                                           \
   X("is_integer", klr_is_integer, "dtype")                                                                             \
+  X("significant_bits", klr_significant_bits, "dtype")                                                                 \
   X("repeat_partition", klr_repeat_partition, "tensor count")                                                          \
   X("rank_id", klr_rank_id, "name?")                                                                                   \
   X("processing_rank_id", klr_processing_rank_id, "iteration_id channel_id replica_group")                             \

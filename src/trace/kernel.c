@@ -377,6 +377,7 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
   b->plans = map_new(&t->arena);
   b->functions = map_new(&t->arena);
   b->bases = map_new(&t->arena);
+  b->deprecated = map_new(&t->arena);
   b->strings = map_new(&t->arena);
   b->all_tensors = map_new(&t->arena);
   b->kernel = arena_new(b->arena, Kernel);

@@ -78,6 +78,74 @@ bool klr_error(Tracer *t, const Call *call, Value *out)
   return false;
 }
 
+bool klr_describe(Tracer *t, const Call *call, Value *out)
+{
+  *out = value_cstr(t, describe(t, call->args[0]));
+  return true;
+}
+
+// What operands of library functions may be. `hint` is what to do about a tensor in another memory.
+typedef struct Need {
+  const char *what, *expected;
+  bool hbm, sbuf, psum, number;
+  const char *hint;
+} Need;
+
+static const Need needs[] = {
+    {"tile", "a tile in SBUF or PSUM", false, true, true, false, "load it first: `tile = nl.load(x)`"},
+    {"operand", "a tile in SBUF or PSUM, or a number", false, true, true, true, "load it first: `tile = nl.load(x)`"},
+    {"sbuf", "a tile in SBUF", false, true, false, false, NULL},
+    {"hbm", "a tensor in HBM", true, false, false, false, "it is on chip already; `nl.copy(x)` makes a copy in SBUF"},
+    {"tensor", "a tensor", true, true, true, false, NULL},
+};
+
+// Gives `value` back when it is what the parameter needs; else raises, at the user's line.
+bool klr_need(Tracer *t, const Call *call, Value *out)
+{
+  const Need *need = needs;
+  while (!value_is_str(call->args[2], need->what))
+    need++;
+  *out = call->args[0];
+  const View *view = value_view(*out);
+  double number;
+  Memory memory = view ? view->tensor->address->memory : MEMORY_HBM;
+  bool fits = !view                   ? need->number && value_as_double(value_unwrap(*out), &number)
+              : memory == MEMORY_SBUF ? need->sbuf
+              : memory == MEMORY_PSUM ? need->psum
+                                      : need->hbm;
+  if (fits)
+    return true;
+  const char *where = !view ? "" : memory == MEMORY_SBUF ? " in SBUF" : memory == MEMORY_PSUM ? " in PSUM" : " in HBM";
+  const char *function = library_function(t);
+  Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span), "'%s': '%s' is %s%s; expected %s",
+                           function ? function : "nl", call->args[1].string->text.data, describe(t, *out), where, need->expected);
+  if (view && memory == MEMORY_PSUM && !need->hbm)
+    diag_help(diag, "bring it to SBUF first: `tile = nl.copy(x)`");
+  else if (view && !memory_is_on_chip(memory))
+    diag_help(diag, "load it first: `tile = nl.load(x)`");
+  else if (view && need->hint)
+    diag_help(diag, "%s", need->hint);
+  return false;
+}
+
+// A warning at the user's line, once in a kernel for each name.
+bool klr_deprecated(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_of(t);
+  Str name = call->args[0].string->text;
+  *out = value_none();
+  if (!b || map_get(&b->deprecated, name))
+    return true;
+  map_set(&b->deprecated, name, (void *)(uintptr_t)name.data);
+  bool strict = t->session->strict;
+  t->session->strict = false; // deprecated is not yet refused
+  Diag *diag = diag_warning(t->session, W_NKI_DEPRECATED, "`%s` is deprecated and will be removed", name.data);
+  t->session->strict = strict;
+  diag_primary(diag, user_span(t, call->span), "%s", "");
+  diag_help(diag, "%s", call->args[1].string->text.data);
+  return true;
+}
+
 bool klr_cached(Tracer *t, const Call *call, Value *out)
 {
   Builder *b = builder_need(t, "a cached value", call->span);

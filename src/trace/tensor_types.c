@@ -204,6 +204,24 @@ bool klr_is_integer(Tracer *t, const Call *call, Value *out)
   return true;
 }
 
+// Of a float type's significand with the leading 1, at most 24; 0 for packed types, 1 for powers of two.
+bool klr_significant_bits(Tracer *t, const Call *call, Value *out)
+{
+  Value value;
+  if (!klr_dtype(t, call, &value))
+    return false;
+  DType dtype = ((DTypeObject *)value.object)->dtype;
+  int64_t bits = 0;
+  for (float one = 1, step = 1; !dtype_is_packed(dtype) && bits < 24; bits++, step /= 2) {
+    uint32_t stored = 0;
+    dtype_from_f32(dtype, bits ? one + step : one, &stored);
+    if (bits && dtype_to_f32(dtype, &stored) != one + step)
+      break;
+  }
+  *out = value_int(bits);
+  return true;
+}
+
 // The dtype of what is computed from two tiles: the float one, the wider one, float32 for floats of equal width.
 bool klr_common_dtype(Tracer *t, const Call *call, Value *out)
 {
