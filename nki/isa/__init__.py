@@ -348,9 +348,13 @@ def quantize_mx(dst, src, dst_scale, name=None):
 
 
 def topk(val_dst, idx_dst, src, n, name=None):
-    """The K largest of n bfloat16 values laid out over 16 partitions, and their positions; there is no operator for it."""
-    _klr.error("the core language has no operator for topk", "use `nisa.max8`, `nisa.nc_find_index8` and "
-               "`nisa.nc_match_replace8` in turns")
+    """The K largest of the first n elements of each group of 16 partitions, in ascending order, with their numbers.
+
+    A group is a snake: element e stands in its partition e % 16, column e // 16. `val_dst` (P, K) and `idx_dst` (P, K) uint32
+    are snakes too: result e goes to partition e % 16, column e // 16, and the columns behind keep what they held. Of equal
+    values those with lower numbers are taken. P is a multiple of 16, 8 <= n < 65536, 1 <= K <= n, K < 32768; src is bfloat16.
+    """
+    return _klr.emit("topk", name, val_dst=val_dst, idx_dst=idx_dst, src=src, n=n)
 
 
 # ---- random numbers

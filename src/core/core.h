@@ -85,7 +85,8 @@ typedef Op *Core_OPERATOR;
 typedef enum OpKind {
 #define OP(name, wire, payload, number, tag, engine, doc) OP_##name,
 #include "core/ops.def"
-  OP_COUNT
+  OP_COUNT,
+  OP_FORMAT_COUNT = 76  // those that format 0.0.12 has; ours follow
 } OpKind;
 
 #define OP(name, wire, payload, number, tag, engine, doc) struct Op_##name {
@@ -146,7 +147,7 @@ struct TypeInfo {
   uint32_t bytes;           // sizeof the C type
   uint32_t value_offset;    // FORM_OPTION, FORM_SUM: where the value stands
   uint32_t member_count;    // FORM_ENUM: members; FORM_SUM: constructors; FORM_OPERATOR: operators
-  uint32_t wire_count;      // FORM_ENUM: members that format 0.0.12 has; those above are ours
+  uint32_t wire_count;      // FORM_ENUM, FORM_OPERATOR: members that format 0.0.12 has; those above are ours
   uint32_t proof_count;     // FORM_STRUCT: fields counted but not encoded
   const TypeInfo *of;
   FieldsFn *fields;  // FORM_STRUCT

@@ -78,7 +78,7 @@ NUMBER_ENUM(ActivationFunc, ACTIVATION_FUNC, "ActivationFunc", 138, GELU_APPRX_S
 #include "core/kinds.def"
 
 const TypeInfo core_OPERATOR = {
-    .form = FORM_OPERATOR, .name = "OPERATOR", .wire = "Operator", .tag = 218, .bytes = sizeof(Op *), .member_count = OP_COUNT};
+    .form = FORM_OPERATOR, .name = "OPERATOR", .wire = "Operator", .tag = 218, .bytes = sizeof(Op *), .member_count = OP_COUNT, .wire_count = OP_FORMAT_COUNT};
 
 // ---- structures and sums
 #define STRUCT(type, its_wire, its_tag, proofs)                                                                        \

@@ -193,9 +193,15 @@ static const void *new_ref(Random *random, const TypeInfo *type)
   return value;
 }
 
+// Operators that random kernels are made of.
+static uint32_t op_kinds(const Random *random)
+{
+  return random->options.extensions ? OP_COUNT : OP_FORMAT_COUNT;
+}
+
 static Op *new_op(Random *random)
 {
-  OpKind kind = (OpKind)(random->next_op++ % OP_COUNT);
+  OpKind kind = (OpKind)(random->next_op++ % op_kinds(random));
   Op *op = op_new(random->arena, kind);
   uint32_t count;
   const FieldInfo *fields = op_info(kind)->fields(&count);
@@ -272,7 +278,7 @@ static Random new_random(Arena *arena, uint64_t seed, RandomOptions options)
 void random_value(Arena *arena, uint64_t seed, RandomOptions options, const TypeInfo *type, void *out)
 {
   Random random = new_random(arena, seed, options);
-  random.next_op = below(&random, OP_COUNT);
+  random.next_op = below(&random, op_kinds(&random));
   memset(out, 0, type->bytes);
   fill(&random, type, out);
 }
@@ -330,10 +336,10 @@ Kernel *random_kernel(Arena *arena, uint64_t seed, RandomOptions options)
 {
   Random random = new_random(arena, seed, options);
   uint32_t cores = options.core_count ? options.core_count : 1,
-           op_count = options.op_count ? options.op_count : OP_COUNT;
+           op_count = options.op_count ? options.op_count : op_kinds(&random);
   Kernel *kernel = arena_new(arena, Kernel);
   if (options.op_count)
-    random.next_op = below(&random, OP_COUNT);
+    random.next_op = below(&random, op_kinds(&random));
   kernel->name = options.raw ? some_text(&random) : "random.kernel";
   kernel->inputs = some_tensors(&random);
   kernel->outputs = some_tensors(&random);

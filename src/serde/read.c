@@ -159,15 +159,14 @@ static bool read_operator(CoreReader *reader, uint32_t choice, Op **out)
                      (char *)*out);
 }
 
-static bool read_enum(CoreReader *reader, const TypeInfo *type, uint32_t choice, uint32_t *out)
+// A member of an enumeration or an operator that format 0.0.12 does not have needs a file that says so.
+static bool expect_in_format(CoreReader *reader, const TypeInfo *type, uint32_t choice)
 {
-  if (choice >= type->wire_count) {
-    if (!reader->allows_extensions)
-      return read_error(reader, "`%s` of `%s` needs a file of format `NKI+klr`", choice_name(type, choice), type->wire);
-    reader->uses_extensions = true;
-  }
-  *out = choice;
-  return true;
+  if (choice < type->wire_count)
+    return true;
+  if (!reader->allows_extensions)
+    return read_error(reader, "`%s` of `%s` needs a file of format `NKI+klr`", choice_name(type, choice), type->wire);
+  return reader->uses_extensions = true;
 }
 
 // An enumeration, a sum or an operator.
@@ -179,11 +178,13 @@ static bool read_choice(CoreReader *reader, const TypeInfo *sum, void *out)
     return false;
   bool ok = true;
   if (sum->form == FORM_ENUM) {
-    ok = read_enum(reader, sum, choice, out);
+    ok = expect_in_format(reader, sum, choice);
+    *(uint32_t *)out = choice;
   } else if (sum->form == FORM_OPERATOR) {
     Step step = {reader->step, choice_name(sum, choice), 0};
     reader->step = &step;
-    ok = reader->form->field(reader, "op", 0, NULL) && read_operator(reader, choice, out);
+    ok = expect_in_format(reader, sum, choice) && reader->form->field(reader, "op", 0, NULL) &&
+         read_operator(reader, choice, out);
     reader->step = step.up;
   } else {
     const CtorInfo *ctor = &sum->ctors[choice];

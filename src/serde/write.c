@@ -133,7 +133,7 @@ static void write_choice(CoreWriter *writer, const TypeInfo *sum, const void *va
   uint32_t number = op ? op_info(op->kind)->number : *(const uint32_t *)value, choice;
   if (!choice_of_number(sum, number, &choice))
     bug("%s has no constructor %u", sum->wire, number);
-  if (sum->form == FORM_ENUM && number >= sum->wire_count)
+  if (sum->form != FORM_SUM && choice >= sum->wire_count)
     writer->uses_extensions = true;
   Head head = {.type = sum->wire,
                .ctor = choice_name(sum, choice),

@@ -16,6 +16,7 @@ FastFn *fast_executor(OpKind kind);
 // Executors of the reference that stand in files of their own.
 ExecFn run_quantize_mx, run_nc_matmul_mx;                                                          // reference_mx.c
 ExecFn run_dropout, run_rng, run_rand2, run_set_rng_seed, run_rand_get_state, run_rand_set_state;  // reference_random.c
+ExecFn run_topk;                                                                                   // reference_topk.c
 
 // ---- matrix products
 // Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.

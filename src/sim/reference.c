@@ -1348,6 +1348,7 @@ ExecFn *reference_executor(OpKind kind)
       [OP_activate2] = run_activate2,
       [OP_quantize_mx] = run_quantize_mx,
       [OP_nc_matmul_mx] = run_nc_matmul_mx,
+      [OP_topk] = run_topk,
       [OP_dropout] = run_dropout,
       [OP_rng] = run_rng,
       [OP_rand2] = run_rand2,

@@ -295,9 +295,10 @@ static uint64_t buffer_offset(const Tile *tile, uint64_t partition)
   return (uint64_t)(tile_row(tile, partition) - tile->buffer->data);
 }
 
-static bool find_hole(const Tile *tile, uint64_t partition, uint64_t *elem)
+// The first of the row's first `count` elements that was not written.
+static bool find_hole(const Tile *tile, uint64_t partition, uint64_t count, uint64_t *elem)
 {
-  Walk walk = walk_from(tile, 0, tile->free_elems);
+  Walk walk = walk_from(tile, 0, count);
   uint64_t row = buffer_offset(tile, partition), n, done = 0;
   int64_t at, step = inner_step(tile);
   while ((n = walk_next(&walk, &at))) {
@@ -332,27 +333,31 @@ static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partit
   sim_stop(sim);
 }
 
+bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count)
+{
+  uint64_t elem;
+  if (!tile->buffer->written || !sim->options.checks || !count ||
+      (tile->rows && tile->rows[partition] == UINT64_MAX) || !find_hole(tile, partition, count, &elem))
+    return true;
+  if (!sim->session->lenient)
+    fail_unwritten(sim, tile, partition, elem);
+  sim_warning(sim, W_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
+              sim_op_name(sim), tile_index_text(sim, tile, partition, elem), tile->role);
+  return false;
+}
+
 void tile_check_written(Sim *sim, const Tile *tile)
 {
-  if (!tile->buffer->written || !sim->options.checks || !tile->free_elems)
-    return;
-  uint64_t elem;
-  for (uint64_t p = 0; p < tile->partitions; p++) {
-    if ((tile->rows && tile->rows[p] == UINT64_MAX) || !find_hole(tile, p, &elem))
-      continue;
-    if (!sim->session->lenient)
-      fail_unwritten(sim, tile, p, elem);
-    sim_warning(sim, W_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
-                sim_op_name(sim), tile_index_text(sim, tile, p, elem), tile->role);
-    return;
-  }
+  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
+    if (!tile_check_row(sim, tile, p, tile->free_elems))
+      return;
 }
 
 bool tile_is_written(const Tile *tile)
 {
   uint64_t elem;
   for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
-    if (find_hole(tile, p, &elem))
+    if (find_hole(tile, p, tile->free_elems, &elem))
       return false;
   return true;
 }

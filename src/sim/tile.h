@@ -35,6 +35,8 @@ Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_el
 int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset);
 uint64_t tile_index_elems(const View *view);  // elements that one step of such an index skips
 void tile_check_written(Sim *sim, const Tile *tile);
+// The same for the first `count` elements of one row; false when one was not and the run goes on.
+bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count);
 // Notes that all of the tile's elements are written now.
 void tile_mark(const Tile *tile);
 void tile_mark_row(const Tile *tile, uint64_t partition);

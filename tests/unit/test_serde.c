@@ -546,6 +546,9 @@ TEST(extensions_are_those_documented)
     for (uint32_t k = enums[i]->wire_count; k < enums[i]->member_count; k++)
       strbuf_printf(&found, "%u %s\n", k, enums[i]->member_name(k));
   for (int i = 0; i < OP_COUNT; i++) {
+    if (i >= OP_FORMAT_COUNT)
+      strbuf_printf(&found, "%u %s %u\n", op_info((OpKind)i)->number, op_info((OpKind)i)->wire,
+                    op_info((OpKind)i)->payload_tag);
     uint32_t count, extensions = 0;
     const FieldInfo *fields = op_info((OpKind)i)->fields(&count);
     for (uint32_t k = 0; k < count; k++) {
@@ -558,7 +561,8 @@ TEST(extensions_are_those_documented)
   EXPECT_TEXT(strbuf_cstr(&found),
               "20 bool\n21 float8_e8m0fnu\n22 float4_e2m1fn\n"
               "29 abs_max\n30 abs_min\n31 square\n32 relu\n33 reciprocal\n34 logical_not\n25 prelu\n"
-              "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\nMatMulMX.accumulate\n");
+              "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\nMatMulMX.accumulate\n"
+              "128 topk 230\n");
   finish(&f);
 }
 
