@@ -2,6 +2,7 @@
 
 #include "sim/piece.h"
 
+#include "base/kernel.h"
 #include "number/activation.h"
 
 #include <string.h>
@@ -238,19 +239,35 @@ typedef struct Outside {
   float input[SIM_MAX_PARTITIONS];
 } Outside;
 
+// dst = func((src op0 first) op1 second), the two steps only when they are there.
 typedef struct Activation {
   ActivationFunc func;
   Outside *outside;  // NULL: not looked for
   Tile dst, src;
-  bool scales, has_bias;
-  float scale[SIM_MAX_PARTITIONS], bias[SIM_MAX_PARTITIONS];
+  bool has_first, has_second, reverse0, reverse1;
+  AluOp op0, op1;
+  float first[SIM_MAX_PARTITIONS], second[SIM_MAX_PARTITIONS];
   Fold fold;
   NumberMode mode;
 } Activation;
 
+// Whether any input is outside of the function's range; a plain loop, so that few elements are looked at one by one.
+KERNEL_CLONES
+static bool any_outside(uint64_t n, const float *inputs, float least, float most, float nearest)
+{
+  int32_t found = 0;
+  for (uint64_t i = 0; i < n; i++)
+    found |= (inputs[i] < least) | (inputs[i] > most) | (__builtin_fabsf(inputs[i]) < nearest);
+  return found;
+}
+
 static void find_outside(const Activation *w, uint64_t p, uint64_t start, uint64_t n, const float *inputs)
 {
   Outside *outside = w->outside;
+  const ActivationInfo *info = activation_info(w->func);
+  float nearest = w->func == ACTIVATION_FUNC_RECIPROCAL ? 0x1p-42f : 0;
+  if (outside->found[p] || !any_outside(n, inputs, info->least, info->most, nearest))
+    return;
   for (uint64_t i = 0; i < n && !outside->found[p]; i++) {
     if (inputs[i] != inputs[i] || activation_in_range(w->func, inputs[i]))
       continue;
@@ -269,22 +286,29 @@ static void warn_outside(Sim *sim, const Activation *w)
     }
 }
 
+static void one_step(AluOp op, bool reverse, const Piece *piece, float *to, size_t stride, KernelRows rows,
+                     KernelRows operand)
+{
+  kernel_binary_f32(op, piece->partitions, piece->n, to, stride, reverse ? operand : rows, reverse ? rows : operand);
+}
+
 static void activation_pieces(void *context, uint64_t first, uint64_t last)
 {
   const Activation *w = context;
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
   for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
-    KernelRows rows = piece_read(&w->src, &piece, x, w->mode), scale = piece_lanes(w->scale, &piece);
+    KernelRows rows = piece_read(&w->src, &piece, x, w->mode);
+    KernelRows operand0 = piece_lanes(w->first, &piece), operand1 = piece_lanes(w->second, &piece);
     size_t stride;
     float *to = piece_target(&w->dst, &piece, z, &stride);
-    bool is_plain = !w->scales && !w->has_bias && !rows.scalar;
-    if (w->scales && w->has_bias)
-      kernel_binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, false, piece.partitions, piece.n, to, stride, rows, scale,
-                             piece_lanes(w->bias, &piece));
-    else if (w->scales)
-      kernel_binary_f32(ALU_OP_MULT, piece.partitions, piece.n, to, stride, rows, scale);
-    else if (w->has_bias)
-      kernel_binary_f32(ALU_OP_ADD, piece.partitions, piece.n, to, stride, rows, piece_lanes(w->bias, &piece));
+    bool is_plain = !w->has_first && !w->has_second && !rows.scalar;
+    if (w->has_first && w->has_second)
+      kernel_binary_pair_f32(w->op0, w->reverse0, w->op1, w->reverse1, piece.partitions, piece.n, to, stride, rows,
+                             operand0, operand1);
+    else if (w->has_first)
+      one_step(w->op0, w->reverse0, &piece, to, stride, rows, operand0);
+    else if (w->has_second)
+      one_step(w->op1, w->reverse1, &piece, to, stride, rows, operand1);
     else if (!is_plain)
       kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, to, stride, rows, rows);
     const float *from = is_plain ? rows.at : to;
@@ -298,36 +322,94 @@ static void activation_pieces(void *context, uint64_t first, uint64_t last)
   }
 }
 
+// Resolves the tiles; false when the form is left to the reference.
+static bool activation_start(Sim *sim, const TensorRef *dst, const TensorRef *src, const char *role, Activation *w)
+{
+  *w = (Activation){.mode = sim->number_mode};
+  w->dst = tile_of(sim, dst, "dst");
+  w->src = tile_read(sim, src, role);
+  same_shape(sim, &w->dst, &w->src);
+  tile_expect_lanes(sim, &w->dst);
+  tile_expect_unpacked(sim, &w->dst);
+  tile_expect_unpacked(sim, &w->src);
+  return expect_clear(sim, &w->dst, &w->src);
+}
+
+static void activation_run(Sim *sim, Activation *w, const TensorRef *reduce_res)
+{
+  // A transcendental element is worth some of arithmetic.
+  piece_parallel(sim, w->dst.partitions, 4 * w->dst.partitions * w->dst.free_elems, activation_pieces, w);
+  if (w->outside)
+    warn_outside(sim, w);
+  tile_mark(&w->dst);
+  if (reduce_res)
+    write_lanes(sim, reduce_res, &w->dst, w->fold.lanes, false);
+}
+
 static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
 {
-  Activation w = {.func = o->activation_func, .mode = sim->number_mode, .has_bias = o->bias};
-  w.dst = tile_of(sim, &o->dst, "dst");
-  w.src = tile_read(sim, &o->src, "data");
-  same_shape(sim, &w.dst, &w.src);
-  tile_expect_lanes(sim, &w.dst);
-  tile_expect_unpacked(sim, &w.dst);
-  tile_expect_unpacked(sim, &w.src);
+  Activation w;
   AluOp reduce = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
-  if (!expect_clear(sim, &w.dst, &w.src) || alu_is_bitvec(reduce))
+  if (alu_is_bitvec(reduce) || !activation_start(sim, &o->dst, &o->src, "data", &w))
     return false;
+  w.func = o->activation_func;
+  w.op0 = ALU_OP_MULT;
+  w.op1 = ALU_OP_ADD;
   Values scale;
   operand_values(sim, &o->scale, "scale", &w.dst, false, &scale);
-  memcpy(w.scale, scale.lanes, w.dst.partitions * sizeof(float));
+  memcpy(w.first, scale.lanes, w.dst.partitions * sizeof(float));
   for (uint64_t p = 0; p < w.dst.partitions; p++)
-    w.scales = w.scales || w.scale[p] != 1;
+    w.has_first = w.has_first || w.first[p] != 1;
+  w.has_second = o->bias;
   if (o->bias)
-    lanes_of(sim, o->bias, "bias", w.dst.partitions, w.bias);
+    lanes_of(sim, o->bias, "bias", w.dst.partitions, w.second);
   w.fold = start_fold(&sim->core->act, cmd, reduce, NULL, w.dst.partitions);
   Outside outside = {0};
   if (sim->options.checks && activation_is_limited(o->activation_func))
     w.outside = &outside;
-  // A transcendental element is worth some of arithmetic.
-  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, activation_pieces, &w);
-  if (w.outside)
-    warn_outside(sim, &w);
-  tile_mark(&w.dst);
-  if (o->reduce_res)
-    write_lanes(sim, o->reduce_res, &w.dst, sim->core->act.lanes, false);
+  activation_run(sim, &w, o->reduce_res);
+  return true;
+}
+
+static bool fast_activate2(Sim *sim, const Op *op)
+{
+  const struct Op_activate2 *o = &op->activate2;
+  Activation w;
+  if (o->activation_func == ACTIVATION_FUNC_PRELU || alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1) ||
+      alu_is_bitvec(o->reduce_op) || !activation_start(sim, &o->dst, &o->src, "data", &w))
+    return false;
+  Values first, second, slope;
+  operand_values(sim, &o->imm0, "imm0", &w.dst, false, &first);
+  operand_values(sim, &o->imm1, "imm1", &w.dst, false, &second);
+  operand_values(sim, &o->relu_param, "relu_param", &w.dst, false, &slope);
+  memcpy(w.first, first.lanes, w.dst.partitions * sizeof(float));
+  memcpy(w.second, second.lanes, w.dst.partitions * sizeof(float));
+  w.func = o->activation_func;
+  w.op0 = o->op0;
+  w.op1 = o->op1;
+  w.reverse0 = o->reverse0;
+  w.reverse1 = o->reverse1;
+  w.has_first = w.has_second = true;
+  w.fold = start_fold(&sim->core->act, o->reduce_cmd, o->reduce_op, NULL, w.dst.partitions);
+  activation_run(sim, &w, o->reduce_res);
+  return true;
+}
+
+static bool fast_exponential(Sim *sim, const Op *op)
+{
+  const struct Op_exponential *o = &op->exponential;
+  Activation w;
+  if (!activation_start(sim, &o->dst, &o->src, "src", &w))
+    return false;
+  Values peak, initial;
+  operand_values(sim, &o->max_value, "max_value", &w.dst, false, &peak);
+  operand_values(sim, &o->reduce_init, "reduce_init", &w.dst, false, &initial);
+  memcpy(w.first, peak.lanes, w.dst.partitions * sizeof(float));
+  w.func = ACTIVATION_FUNC_EXP;
+  w.op0 = ALU_OP_SUBTRACT;
+  w.has_first = true;
+  w.fold = start_fold(&sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, w.dst.partitions);
+  activation_run(sim, &w, o->reduce_res);
   return true;
 }
 
@@ -545,7 +627,9 @@ FastFn *fast_elementwise(OpKind kind)
 {
   static FastFn *const executors[OP_COUNT] = {
       [OP_nc_activate] = fast_nc_activate,
+      [OP_activate2] = fast_activate2,
       [OP_activation_reduce] = fast_activation_reduce,
+      [OP_exponential] = fast_exponential,
       [OP_reciprocal] = fast_reciprocal,
       [OP_nc_scalar_tensor_tensor] = fast_nc_scalar_tensor_tensor,
       [OP_tensor_reduce] = fast_tensor_reduce,
