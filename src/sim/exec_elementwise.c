@@ -1,6 +1,6 @@
 // exec_elementwise.c -- operators whose elements do not depend on each other, and reductions of their rows.
 
-#include "sim/piece.h"
+#include "sim/bits.h"
 
 #include "base/kernel.h"
 #include "number/activation.h"
@@ -34,18 +34,6 @@ static void binary_f32(void *context, uint64_t first, uint64_t last)
   }
 }
 
-// Whether kernels on integers can use the tile's rows.
-static bool is_bits_direct(const Tile *tile, unsigned bytes)
-{
-  return tile->item == bytes && tile->is_row_contiguous && tile->partition_step >= 0 &&
-         tile->partition_step % bytes == 0 && (uintptr_t)tile->base % bytes == 0;
-}
-
-static KernelRows bits_rows(const Tile *tile)
-{
-  return (KernelRows){tile->base, (size_t)tile->partition_step / tile->item, false};
-}
-
 static bool fast_tensor_tensor(Sim *sim, const Op *op)
 {
   const struct Op_tensor_tensor *o = &op->tensor_tensor;
@@ -63,15 +51,9 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
     tile_expect_bits(sim, &w.dst);
     tile_expect_bits(sim, &w.a);
     tile_expect_bits(sim, &w.b);
-    unsigned bytes = w.dst.item;
-    if (!is_bits_direct(&w.dst, bytes) || !is_bits_direct(&w.a, bytes) || !is_bits_direct(&w.b, bytes))
+    if (!bits_fit(&w.dst, &w.a) || !bits_fit(&w.dst, &w.b))
       return false;
-    size_t stride = (size_t)w.dst.partition_step / bytes;
-    if (is_bits)
-      kernel_binary_bits(o->op, bytes, rows, n, w.dst.base, stride, bits_rows(&w.a), bits_rows(&w.b));
-    else
-      kernel_binary_int32(o->op, w.a.dtype == DTYPE_INT32, rows, n, w.dst.base, stride, bits_rows(&w.a),
-                          bits_rows(&w.b));
+    bits_tensor_tensor(sim, o->op, &w.dst, &w.a, &w.b, !is_bits);
   } else {
     tile_expect_unpacked(sim, &w.a);
     tile_expect_unpacked(sim, &w.b);
@@ -128,10 +110,32 @@ static bool run_pair(Sim *sim, Pair *w)
   return true;
 }
 
+// Bit operators with constants or lanes.
+static bool scalar_bits(Sim *sim, const struct Op_tensor_scalar *o)
+{
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data");
+  same_shape(sim, &dst, &src);
+  tile_expect_lanes(sim, &dst);
+  if (!expect_clear(sim, &dst, &src) || !bits_fit(&dst, &src) || (o->op1.some && !alu_is_bitvec(o->op1.value)))
+    return false;
+  BitsScalar w = {.op0 = o->op0, .op1 = o->op1.value, .has_second = o->op1.some, .dst = &dst, .src = &src};
+  w.reverse0 = reverses_first(o->reverse);
+  w.reverse1 = reverses_second(o->reverse);
+  if (alu_info(o->op0)->operand_count > 1)
+    operand_bits(sim, &o->imm0, "operand0", dst.partitions, w.first);
+  if (o->op1.some && alu_info(o->op1.value)->operand_count > 1 && o->imm1)
+    operand_bits(sim, o->imm1, "operand1", dst.partitions, w.second);
+  bits_tensor_scalar(sim, &w);
+  tile_mark(&dst);
+  return true;
+}
+
 static bool fast_tensor_scalar(Sim *sim, const Op *op)
 {
   const struct Op_tensor_scalar *o = &op->tensor_scalar;
-  if (alu_is_bitvec(o->op0) || (o->op1.some && alu_is_bitvec(o->op1.value)))
+  if (alu_is_bitvec(o->op0))
+    return scalar_bits(sim, o);
+  if (o->op1.some && alu_is_bitvec(o->op1.value))
     return false;
   Pair w;
   w.mode = sim->number_mode;
@@ -519,6 +523,20 @@ static void reduce_partitions(const Reduce *w, uint64_t first, uint64_t last)
   }
 }
 
+// Groups that fit a piece, some at a time, gathered and converted.
+static void reduce_groups(const Reduce *w, uint64_t p)
+{
+  float block[PIECE_ELEMS], out[TILE_PIECE];
+  uint64_t at_once = PIECE_ELEMS / w->group < TILE_PIECE ? PIECE_ELEMS / w->group : TILE_PIECE;
+  for (uint64_t g = 0; g < w->groups; g += at_once) {
+    uint64_t groups = w->groups - g < at_once ? w->groups - g : at_once, start = g * w->group, n = groups * w->group;
+    for (uint64_t i = 0; i < n; i += TILE_PIECE)
+      tile_row_to_f32(&w->src, p, start + i, n - i < TILE_PIECE ? n - i : TILE_PIECE, block + i, w->mode);
+    kernel_reduce_f32(w->op, groups, w->group, out, 1, block, w->group, false);
+    reduce_finish(w, p, out, g, groups);
+  }
+}
+
 static void reduce_rows(void *context, uint64_t first, uint64_t last)
 {
   const Reduce *w = context;
@@ -535,6 +553,10 @@ static void reduce_rows(void *context, uint64_t first, uint64_t last)
       reduce_finish(w, p, out, 0, w->groups);
       continue;
     }
+    if (w->group <= PIECE_ELEMS) {
+      reduce_groups(w, p);
+      continue;
+    }
     for (uint64_t g = 0; g < w->groups; g++) {
       out[0] = reduce_group(w, p, g);
       reduce_finish(w, p, out, g, 1);
@@ -542,11 +564,24 @@ static void reduce_rows(void *context, uint64_t first, uint64_t last)
   }
 }
 
+static bool reduce_bits(Sim *sim, const struct Op_tensor_reduce *o)
+{
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data");
+  uint64_t group = reduced_elems(src.view, o->op_dim), groups = group ? src.free_elems / group : 0;
+  tile_expect_shape(sim, &dst, src.partitions, groups);
+  tile_expect_elements(sim, &src, group);
+  if (!bits_can_reduce(o->op) || !bits_fit(&dst, &src) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+    return false;
+  bits_tensor_reduce(o->op, &dst, &src, group);
+  tile_mark(&dst);
+  return true;
+}
+
 static bool fast_tensor_reduce(Sim *sim, const Op *op)
 {
   const struct Op_tensor_reduce *o = &op->tensor_reduce;
   if (alu_is_bitvec(o->op))
-    return false;
+    return reduce_bits(sim, o);
   Reduce w = {.op = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op,
               .averages = o->op == ALU_OP_AVERAGE,
               .negates = o->negated,
@@ -623,6 +658,86 @@ static bool fast_tensor_tensor_scan(Sim *sim, const Op *op)
   return true;
 }
 
+// ---- tensor_partition_reduce
+static bool fast_tensor_partition_reduce(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_partition_reduce *o = &op->tensor_partition_reduce;
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->data, "data");
+  tile_expect_unpacked(sim, &src);
+  tile_expect_shape(sim, &dst, 1, src.free_elems);
+  tile_expect_unpacked(sim, &dst);
+  if (alu_is_bitvec(o->op) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+    return false;
+  AluOp fold = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op;
+  float sums[TILE_PIECE], scratch[TILE_PIECE], count = (float)src.partitions;
+  for (uint64_t i = 0; i < src.free_elems; i += TILE_PIECE) {
+    uint64_t n = src.free_elems - i < TILE_PIECE ? src.free_elems - i : TILE_PIECE;
+    KernelRows sum = {sums, n, false};
+    tile_row_to_f32(&src, 0, i, n, sums, sim->number_mode);
+    for (uint64_t p = 1; p < src.partitions; p++) {
+      KernelRows row = {tile_row_f32(&src, p, i, n, scratch, sim->number_mode), n, false};
+      kernel_binary_f32(fold, 1, n, sums, n, sum, row);
+    }
+    if (o->op == ALU_OP_AVERAGE)
+      kernel_binary_f32(ALU_OP_DIVIDE, 1, n, sums, n, sum, (KernelRows){&count, 0, true});
+    tile_store(&dst, 0, i, n, sums, sim->number_mode);
+  }
+  tile_mark(&dst);
+  return true;
+}
+
+// ---- tensor_scalar_cumulative
+typedef struct Cumulative {
+  AluOp op0, op1;
+  bool reverse0, reverse1;
+  Tile dst, src;
+  float operand[SIM_MAX_PARTITIONS], *lanes;
+  NumberMode mode;
+} Cumulative;
+
+static void cumulative_pieces(void *context, uint64_t first, uint64_t last)
+{
+  const Cumulative *w = context;
+  float x[PIECE_ELEMS], z[PIECE_ELEMS];
+  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+    KernelRows rows = piece_read(&w->src, &piece, x, w->mode), operand = piece_lanes(w->operand, &piece);
+    one_step(w->op0, w->reverse0, &piece, z, piece.n, rows, operand);
+    kernel_scan_f32(w->op1, w->reverse1, ALU_OP_BYPASS, false, piece.partitions, piece.n, z, piece.n, z, piece.n, z,
+                    piece.n, w->lanes + piece.partition);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      tile_store(&w->dst, piece.partition + r, piece.start, piece.n, z + r * piece.n, w->mode);
+  }
+}
+
+static bool fast_tensor_scalar_cumulative(Sim *sim, const Op *op)
+{
+  const struct Op_tensor_scalar_cumulative *o = &op->tensor_scalar_cumulative;
+  Cumulative w = {.op0 = o->op0, .op1 = o->op1, .lanes = sim->core->dve.lanes, .mode = sim->number_mode};
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+    return false;
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.src = tile_read(sim, &o->src, "src");
+  same_shape(sim, &w.dst, &w.src);
+  tile_expect_lanes(sim, &w.dst);
+  tile_expect_unpacked(sim, &w.dst);
+  tile_expect_unpacked(sim, &w.src);
+  if (!expect_clear(sim, &w.dst, &w.src))
+    return false;
+  w.reverse0 = reverses_first(o->reverse);
+  w.reverse1 = reverses_second(o->reverse);
+  Values operand, loaded = {0};
+  operand_values(sim, &o->imm0, "imm0", &w.dst, false, &operand);
+  if (o->imm1)
+    operand_values(sim, o->imm1, "imm1", &w.dst, false, &loaded);
+  memcpy(w.operand, operand.lanes, w.dst.partitions * sizeof(float));
+  AluOp start = o->op1 == ALU_OP_SUBTRACT ? ALU_OP_ADD : o->op1;
+  for (uint64_t p = 0; p < w.dst.partitions; p++)
+    (void)accum_starts(o->reduce_cmd, &w.lanes[p], start, loaded.lanes[p]);
+  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, cumulative_pieces, &w);
+  tile_mark(&w.dst);
+  return true;
+}
+
 FastFn *fast_elementwise(OpKind kind)
 {
   static FastFn *const executors[OP_COUNT] = {
@@ -632,10 +747,12 @@ FastFn *fast_elementwise(OpKind kind)
       [OP_exponential] = fast_exponential,
       [OP_reciprocal] = fast_reciprocal,
       [OP_nc_scalar_tensor_tensor] = fast_nc_scalar_tensor_tensor,
+      [OP_tensor_partition_reduce] = fast_tensor_partition_reduce,
       [OP_tensor_reduce] = fast_tensor_reduce,
       [OP_tensor_scalar] = fast_tensor_scalar,
       [OP_tensor_tensor] = fast_tensor_tensor,
       [OP_tensor_tensor_scan] = fast_tensor_tensor_scan,
+      [OP_tensor_scalar_cumulative] = fast_tensor_scalar_cumulative,
       [OP_tensor_scalar_reduce] = fast_tensor_scalar_reduce,
   };
   return executors[kind];

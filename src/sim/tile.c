@@ -683,6 +683,13 @@ const float *tile_row_f32(const Tile *tile, uint64_t partition, uint64_t start, 
   return (uintptr_t)raw % sizeof(float) ? memcpy(scratch, raw, n * sizeof(float)) : (const float *)(const void *)raw;
 }
 
+void tile_row_to_f32(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, float *to, NumberMode mode)
+{
+  const float *values = tile_row_f32(tile, partition, start, n, to, mode);
+  if (values != to)
+    memcpy(to, values, n * sizeof *to);
+}
+
 void tile_store(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, const float *from, NumberMode mode)
 {
   if (tile->is_row_contiguous) {

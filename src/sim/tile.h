@@ -78,5 +78,6 @@ void tile_scatter(const Tile *tile, uint64_t partition, uint64_t start, uint64_t
 enum { TILE_PIECE = 1024 };
 const float *tile_row_f32(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, float *scratch,
                           NumberMode mode);
+void tile_row_to_f32(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, float *to, NumberMode mode);
 // Writes n values as elements of the row, NaNs as the dtype's one NaN. `from` is not in the row.
 void tile_store(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, const float *from, NumberMode mode);

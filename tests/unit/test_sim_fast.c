@@ -350,6 +350,72 @@ static void make_activate(Case *c)
   }
 }
 
+static void make_activate2(Case *c)
+{
+  TensorRef dst = target(c, random_dtype()), src = source(c);
+  Operand first = scalar_operand(c), second = scalar_operand(c);
+  const TensorRef *res = chance(50) ? boxed(c, column(c, USE_WRITE, random_dtype())) : NULL;
+  for (int times = 0; times < 2; times++) {
+    struct Op_activate2 *o = &build_op(&c->b, OP_activate2)->activate2;
+    o->dst = dst;
+    o->src = src;
+    o->imm0 = first;
+    o->imm1 = second;
+    o->relu_param = build_real(0.25f);
+    o->op0 = random_arith();
+    o->op1 = random_arith();
+    o->reverse0 = chance(30);
+    o->reverse1 = chance(30);
+    o->activation_func = (ActivationFunc)below(ACTIVATION_FUNC_COUNT);
+    o->reduce_cmd = random_accum();
+    o->reduce_op = random_reduction();
+    o->reduce_res = res;
+  }
+}
+
+static void make_exponential(Case *c)
+{
+  TensorRef dst = target(c, random_dtype()), src = source(c);
+  Operand peak = scalar_operand(c), initial = scalar_operand(c);
+  const TensorRef *res = chance(50) ? boxed(c, column(c, USE_WRITE, random_dtype())) : NULL;
+  for (int times = 0; times < 2; times++) {
+    struct Op_exponential *o = &build_op(&c->b, OP_exponential)->exponential;
+    o->dst = dst;
+    o->src = src;
+    o->max_value = peak;
+    o->reduce_init = initial;
+    o->reducecmd = random_accum();
+    o->reduce_res = res;
+  }
+}
+
+static void make_cumulative(Case *c)
+{
+  TensorRef dst = target(c, random_dtype()), src = source(c);
+  Operand operand = scalar_operand(c), initial = scalar_operand(c);
+  for (int times = 0; times < 2; times++) {
+    struct Op_tensor_scalar_cumulative *o = &build_op(&c->b, OP_tensor_scalar_cumulative)->tensor_scalar_cumulative;
+    o->dst = dst;
+    o->src = src;
+    o->op0 = random_arith();
+    o->op1 = random_reduction();
+    o->imm0 = operand;
+    o->imm1 = chance(60) ? boxed_operand(c, initial) : NULL;
+    o->reduce_cmd = random_accum();
+    o->reverse = random_reverse();
+  }
+}
+
+static void make_partition_reduce(Case *c)
+{
+  TensorRef src = source(c);
+  TensorRef dst = operand_of(c, USE_WRITE, random_dtype(), 1, c->free_rank, c->dims, MEMORY_SBUF, false);
+  struct Op_tensor_partition_reduce *o = &build_op(&c->b, OP_tensor_partition_reduce)->tensor_partition_reduce;
+  o->dst = dst;
+  o->data = src;
+  o->op = chance(20) ? ALU_OP_AVERAGE : random_reduction();
+}
+
 static void make_tensor_reduce(Case *c)
 {
   bool bits = chance(10);
@@ -364,7 +430,7 @@ static void make_tensor_reduce(Case *c)
   struct Op_tensor_reduce *o = &op->tensor_reduce;
   o->dst = dst;
   o->src = src;
-  o->op = bits ? ALU_OP_BITWISE_XOR : chance(10) ? ALU_OP_AVERAGE : random_reduction();
+  o->op = bits ? random_bitvec() : chance(10) ? ALU_OP_AVERAGE : random_reduction();
   o->op_dim = dim;
   o->negated = chance(20);
 }
@@ -618,6 +684,10 @@ static Make *const makes[] = {
     make_scalar_tensor_tensor,
     make_reciprocal,
     make_activate,
+    make_activate2,
+    make_exponential,
+    make_cumulative,
+    make_partition_reduce,
     make_tensor_reduce,
     make_scan,
     make_scalar_reduce,
