@@ -39,11 +39,31 @@ static const FieldInfo *find_field(OpKind kind, const char *name)
   return NULL;
 }
 
-const char *field_known_as(const Instr *instr, const char *name)
+const char *field_rule_name(OpKind kind, const char *name)
 {
-  const FieldInfo *field = instr_is_traced(instr) ? find_field(instr->op->kind, name) : NULL;
+  const FieldInfo *field = find_field(kind, name);
   for (size_t i = 0; field && i < sizeof parameters / sizeof *parameters; i++)
-    if (parameters[i].op == instr->op->kind && parameters[i].offset == field->offset)
+    if (parameters[i].op == kind && parameters[i].offset == field->offset)
       return parameters[i].parameter;
   return name;
+}
+
+const char *field_known_as(const Instr *instr, const char *name)
+{
+  return instr_is_traced(instr) ? field_rule_name(instr->op->kind, name) : name;
+}
+
+const char *op_rule_name(Arena *arena, OpKind kind)
+{
+  const char *function = functions[kind];
+  if (!function)
+    return arena_printf(arena, "core.%s", op_info(kind)->name);
+  return strncmp(function, "nisa.", 5) == 0 ? function + 5 : function;
+}
+
+const char *rule_id(Arena *arena, OpKind kind, const char *field, const char *rule)
+{
+  const char *op = op_rule_name(arena, kind);
+  return field ? arena_printf(arena, "%s.%s.%s", op, field_rule_name(kind, field), rule)
+               : arena_printf(arena, "%s.%s", op, rule);
 }

@@ -9,3 +9,9 @@
 bool instr_is_traced(const Instr *instr);
 const char *op_known_as(const Instr *instr);
 const char *field_known_as(const Instr *instr, const char *field); // `field`: its name in ops.def
+
+// What rules are called: `tensor_tensor.data1.same-free` is rule `same-free` of parameter data1 of nki.isa.tensor_tensor.
+// Operators without a function have the names of the core language behind `core.`.
+const char *op_rule_name(Arena *arena, OpKind kind);
+const char *field_rule_name(OpKind kind, const char *field);                            // `field`: its name in ops.def
+const char *rule_id(Arena *arena, OpKind kind, const char *field, const char *rule);  // `field` may be NULL

@@ -164,6 +164,23 @@ static const char *found_text(Arena *arena, const Tile *tile, bool dtypes)
   return dtypes ? core_DTYPE.of->member_name(tile->dtype) : tile_shape_text(arena, tile);
 }
 
+static const char *field_at(OpKind kind, uint32_t offset)
+{
+  uint32_t count;
+  const FieldInfo *fields = op_info(kind)->fields(&count);
+  for (uint32_t i = 0; i < count; i++)
+    if (fields[i].offset == offset)
+      return fields[i].name;
+  bug("%s has no field at %u", op_info(kind)->name, offset);
+}
+
+// The field that a rule is about: the result only when there is no other.
+static const char *rule_field(const Rule *rule)
+{
+  const char *a = field_at(rule->op, rule->a);
+  return rule->b != NO_FIELD && strcmp(a, "dst") == 0 ? field_at(rule->op, rule->b) : a;
+}
+
 static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr *instr, const RuleUse *use,
                         const Tile *tiles)
 {
@@ -182,8 +199,9 @@ static void report_rule(Reporter *reporter, const OpRules *op_rules, const Instr
   const char *op_name = op_known_as(instr), *a_found = found_text(arena, a, dtypes);
   const char *b_found = b ? found_text(arena, b, dtypes) : NULL;
   Diag *diag =
-      report_at(reporter, instr->pos, checks[rule->check].code, checks[rule->check].id, "`%s` of `%s` is %s%s%s%s%s",
-                a_name, op_name, a_found, b ? ", `" : "", b ? b_name : "", b ? "` is " : "", b ? b_found : "");
+      report_at(reporter, instr->pos, checks[rule->check].code, rule_id(arena, rule->op, rule_field(rule), checks[rule->check].id),
+                "`%s` of `%s` is %s%s%s%s%s", a_name, op_name, a_found, b ? ", `" : "", b ? b_name : "",
+                b ? "` is " : "", b ? b_found : "");
   if (!diag)
     return;
   if (rule->number > 0)
@@ -212,7 +230,8 @@ static void report_space(Reporter *reporter, const Instr *instr, const char *fie
                          bool written)
 {
   const char *memory = core_MEMORY.of->member_name(tile->memory);
-  Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, "space", "`%s` cannot %s `%s` in %s", op_known_as(instr),
+  const char *id = rule_id(&reporter->session->arena, instr->op->kind, field, "space");
+  Diag *diag = report_at(reporter, instr->pos, E_CORE_SPACE, id, "`%s` cannot %s `%s` in %s", op_known_as(instr),
                          written ? "write" : "read", field_known_as(instr, field), memory);
   if (!diag)
     return;
@@ -240,16 +259,6 @@ void rules_apply(Reporter *reporter, const OpRules *op_rules, const Instr *instr
         !holds(&reporter->scratch, instr->op, use->rule, &tiles[use->a], use->b >= 0 ? &tiles[use->b] : NULL))
       report_rule(reporter, op_rules, instr, use, tiles);
   }
-}
-
-static const char *field_at(OpKind kind, uint32_t offset)
-{
-  uint32_t count;
-  const FieldInfo *fields = op_info(kind)->fields(&count);
-  for (uint32_t i = 0; i < count; i++)
-    if (fields[i].offset == offset)
-      return fields[i].name;
-  bug("%s has no field at %u", op_info(kind)->name, offset);
 }
 
 static bool has_role(const OpRules *op, bool written)

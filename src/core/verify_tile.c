@@ -125,12 +125,19 @@ static uint64_t place_key(const Pos *pos)
   return str_hash(str_from(pos->filename ? pos->filename : "")) ^ (uint64_t)pos->line << 8 ^ pos->column;
 }
 
+// "same-free" of "tensor_tensor.data1.same-free": one place breaks it for one operand at a time.
+static const char *rule_family(const char *rule)
+{
+  const char *dot = strrchr(rule, '.');
+  return dot ? dot + 1 : rule;
+}
+
 static Diag *report(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, bool is_error,
                     const char *message)
 {
   static const Pos nowhere;
   pos = pos ? pos : &nowhere;
-  uint64_t place = place_key(pos), key = place ^ str_hash(str_from(rule)) << 1;
+  uint64_t place = place_key(pos), key = place ^ str_hash(str_from(rule_family(rule))) << 1;
   uintptr_t errors = (uintptr_t)map_get_number(&reporter->per_line, place);
   if (map_get_number(&reporter->said, key) || errors >= ERRORS_PER_LINE)
     return NULL;
@@ -144,7 +151,7 @@ static Diag *report(Reporter *reporter, const Pos *pos, DiagCode code, const cha
     diag_where(diag, pos->filename, pos->line, pos->column);
   for (const CallSite *site = pos->caller; site; site = site->caller)
     diag_call(diag, site->span, "in the call of `%s`", site->function ? site->function : "a function");
-  if (!pos->is_traced)
+  if (!pos->is_traced || (code != E_UNSPECIFIED && code != W_UNSPECIFIED))
     diag_note(diag, "rule: %s", rule);
   return diag;
 }

@@ -8,7 +8,8 @@
 static Diag *report(Reporter *reporter, const Instr *instr, const char *rule, const char *field, const char *found,
                     const char *expected)
 {
-  Diag *diag = report_at(reporter, instr->pos, E_CORE_VALUE, rule, "`%s` of `%s` is %s",
+  const char *id = rule_id(&reporter->session->arena, instr->op->kind, field, rule);
+  Diag *diag = report_at(reporter, instr->pos, E_CORE_VALUE, id, "`%s` of `%s` is %s",
                          field_known_as(instr, field), op_known_as(instr), found);
   if (diag)
     diag_note(diag, "expected: %s", expected);

@@ -4,7 +4,7 @@
 #include "base/bug.h"
 #include "core/nki_names.h"
 #include "core/verify_help.h"
-#include "core/verify_tile.h"
+#include "machine/isa_rules.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -61,6 +61,8 @@ typedef struct OpLimits {
   bool starts_anywhere;
   uint8_t engines;
   int not_both_in_psum[2];  // slots; -1: no such rule
+  const IsaUse *uses;       // rows of isa.def
+  uint32_t use_count;
 } OpLimits;
 
 enum {
@@ -93,22 +95,43 @@ static void limits_init(Checker *c, OpKind kind)
     }
   for (size_t i = 0; i < sizeof any_partition / sizeof *any_partition; i++)
     limits->starts_anywhere |= any_partition[i] == kind;
+  limits->uses =
+      isa_uses(&c->reporter.session->arena, &limits->shape, kind, c->machine->generation, &limits->use_count);
+}
+
+static Diag *report_as(Checker *c, const Pos *pos, LegalRule rule, const char *id, const char *message)
+{
+  Diag *diag = report_at(&c->reporter, pos, legal_rules[rule].code, id, "%s", message);
+  if (diag)
+    diag_note(diag, "expected on %s (%s): %s [%s]", c->machine->name, c->machine->nc_version, legal_rules[rule].doc,
+              legal_rules[rule].source);
+  return diag;
 }
 
 static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+static Diag *report_op(Checker *c, const Instr *instr, LegalRule rule, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
+// Of a rule that holds for all operators alike.
 static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *format, ...)
 {
   va_list args;
   va_start(args, format);
   char *message = arena_vprintf(&c->reporter.session->arena, format, args);
   va_end(args);
-  Diag *diag = report_at(&c->reporter, pos, legal_rules[rule].code, legal_rules[rule].id, "%s", message);
-  if (diag)
-    diag_note(diag, "expected on %s (%s): %s [%s]", c->machine->name, c->machine->nc_version, legal_rules[rule].doc,
-              legal_rules[rule].source);
-  return diag;
+  return report_as(c, pos, rule, legal_rules[rule].id, message);
+}
+
+// Of a rule about one operator, which names it: "nc_matmul.psum-bank".
+static Diag *report_op(Checker *c, const Instr *instr, LegalRule rule, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  Arena *arena = &c->reporter.session->arena;
+  char *message = arena_vprintf(arena, format, args);
+  va_end(args);
+  return report_as(c, instr->pos, rule, rule_id(arena, instr->op->kind, NULL, legal_rules[rule].id), message);
 }
 
 static const char *op_name(const Instr *instr)
@@ -211,7 +234,7 @@ static void check_bank(Checker *c, const Instr *instr, const Tile *dst)
   uint64_t first = base + (uint64_t)dst->row_low * bytes, last = base + ((uint64_t)dst->row_high + 1) * bytes - 1;
   if (first % machine->psum_cell_bytes != 0)
     report_operand(&c->reporter,
-                   report(c, instr->pos, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition",
+                   report_op(c, instr, LEGAL_CELL, "`dst` of `%s` starts at byte %" PRIu64 " of the PSUM partition",
                           op_name(instr), first),
                    instr, "dst", dst);
   if (machine->gemm_spans_banks || first / machine->psum_bank_bytes == last / machine->psum_bank_bytes)
@@ -219,10 +242,10 @@ static void check_bank(Checker *c, const Instr *instr, const Tile *dst)
   uint64_t needed = last - first + 1;
   Diag *diag =
       needed > machine->psum_bank_bytes
-          ? report(c, instr->pos, LEGAL_BANK,
+          ? report_op(c, instr, LEGAL_BANK,
                    "`dst` of `%s` needs %" PRIu64 " bytes of each partition: a PSUM bank has %u", op_name(instr),
                    needed, machine->psum_bank_bytes)
-          : report(c, instr->pos, LEGAL_BANK, "`dst` of `%s` crosses a PSUM bank: bytes %" PRIu64 " to %" PRIu64,
+          : report_op(c, instr, LEGAL_BANK, "`dst` of `%s` crosses a PSUM bank: bytes %" PRIu64 " to %" PRIu64,
                    op_name(instr), first, last);
   report_operand(&c->reporter, diag, instr, "dst", dst);
 }
@@ -239,7 +262,7 @@ static bool check_columns(Checker *c, const Instr *instr, LegalRule rule, const 
 {
   if (!tile->is_known || tile->free_elements <= most)
     return true;
-  Diag *diag = report(c, instr->pos, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit",
+  Diag *diag = report_op(c, instr, rule, "`%s` of `%s` has %" PRIu64 " columns, at most %" PRIu64 " fit",
                       field_known_as(instr, field), op_name(instr), tile->free_elements, most);
   report_operand(&c->reporter, diag, instr, field, tile);
   help_pieces(&c->reporter, diag, instr, field, tile, most);
@@ -277,14 +300,14 @@ static void check_array_tile(Checker *c, const Instr *instr, const Core_LIST_NAT
     if ((n == 128 || n == 64 || (n == 32 && c->machine->gemm_tile_min <= 32)) && at % n == 0 &&
         at + n <= c->machine->partitions)
       continue;
-    report(c, instr->pos, LEGAL_ARRAY_TILE, "tile %s of `%s` has size %" PRIu64 " at %" PRIu64, i ? "columns" : "rows",
+    report_op(c, instr, LEGAL_ARRAY_TILE, "tile %s of `%s` has size %" PRIu64 " at %" PRIu64, i ? "columns" : "rows",
            op_name(instr), n, at);
   }
 }
 
 static void report_matmul_dtypes(Checker *c, const Instr *instr, const Tile *stationary, const Tile *moving)
 {
-  Diag *diag = report(c, instr->pos, LEGAL_MATMUL_DTYPES, "`%s` of %s and %s", op_name(instr),
+  Diag *diag = report_op(c, instr, LEGAL_MATMUL_DTYPES, "`%s` of %s and %s", op_name(instr),
                       core_DTYPE.of->member_name(stationary->dtype), core_DTYPE.of->member_name(moving->dtype));
   report_operand(&c->reporter, diag, instr, "stationary", stationary);
   report_operand(&c->reporter, diag, instr, "moving", moving);
@@ -307,17 +330,17 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
   if (op->tile_size.count || op->tile_position.count)
     check_array_tile(c, instr, &op->tile_position, &op->tile_size);
   if (is_double && !c->machine->gemm_has_double_row)
-    report(c, instr->pos, LEGAL_DOUBLE_ROW, "`%s` asks for a double-row mode, %s has none", op_name(instr), version);
+    report_op(c, instr, LEGAL_DOUBLE_ROW, "`%s` asks for a double-row mode, %s has none", op_name(instr), version);
   if (!stationary->is_known || !moving->is_known)
     return;
   const char *a = core_DTYPE.of->member_name(stationary->dtype), *b = core_DTYPE.of->member_name(moving->dtype);
   if (!dtypes_multiply(c->machine, stationary->dtype, moving->dtype))
     report_matmul_dtypes(c, instr, stationary, moving);
   else if (is_double && (dtype_bytes(stationary->dtype) != 1 || dtype_bytes(moving->dtype) != 1))
-    report(c, instr->pos, LEGAL_DOUBLE_ROW, "`%s` in a double-row mode of %s and %s", op_name(instr), a, b);
+    report_op(c, instr, LEGAL_DOUBLE_ROW, "`%s` in a double-row mode of %s and %s", op_name(instr), a, b);
   bool result_fits = is_wide(dst->dtype) || (dst->dtype == DTYPE_BFLOAT16 && c->machine->gemm_moving_limit_16);
   if (dst->is_known && !result_fits && !op->is_transpose) {
-    Diag *diag = report(c, instr->pos, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr),
+    Diag *diag = report_op(c, instr, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr),
                         core_DTYPE.of->member_name(dst->dtype));
     report_operand(&c->reporter, diag, instr, "dst", dst);
     if (diag)
@@ -325,35 +348,14 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
   }
 }
 
-static bool is_scale(const Tile *tile)
-{
-  return !tile->is_known || tile->dtype == DTYPE_FLOAT8_E8M0FNU || tile->dtype == DTYPE_UINT8;
-}
-
 static void check_matmul_mx(Checker *c, const Instr *instr, const Tile *tiles)
 {
   const Tile *dst = &tiles[0], *stationary = &tiles[1], *moving = &tiles[2];
   check_columns(c, instr, LEGAL_STATIONARY, "stationary", stationary, c->machine->gemm_stationary_fmax);
   check_columns(c, instr, LEGAL_MOVING, "moving", moving, moving_limit(c->machine, dst));
-  if (!is_scale(&tiles[3]) || !is_scale(&tiles[4]))
-    report(c, instr->pos, LEGAL_MX_DTYPES, "a scale of `%s` is neither float8_e8m0fnu nor uint8", op_name(instr));
 }
 
 // ---- sizes
-
-static void check_row(Checker *c, const Instr *instr, const char *field, const Tile *tile, uint64_t least,
-                      uint64_t most)
-{
-  if (!tile->is_known || (tile->free_elements >= least && tile->free_elements <= most))
-    return;
-  Diag *diag =
-      report(c, instr->pos, LEGAL_ROW_SIZE, "`%s` of `%s` has %" PRIu64 " elements per partition, %s is %" PRIu64,
-             field_known_as(instr, field), op_name(instr), tile->free_elements,
-             tile->free_elements < least ? "the least" : "the most", tile->free_elements < least ? least : most);
-  report_operand(&c->reporter, diag, instr, field, tile);
-  if (tile->free_elements > most)
-    help_pieces(&c->reporter, diag, instr, field, tile, most);
-}
 
 static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
 {
@@ -361,7 +363,7 @@ static void check_transpose(Checker *c, const Instr *instr, const Tile *src)
   uint64_t most = engine == ENGINE_DVE ? c->machine->vector_transpose_block : c->machine->partitions;
   if (!src->is_known || (src->partitions <= most && src->free_elements <= most))
     return;
-  Diag *diag = report(c, instr->pos, LEGAL_TRANSPOSE_SIZE,
+  Diag *diag = report_op(c, instr, LEGAL_TRANSPOSE_SIZE,
                       "`%s` of `%s` is %" PRIu64 "x%" PRIu64 ", at most %" PRIu64 "x%" PRIu64 " fit",
                       field_known_as(instr, "src"), op_name(instr), src->partitions, src->free_elements, most, most);
   report_operand(&c->reporter, diag, instr, "src", src);
@@ -384,7 +386,7 @@ static void check_engine(Checker *c, const Instr *instr, const OpLimits *limits)
   Engine engine = op_engine(instr->op);
   if (limits->engines == NONE) {
     Diag *missing =
-        report(c, instr->pos, LEGAL_AVAILABLE, "%s has no instruction `%s`", c->machine->nc_version, op_name(instr));
+        report_op(c, instr, LEGAL_AVAILABLE, "%s has no instruction `%s`", c->machine->nc_version, op_name(instr));
     const Machine *later = first_machine_with(instr->op->kind);
     if (missing && later)
       diag_help(missing, "%s has it: --target %s", later->nc_version, later->name);
@@ -397,7 +399,7 @@ static void check_engine(Checker *c, const Instr *instr, const OpLimits *limits)
   for (int i = 0; i < ENGINE_COUNT; i++)
     if (limits->engines >> i & 1)
       strbuf_printf(&list, "%s%s", list.len ? ", " : "", machine_engine(c->machine, (Engine)i)->nki_name);
-  Diag *diag = report(c, instr->pos, LEGAL_ENGINE, "`%s` does not run on the %s engine", op_name(instr), found);
+  Diag *diag = report_op(c, instr, LEGAL_ENGINE, "`%s` does not run on the %s engine", op_name(instr), found);
   if (diag)
     diag_help(diag, "engines that run it on %s: %s", c->machine->nc_version, strbuf_cstr(&list));
 }
@@ -413,7 +415,7 @@ static void check_reach(Checker *c, const Instr *instr, const OpLimits *limits, 
     bool written = field->role == ROLE_WRITE || field->role == ROLE_UPDATE;
     if (!tiles[i].is_known || (written ? facts->writes : facts->reads) >> tiles[i].memory & 1)
       continue;
-    Diag *diag = report(c, instr->pos, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr),
+    Diag *diag = report_op(c, instr, LEGAL_REACH, "`%s` on the %s engine cannot %s `%s` in %s", op_name(instr),
                         facts->nki_name, written ? "write" : "read", field_known_as(instr, field->name),
                         core_MEMORY.of->member_name(tiles[i].memory));
     report_operand(&c->reporter, diag, instr, field->name, &tiles[i]);
@@ -430,7 +432,7 @@ static void check_psum_pair(Checker *c, const Instr *instr, const OpLimits *limi
   const char *a_name = limits->shape.slots[limits->not_both_in_psum[0]].field->name;
   const char *b_name = limits->shape.slots[limits->not_both_in_psum[1]].field->name;
   Diag *diag =
-      report(c, instr->pos, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr),
+      report_op(c, instr, LEGAL_BOTH_PSUM, "`%s` reads both `%s` and `%s` from PSUM", op_name(instr),
              field_known_as(instr, a_name), field_known_as(instr, b_name));
   report_operand(&c->reporter, diag, instr, a_name, a);
   report_operand(&c->reporter, diag, instr, b_name, b);
@@ -446,17 +448,17 @@ static void check_dma_copy(Checker *c, const Instr *instr, const Tile *dst, cons
 {
   const struct Op_nc_dma_copy *op = &instr->op->nc_dma_copy;
   if (op->priority.some && !c->machine->dma.has_priority)
-    report(c, instr->pos, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
+    report_op(c, instr, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
   if (op->dge_mode != DGE_HARDWARE || !dst->is_known || !src->is_known)
     return;
   if (c->machine->dma.hardware_dge == 0)
-    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` asks for hardware descriptors, %s has none", op_name(instr),
+    report_op(c, instr, LEGAL_HARDWARE_DGE, "`%s` asks for hardware descriptors, %s has none", op_name(instr),
            c->machine->nc_version);
   else if (dst->dtype != src->dtype)
-    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors converts %s to %s", op_name(instr),
+    report_op(c, instr, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors converts %s to %s", op_name(instr),
            core_DTYPE.of->member_name(src->dtype), core_DTYPE.of->member_name(dst->dtype));
   else if (dst->view->vector_offset || src->view->vector_offset)
-    report(c, instr->pos, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors takes an index for each row",
+    report_op(c, instr, LEGAL_HARDWARE_DGE, "`%s` with hardware descriptors takes an index for each row",
            op_name(instr));
 }
 
@@ -468,14 +470,11 @@ static void check_special(Checker *c, const Instr *instr, const Tile *tiles)
   switch (instr->op->kind) {
   case OP_nc_matmul: check_matmul(c, instr, &tiles[0], &tiles[1], &tiles[2]); return;
   case OP_nc_matmul_mx: check_matmul_mx(c, instr, tiles); return;
-  case OP_batch_norm_stats: check_row(c, instr, "src", &tiles[1], 1, machine->bn_stats_fmax); return;
-  case OP_max8:
-  case OP_find_index8: check_row(c, instr, "src", &tiles[1], machine->max8_fmin, machine->max8_fmax); return;
   case OP_transpose: check_transpose(c, instr, &tiles[1]); return;
   case OP_nc_dma_copy: check_dma_copy(c, instr, &tiles[0], &tiles[1]); return;
   case OP_dma_transpose:
     if (instr->op->dma_transpose.priority.some && !machine->dma.has_priority)
-      report(c, instr->pos, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
+      report_op(c, instr, LEGAL_PRIORITY, "`%s` asks for a priority", op_name(instr));
     return;
   default: return;
   }
@@ -518,6 +517,10 @@ static void check_instr(Checker *c, const Instr *instr)
   if (limits->not_both_in_psum[0] >= 0)
     check_psum_pair(c, instr, limits, tiles);
   check_special(c, instr, tiles);
+  if (limits->use_count) {
+    IsaCheck check = {&c->reporter, c->machine, instr, &limits->shape, tiles, NULL};
+    isa_apply(&check, limits->uses, limits->use_count);
+  }
 }
 
 bool machine_check(Session *session, const Machine *machine, const Kernel *kernel)

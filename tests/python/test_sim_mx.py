@@ -227,10 +227,10 @@ def test_scales_beyond_float32(run):
 
 
 def test_a_nan_scale_gives_nan(run):
-    given = operands(64, 3, 4, "float8_e4m3fn_x4", "float8_e4m3fn_x4")
+    given = operands(64, 4, 4, "float8_e4m3fn_x4", "float8_e4m3fn_x4")
     given[1][5, 1] = 255
     result, = run("product", **arguments(*given, "float8_e4m3fn_x4", "float8_e4m3fn_x4"))
-    assert np.isnan(result[1]).all() and np.isfinite(result[[0, 2]]).all()
+    assert np.isnan(result[1]).all() and np.isfinite(result[[0, 2, 3]]).all()
 
 
 @pytest.mark.parametrize("start", [0, 4, 8, 12])
@@ -278,9 +278,9 @@ def test_scales_that_were_not_written(run, tmp_path):
 
 def test_shapes_that_do_not_fit(run):
     x = np.ones((40, 8), np.float32)
-    assert "expected a multiple of 32" in run("quantize", expect=1, x=(x, ":bf16"), dtype="nl.float8_e5m2_x4")
+    assert "a multiple of 32" in run("quantize", expect=1, x=(x, ":bf16"), dtype="nl.float8_e5m2_x4")
     x = np.ones((32, 8), np.float32)
-    assert "not float4_e2m1fn_x4" in run("quantize", expect=1, x=(x, ":bf16"), dtype="nl.float4_e2m1fn_x4")
+    assert "is float4_e2m1fn_x4" in run("quantize", expect=1, x=(x, ":bf16"), dtype="nl.float4_e2m1fn_x4")
 
 
 def test_packed_arguments_need_units_of_their_size(run):

@@ -109,11 +109,11 @@ static const CheckCase broken_on_trn2[] = {
      {"`transpose` on the tensor engine cannot write `dst` in sbuf"}},
     {"  tensor_tensor t = p, q op=add", "E0535", {"reads both `src0` and `src1` from PSUM", "tensor_copy"}},
     {"  transpose t[0:64, 0:32] = u[0:32, 0:64] engine=dve", "E0537", {"`src` of `transpose` is 32x64, at most 32x32"}},
-    {"  max8 o = t[0:128, 0:7]", "E0537", {"has 7 elements per partition, the least is 8"}},
+    {"  max8 o = t[0:128, 0:7]", "E0537", {"a tile of 7 elements per partition", "8 to 16384"}},
     {"kernel k() -> ()\ntensor a: float32[128, 513] @sbuf\ntensor b: float32[128, 6] @sbuf\ncore 0\nmain:\n"
      "  batch_norm_stats b = a\n",
      "E0537",
-     {"the most is 512"}},
+     {"1 to 512 elements per partition"}},
     {"kernel k() -> ()\ncore 0\nmain:\ncore 1\nmain:\ncore 2\nmain:\n",
      "E0539",
      {"runs on 3 logical cores, NeuronCore-v3 has 2"}},
