@@ -92,7 +92,7 @@ static Program *prepare(Sim *sim, const Core_LIST_BLOCK *blocks)
     indices[i] = i;
     map_set(&program->labels, str_from(blocks->items[i]->label), &indices[i]);
   }
-  program->lifetimes = lifetimes_of(sim, blocks, &program->labels);
+  program->lifetimes = lifetimes_of(sim, blocks);
   program->first_release = arena_array(&sim->arena, size_t, blocks->count + 2);
   for (uint32_t block = 0; block <= blocks->count + 1; block++) {
     size_t at = block ? program->first_release[block - 1] : 0;

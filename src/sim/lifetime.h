@@ -25,6 +25,6 @@ typedef struct Lifetimes {
 
 // Releases are for the memories of `blocks` that are private to a core and not placed by hand. What a loop uses lives
 // until the loop has ended. A PSUM tensor that is used inside a loop only was allocated there, since what accumulates
-// over the iterations is read after them: it is renewed when the loop goes round. `labels` maps a block's label to its
-// index. Lives in sim->arena.
-Lifetimes lifetimes_of(Sim *sim, const Core_LIST_BLOCK *blocks, const Map *labels);
+// over the iterations is read after them: it is renewed when the loop goes round.
+// Lives in sim->arena.
+Lifetimes lifetimes_of(Sim *sim, const Core_LIST_BLOCK *blocks);

@@ -1,0 +1,349 @@
+// liveness.c -- live ranges of tensors over blocks and loops.
+
+#include "core/liveness.h"
+
+#include "base/map.h"
+
+#include <stdlib.h>
+
+enum { NO_LOOP = UINT32_MAX };
+
+// Blocks [start, end], the first being what the last jumps back to.
+typedef struct Loop {
+  uint32_t start, end;
+  uint32_t parent;  // index, NO_LOOP outside
+} Loop;
+
+// What decides whether a loop starts a tensor anew; beside each range.
+typedef struct Writes {
+  bool first_reads, first_writes;  // what the first instruction that uses it does
+  bool first_is_whole;             // it writes all elements
+  bool is_dynamic;                 // some write goes to an element known at run time only
+  uint32_t last_block;             // of writes
+} Writes;
+
+typedef struct Slot {
+  const Tensor *tensor;
+  uint32_t range;
+} Slot;
+
+typedef struct Finder {
+  Arena *arena, *scratch;
+  const Core_LIST_BLOCK *blocks;
+  Slot *slots;  // open addressing by tensor
+  size_t slot_count, capacity;
+  Slot recent;
+  Map by_address;  // address name -> range + 1
+  Vec(LiveRange) ranges;
+  Vec(Writes) writes;
+  Vec(Loop) loops;
+  uint32_t *inner_loop;      // of each block the innermost
+  uint32_t (*jumps)[2];      // of each block the blocks it may jump to
+  uint32_t block, number;    // being looked at
+  const Op *op;
+} Finder;
+
+// ---- uses
+
+static Slot *find_slot(const Finder *f, const Tensor *tensor)
+{
+  size_t mask = f->capacity - 1,
+         at = (size_t)((uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+  while (f->slots[at].tensor && f->slots[at].tensor != tensor)
+    at = (at + 1) & mask;
+  return &f->slots[at];
+}
+
+static void grow_slots(Finder *f)
+{
+  Slot *old = f->slots;
+  size_t old_capacity = f->capacity;
+  f->capacity = old_capacity ? old_capacity * 2 : 256;
+  f->slots = arena_array(f->scratch, Slot, f->capacity);
+  for (size_t i = 0; i < old_capacity; i++)
+    if (old[i].tensor)
+      *find_slot(f, old[i].tensor) = old[i];
+}
+
+static uint32_t new_range(Finder *f, const Tensor *tensor)
+{
+  Str name = str_from(tensor->address->name);
+  uintptr_t known = (uintptr_t)map_get(&f->by_address, name);
+  if (!known) {
+    vec_push(f->arena, &f->ranges, (LiveRange){.tensor = tensor, .first_use = f->number, .first_block = f->block});
+    vec_push(f->scratch, &f->writes, (Writes){0});
+    known = f->ranges.count;
+    map_set(&f->by_address, name, (void *)known);
+  }
+  LiveRange *range = &f->ranges.items[known - 1];
+  bool on_chip = tensor->address->memory == MEMORY_SBUF || tensor->address->memory == MEMORY_PSUM;
+  uint64_t rows = on_chip ? tensor->shape.par_dim : 1, bytes = tensor_bytes(tensor);
+  if (on_chip && rows)
+    bytes /= rows;
+  range->rows = range->rows > rows ? range->rows : rows;
+  range->row_bytes = range->row_bytes > bytes ? range->row_bytes : bytes;
+  return (uint32_t)known - 1;
+}
+
+static uint32_t range_of(Finder *f, const Tensor *tensor)
+{
+  if (f->recent.tensor == tensor)
+    return f->recent.range;
+  if (f->slot_count * 2 >= f->capacity)
+    grow_slots(f);
+  Slot *slot = find_slot(f, tensor);
+  if (!slot->tensor) {
+    *slot = (Slot){tensor, new_range(f, tensor)};
+    f->slot_count++;
+  }
+  f->recent = *slot;
+  return slot->range;
+}
+
+// Whether an access is to all elements of its tensor, in order.
+static bool is_whole(const Access *access)
+{
+  if (access->ctor == Access_simple)
+    return true;
+  if (access->ctor != Access_view || access->view->offset || access->view->scalar_offset || access->view->vector_offset)
+    return false;
+  const View *view = access->view;
+  int64_t step = 1;
+  for (uint32_t i = view->pattern.count; i-- > 0;) {
+    if (view->pattern.items[i].num != 1 && view->pattern.items[i].step != step)
+      return false;
+    if (__builtin_mul_overflow(step, (int64_t)view->pattern.items[i].num, &step))
+      return false;
+  }
+  return (uint64_t)step * dtype_bytes(view_dtype(view)) == tensor_bytes(view->tensor);
+}
+
+static void note_use(Finder *f, const Access *access, const Tensor *tensor, bool reads, bool writes)
+{
+  if (tensor->address->memory == MEMORY_REG)
+    return;
+  uint32_t at = range_of(f, tensor);
+  LiveRange *range = &f->ranges.items[at];
+  Writes *its = &f->writes.items[at];
+  if (f->number == range->first_use) {
+    its->first_reads |= reads;
+    its->first_writes |= writes;
+    its->first_is_whole |= writes && is_whole(access);
+  }
+  if (writes) {
+    its->last_block = f->block;
+    its->is_dynamic |= access->ctor == Access_view && (access->view->scalar_offset || access->view->vector_offset);
+  }
+  range->last_use = f->number;
+  range->last_block = f->block;
+}
+
+static void note_access(Finder *f, const Access *access, bool reads, bool writes)
+{
+  switch (access->ctor) {
+  case Access_simple: note_use(f, access, access->simple, reads, writes); return;
+  case Access_basic: note_use(f, access, access->basic->tensor, reads, writes); return;
+  case Access_pattern: note_use(f, access, access->pattern->tensor, reads, writes); return;
+  default: break;
+  }
+  const View *view = access->view;
+  if (view->scalar_offset && view->scalar_offset->ctor == ScalarOffset_acc)
+    note_access(f, &view->scalar_offset->acc, true, false);
+  if (view->vector_offset)
+    note_access(f, view->vector_offset, true, false);
+  note_use(f, access, view->tensor, reads, writes);
+}
+
+// A matrix product that comes first in an iteration starts its sum, whatever the one before left.
+static bool adds_to_nothing(const Op *op)
+{
+  return op->kind == OP_nc_matmul || op->kind == OP_nc_matmul_mx;
+}
+
+static bool note_operand(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
+{
+  (void)field;
+  Finder *f = context;
+  bool updates = role == ROLE_UPDATE;
+  if (ref->ctor == TensorRef_abstract)
+    note_access(f, &ref->abstract, updates ? !adds_to_nothing(f->op) : role != ROLE_WRITE,
+                updates || role == ROLE_WRITE);
+  return true;
+}
+
+static void note_instructions(Finder *f, Liveness *liveness)
+{
+  for (f->block = 0; f->block < f->blocks->count; f->block++) {
+    const Block *block = f->blocks->items[f->block];
+    liveness->block_start[f->block] = f->number;
+    for (uint32_t i = 0; i < block->body.count; i++, f->number++) {
+      f->op = block->body.items[i]->op;
+      (void)op_visit_tensors(f->op, note_operand, f);
+    }
+  }
+  liveness->block_start[f->blocks->count] = f->number;
+}
+
+// ---- loops
+
+static int compare_loops(const void *a, const void *b)
+{
+  const Loop *x = a, *y = b;
+  if (x->start != y->start)
+    return x->start < y->start ? -1 : 1;
+  return x->end > y->end ? -1 : x->end < y->end;
+}
+
+static void find_jumps(Finder *f)
+{
+  Map labels = map_new(f->scratch);
+  uint32_t count = f->blocks->count;
+  f->jumps = arena_alloc_array(f->scratch, count, sizeof *f->jumps);
+  for (uint32_t b = 0; b < count; b++)
+    map_set(&labels, str_from(f->blocks->items[b]->label), (void *)(uintptr_t)(b + 1));
+  for (uint32_t b = 0; b < count; b++) {
+    const Block *block = f->blocks->items[b];
+    f->jumps[b][0] = f->jumps[b][1] = b + 1;
+    for (uint32_t i = 0; i < block->body.count; i++) {
+      const Op *op = block->body.items[i]->op;
+      if (op->kind != OP_cmp_branch)
+        continue;
+      const char *names[] = {op->cmp_branch.true_label, op->cmp_branch.false_label};
+      for (int t = 0; t < 2; t++) {
+        uintptr_t target = (uintptr_t)map_get(&labels, str_from(names[t]));
+        if (!target)
+          continue;
+        f->jumps[b][t] = (uint32_t)target - 1;
+        if (target - 1 <= b)
+          vec_push(f->scratch, &f->loops, (Loop){(uint32_t)target - 1, b, NO_LOOP});
+      }
+    }
+  }
+}
+
+// Makes the loops nest: each has a parent that contains it or none.
+static void nest_loops(Finder *f)
+{
+  uint32_t kept = 0, top = NO_LOOP;
+  f->inner_loop = arena_array(f->scratch, uint32_t, f->blocks->count);
+  for (uint32_t b = 0; b < f->blocks->count; b++)
+    f->inner_loop[b] = NO_LOOP;
+  if (f->loops.count)
+    qsort(f->loops.items, f->loops.count, sizeof(Loop), compare_loops);
+  for (size_t i = 0; i < f->loops.count; i++) {
+    Loop loop = f->loops.items[i];
+    while (top != NO_LOOP && f->loops.items[top].end < loop.start)
+      top = f->loops.items[top].parent;
+    if (top == NO_LOOP || loop.end <= f->loops.items[top].end) {
+      f->loops.items[kept] = (Loop){loop.start, loop.end, top};
+      top = kept++;
+      continue;
+    }
+    for (uint32_t at = top; at != NO_LOOP && f->loops.items[at].end < loop.end; at = f->loops.items[at].parent)
+      f->loops.items[at].end = loop.end;
+  }
+  f->loops.count = kept;
+  for (uint32_t i = 0; i < kept; i++)
+    for (uint32_t b = f->loops.items[i].start; b <= f->loops.items[i].end; b++)
+      f->inner_loop[b] = i;
+}
+
+static uint32_t outermost(const Finder *f, uint32_t loop)
+{
+  while (loop != NO_LOOP && f->loops.items[loop].parent != NO_LOOP)
+    loop = f->loops.items[loop].parent;
+  return loop;
+}
+
+// Whether a jump inside of `loop` may pass `block` by. Leaving the loop does not count.
+static bool may_be_skipped(const Finder *f, const Loop *loop, uint32_t block)
+{
+  for (uint32_t b = loop->start; b < block; b++)
+    for (int t = 0; t < 2; t++)
+      if (f->jumps[b][t] > block && f->jumps[b][t] <= loop->end)
+        return true;
+  return false;
+}
+
+// Whether no iteration of `loop`, which has all uses of the range, sees what the one before left there. `inner` is the
+// outermost loop around the first use that does not have all of them, or NO_LOOP.
+static bool is_rebuilt(const Finder *f, uint32_t range, uint32_t loop, uint32_t inner)
+{
+  const LiveRange *it = &f->ranges.items[range];
+  const Writes *its = &f->writes.items[range];
+  if (!its->first_writes || its->first_reads)
+    return false;
+  if (it->first_block == it->last_block)
+    return its->first_is_whole || !its->is_dynamic;
+  uint32_t entry = inner == NO_LOOP ? it->first_block : f->loops.items[inner].start;
+  if (may_be_skipped(f, &f->loops.items[loop], entry) ||
+      (inner != NO_LOOP && may_be_skipped(f, &f->loops.items[inner], it->first_block)))
+    return false;
+  return its->first_is_whole || (!its->is_dynamic && its->last_block == it->first_block);
+}
+
+// Stretches a range over the loops that need it.
+static void stretch(Finder *f, const Liveness *liveness, uint32_t at)
+{
+  LiveRange *range = &f->ranges.items[at];
+  const Loop *loops = f->loops.items;
+  range->first = range->first_use;
+  range->last = range->last_use;
+  uint32_t around = f->inner_loop[range->first_block], before = NO_LOOP, after = NO_LOOP;
+  for (; around != NO_LOOP && loops[around].end < range->last_block; around = loops[around].parent)
+    before = around;
+  for (uint32_t l = f->inner_loop[range->last_block]; l != NO_LOOP && loops[l].start > range->first_block;
+       l = loops[l].parent)
+    after = l;
+  if (before != NO_LOOP)
+    range->first = liveness->block_start[loops[before].start];
+  if (after != NO_LOOP)
+    range->last = liveness->block_start[loops[after].end + 1] - 1;
+  if (around == NO_LOOP)
+    return;
+  range->is_rebuilt = is_rebuilt(f, at, around, before);
+  if (range->is_rebuilt)
+    return;
+  around = outermost(f, around);
+  range->first = liveness->block_start[loops[around].start];
+  range->last = liveness->block_start[loops[around].end + 1] - 1;
+}
+
+// ---- all of it
+
+Liveness liveness_of(Arena *arena, Arena *scratch, const Core_LIST_BLOCK *blocks)
+{
+  ArenaMark mark = arena_mark(scratch);
+  Finder f = {.arena = arena, .scratch = scratch, .blocks = blocks, .by_address = map_new(scratch)};
+  Liveness liveness = {.block_count = blocks->count};
+  liveness.block_start = arena_array(arena, uint32_t, (size_t)blocks->count + 1);
+  liveness.loop_end = arena_array(arena, uint32_t, (size_t)blocks->count + 1);
+  note_instructions(&f, &liveness);
+  find_jumps(&f);
+  nest_loops(&f);
+  for (uint32_t b = 0; b <= blocks->count; b++) {
+    uint32_t loop = b < blocks->count ? outermost(&f, f.inner_loop[b]) : NO_LOOP;
+    liveness.loop_end[b] = loop == NO_LOOP ? b : f.loops.items[loop].end + 1;
+  }
+  for (uint32_t i = 0; i < f.ranges.count; i++)
+    stretch(&f, &liveness, i);
+  liveness.ranges = f.ranges.items;
+  liveness.count = (uint32_t)f.ranges.count;
+  arena_rewind(scratch, mark);
+  return liveness;
+}
+
+const Instr *liveness_instr(const Liveness *liveness, const Core_LIST_BLOCK *blocks, uint32_t number, uint32_t *block)
+{
+  uint32_t low = 0, high = liveness->block_count;
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    if (liveness->block_start[middle] <= number)
+      low = middle;
+    else
+      high = middle;
+  }
+  if (block)
+    *block = low;
+  return blocks->items[low]->body.items[number - liveness->block_start[low]];
+}
