@@ -1,0 +1,77 @@
+"""How cases become vectors: an Instruction collects them, a Vector its tiles, steps and expectations."""
+
+import zlib
+
+import numpy as np
+import vectors as form
+from oracles.formats import Data
+
+D, M, A = "documented", "measured", "assumed"
+ALL, SINCE_TRN2, TRN3 = ["trn1", "trn2", "trn3"], ["trn2", "trn3"], ["trn3"]
+
+
+class Instruction:
+    """The vectors of one file. `name` is that of the file, and what `module` calls the function."""
+
+    every = {}
+
+    def __init__(self, name, module="isa", source=None, targets=ALL):
+        self.name, self.targets, self.source = name, targets, source or f"nki.{module}.{name.removeprefix('nl_')}"
+        self.document = {"format": 1, "instruction": f"nki.{module}.{name.removeprefix('nl_')}", "vectors": []}
+        Instruction.every[name] = self
+
+    def vector(self, name, shows, provenance=D, source=None, targets=None, **more):
+        vector = Vector(f"{self.name}.{name}", shows, provenance, source or self.source, targets or self.targets, more)
+        self.document["vectors"].append(vector.document)
+        return vector
+
+    def text(self):
+        return form.dump(self.document) + "\n"
+
+
+class Vector:
+    def __init__(self, name, shows, provenance, source, targets, more):
+        self.tiles = {}
+        self.document = {"id": name, "shows": shows, "provenance": provenance, "source": source, "targets": list(targets), **more,
+                         "tiles": self.tiles, "steps": []}
+
+    def tile(self, name, dtype, shape, space="sbuf"):
+        """A tile without contents."""
+        return self.tiles.setdefault(name, {"space": space, "dtype": dtype, "shape": list(shape)})
+
+    def put(self, name, data, space="sbuf", dtype=None):
+        """A tile that holds Data; `dtype` names the words anew (the x4 types, float8_e8m0fnu)."""
+        self.tile(name, dtype or data.dtype, data.shape, space)["data"] = form.rows(data.words, dtype or data.dtype)
+        return data
+
+    def random(self, name, dtype, shape, space="sbuf", **rule):
+        """A tile of random words by a rule of the format: bits=True, integers=(from, to), shift=, floats=(low, high)."""
+        seed = rule.pop("seed", None) or zlib.crc32(f"{self.document['id']}/{name}".encode())
+        if "integers" in rule:
+            spec = {"lcg": seed, "as": "integers", "from": rule["integers"][0], "to": rule["integers"][1]}
+            if rule.get("shift"):
+                spec["shift"] = rule["shift"]
+        elif "floats" in rule:
+            spec = {"lcg": seed, "as": "floats", "exponents": list(rule["floats"])}
+        else:
+            spec = {"lcg": seed, "as": "bits"}
+        tile = self.tile(name, dtype, shape, space)
+        tile["data"] = spec
+        words = form.expand(tile, "data")
+        return Data(dtype, words) if not dtype.endswith("_x4") else words
+
+    def step(self, *texts):
+        self.document["steps"] += texts
+
+    def expect(self, name, data, space="sbuf", dtype=None, ulps=None):
+        """What a tile holds in the end: Data, or words together with their dtype."""
+        words = data.words if isinstance(data, Data) else np.asarray(data)
+        dtype = dtype or data.dtype
+        tile = self.tile(name, dtype, words.shape, space)
+        assert tuple(tile["shape"]) == words.shape, (self.document["id"], name, tile["shape"], words.shape)
+        tile["expect"] = form.rows(words, dtype)
+        if ulps:
+            tile["ulps"] = ulps
+
+    def refused(self, klr, why):
+        self.document["refused"] = {"why": why, "klr": klr}
