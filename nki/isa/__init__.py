@@ -65,11 +65,17 @@ def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown,
 
 
 def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode=oob_mode.error, name=None):
-    """`dst` = the elementwise sum of up to 16 tensors, in float32, by the DMA engines. reduce_op is nl.add."""
+    """`dst` = the elementwise sum of up to 16 tensors, in order, in float32, by the DMA engines. reduce_op is nl.add.
+
+    `dst` and the sources are in HBM or SBUF and hold equally many elements; all `scales` are 1. With a vector_offset on one
+    of exactly two sources it gathers, `dst + src[indices]`, or scatters, `dst[indices] + src`: the other source is dst, whose
+    indices then do not repeat. Where an index is out of bounds, oob_mode.skip leaves the row of dst as it is.
+    """
     if not (1 <= len(srcs) <= 16):
         _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}")
     factors = [1.0] * len(srcs) if scales is None else scales
-    return _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op)
+    return _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op,
+                     skips_oob=oob_mode.name == "skip")
 
 
 def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):

@@ -3,6 +3,7 @@
 #include "sim/exec.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t index_at(const Tile *index, uint64_t i)
@@ -86,10 +87,50 @@ bool dma_is_fence(const struct Op_nc_dma_copy *op)
   return op->compute_op == DGE_COMPUTE_OP_NONE && core_equal(&core_TENSOR_REF, &op->dst, &op->src);
 }
 
-bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile)
+bool dma_skips(const DmaBounds *bounds)
+{
+  return bounds->ctor == DmaBounds_skip;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+bool dma_repeats_rows(Sim *sim, const Tile *dst)
+{
+  if (!dst->rows)
+    return false;
+  uint64_t count = 0, *sorted = arena_array(&sim->scratch, uint64_t, dst->partitions);
+  for (uint64_t p = 0; p < dst->partitions; p++)
+    if (dst->rows[p] != UINT64_MAX)
+      sorted[count++] = dst->rows[p];
+  qsort(sorted, count, sizeof *sorted, compare_offsets);
+  uint64_t reach = dst->is_row_contiguous ? dst->free_elems * dst->item : 1;
+  for (uint64_t i = 1; i < count; i++)
+    if (sorted[i] - sorted[i - 1] < reach)
+      return true;
+  return false;
+}
+
+uint64_t dma_transpose_last(Sim *sim, const Tile *dst, const Tile *src)
+{
+  uint32_t rank = src->view->pattern.count;
+  uint64_t last = rank > 1 ? src->view->pattern.items[rank - 1].num : 1;
+  if (dst->partitions * dst->free_elems == src->partitions * src->free_elems && dst->partitions == last &&
+      dst->item == src->item)
+    return last;
+  sim_error(sim, E_SIM_SHAPE,
+            "`dma_transpose` of %" PRIu64 " x ... x %" PRIu64 " elements needs a destination of the "
+            "same dtype with %" PRIu64 " rows, not %" PRIu64,
+            src->partitions, last, last, dst->partitions);
+  sim_stop(sim);
+}
+
+bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, bool skips, Tile *tile)
 {
   const View *view = ref_view(&sim->scratch, ref);
-  bool skips = bounds && bounds->ctor == DmaBounds_skip;
   if (!view || (!view->vector_offset && !view->scalar_offset)) {
     *tile = tile_of(sim, ref, role);
     return true;

@@ -23,12 +23,26 @@ ExecFn run_topk;                                                                
 bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element);
 // Warns of an addition to what was never written.
 void matmul_warn_accumulate(Sim *sim, const Tile *dst);
+// Tells of operands that are not what is_stationary_onezero and is_moving_onezero say.
+void matmul_check_hints(Sim *sim, const struct Op_nc_matmul *op, const Tile *stationary, const Tile *moving);
+// Whether a transpose is a product with an identity: floats on the tensor engine before NeuronCore-v3.
+bool transpose_multiplies(const Sim *sim, Engine engine, const Tile *src);
+// Tells of 8-bit results of the tensor engine that lie side by side.
+void transpose_check_bytes(Sim *sim, Engine engine, const Tile *dst, const Tile *src);
 
 // ---- constants and one value per partition
 float immediate_f32(Sim *sim, const Immediate *imm);
 int32_t immediate_int(Sim *sim, const Immediate *imm);
 // Writes a constant as one element: integers into integer types without a detour through float32, saturated.
 void immediate_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit);
+
+// The same for a constant as the user wrote it: 32-bit integers keep their bits, whatever their sign. `memset` tells of
+// values that the dtype cannot hold.
+void constant_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit);
+void constant_check_range(Sim *sim, const Immediate *imm, DType dtype);
+
+// Tells of patterns whose values leave 32 bits.
+void pattern_check_range(Sim *sim, const DataPattern *pattern, uint64_t partitions);
 
 // An operand that is a constant, one value per partition, or one value per element.
 typedef struct Values {
@@ -60,8 +74,23 @@ bool expect_clear(Sim *sim, const Tile *dst, const Tile *src);
 // A copy of a view to itself changes nothing, written before or not: kernels use it to order other transfers.
 bool dma_is_fence(const struct Op_nc_dma_copy *op);
 
-// Resolves a side of a DMA: gathers and scatters get `rows`. False when the whole side is out of bounds and skipped.
-bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, const DmaBounds *bounds, Tile *tile);
+// Resolves a side of a DMA: gathers and scatters get `rows`. Where a run-time index is out of bounds, `skips` leaves the row
+// out. False when the whole side is left out.
+bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, bool skips, Tile *tile);
+bool dma_skips(const DmaBounds *bounds);
+// Whether rows of a scatter share memory.
+bool dma_repeats_rows(Sim *sim, const Tile *dst);
+// Elements of the last dimension of a dma_transpose's source; stops when dst is not of the turned shape.
+uint64_t dma_transpose_last(Sim *sim, const Tile *dst, const Tile *src);
+
+// ---- gathers
+enum { LOCAL_GROUP = 16 };  // partitions that share the indices of a local_gather
+typedef struct LocalGather {
+  uint64_t per, count;  // elements an index selects; indices
+} LocalGather;
+// Stops when the operands do not fit, and tells of elements of dst beyond the valid indices.
+LocalGather local_gather_sizes(Sim *sim, const struct Op_nc_local_gather *op, const Tile *dst, const Tile *src,
+                               const Tile *indices);
 
 // ---- reductions that live in accumulators
 // The commands of AccumCmd on one partition's register, folded with `n` values by `op`, left to right.

@@ -151,8 +151,11 @@ static bool fast_nc_dma_copy(Sim *sim, const Op *op)
     return false;
   if (dma_is_fence(o))
     return true;
-  if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &w.src) || !dma_tile(sim, &o->dst, "dst", &o->oob_mode, &w.dst))
+  bool skips = dma_skips(&o->oob_mode);
+  if (!dma_tile(sim, &o->src, "src", skips, &w.src) || !dma_tile(sim, &o->dst, "dst", skips, &w.dst))
     return true;
+  if (dma_repeats_rows(sim, &w.dst))
+    return false;
   tile_check_written(sim, &w.src);
   if (!expect_clear(sim, &w.dst, &w.src) || dtype_is_packed(w.src.dtype) != dtype_is_packed(w.dst.dtype))
     return false;
@@ -186,36 +189,77 @@ static bool has_plain_rows(const Tile *tile)
   return tile->is_row_contiguous && !tile->rows && tile->partition_step >= 0 && tile->partition_step % tile->item == 0;
 }
 
+// A product with an identity: finite values as they are, but -0 becomes 0. Others are left to the reference.
+static bool fast_transpose_multiplied(Sim *sim, const Tile *dst, const Tile *src)
+{
+  size_t stride;
+  const float *from = tile_matrix(sim, src, &stride);
+  float *to = arena_array(&sim->scratch, float, dst->partitions *dst->free_elems), poison = 0;
+  for (uint64_t p = 0; p < src->partitions; p++)
+    for (uint64_t i = 0; i < src->free_elems; i++)
+      poison += from[p * stride + i] * 0.0f;
+  if (poison != 0)
+    return false;
+  for (uint64_t p = 0; p < src->partitions; p++)
+    for (uint64_t i = 0; i < src->free_elems; i++)
+      to[i * src->partitions + p] = from[p * stride + i] + 0.0f;
+  for (uint64_t p = 0; p < dst->partitions; p++)
+    for (uint64_t i = 0; i < dst->free_elems; i += TILE_PIECE) {
+      uint64_t n = dst->free_elems - i < TILE_PIECE ? dst->free_elems - i : TILE_PIECE;
+      tile_store(dst, p, i, n, to + p * dst->free_elems + i, sim->number_mode);
+    }
+  tile_mark(dst);
+  return true;
+}
+
 static bool fast_transpose(Sim *sim, const Op *op)
 {
   Tile dst = tile_of(sim, &op->transpose.dst, "dst"), src = tile_read(sim, &op->transpose.src, "data");
   tile_expect_shape(sim, &dst, src.free_elems, src.partitions);
-  if (!has_plain_rows(&dst) || !has_plain_rows(&src) || !dtype_same_format(dst.dtype, src.dtype) ||
-      tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+  if (!dtype_same_format(dst.dtype, src.dtype) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
     return false;
+  if (transpose_multiplies(sim, op->transpose.engine, &src))
+    return fast_transpose_multiplied(sim, &dst, &src);
+  if (!has_plain_rows(&dst) || !has_plain_rows(&src))
+    return false;
+  transpose_check_bytes(sim, op->transpose.engine, &dst, &src);
   kernel_transpose(dst.item, src.partitions, src.free_elems, dst.base, (size_t)dst.partition_step / dst.item, src.base,
                    (size_t)src.partition_step / src.item);
   tile_mark(&dst);
   return true;
 }
 
+// Rows of a gather side by side, in scratch memory; NULL when one is left out.
+static const uint8_t *gathered_rows(Sim *sim, const Tile *tile)
+{
+  uint64_t bytes = tile->free_elems * tile->item;
+  uint8_t *block = arena_alloc_array(&sim->scratch, tile->partitions, bytes);
+  for (uint64_t p = 0; p < tile->partitions; p++) {
+    if (!tile_row(tile, p))
+      return NULL;
+    tile_gather(tile, p, 0, tile->free_elems, block + p * bytes);
+  }
+  return block;
+}
+
 static bool fast_dma_transpose(Sim *sim, const Op *op)
 {
   const struct Op_dma_transpose *o = &op->dma_transpose;
   Tile dst = tile_of(sim, &o->dst, "dst"), src;
-  if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &src))
+  if (!dma_tile(sim, &o->src, "src", dma_skips(&o->oob_mode), &src))
     return true;
   tile_check_written(sim, &src);
-  uint32_t rank = src.view->pattern.count;
-  uint64_t first = src.partitions, last = rank > 1 ? src.view->pattern.items[rank - 1].num : 1;
-  if (!has_plain_rows(&dst) || !has_plain_rows(&src) || !last || dst.partitions != last || dst.item != src.item ||
-      dst.partitions * dst.free_elems != src.partitions * src.free_elems ||
-      tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+  uint64_t first = src.partitions, last = dma_transpose_last(sim, &dst, &src);
+  if (!has_plain_rows(&dst) || !last || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+    return false;
+  const uint8_t *from = has_plain_rows(&src) ? src.base : gathered_rows(sim, &src);
+  size_t from_step = has_plain_rows(&src) ? (size_t)src.partition_step / src.item : src.free_elems;
+  if (!from)
     return false;
   uint64_t middle = src.free_elems / last;
   for (uint64_t m = 0; m < middle; m++)
     kernel_transpose(dst.item, first, last, dst.base + m * first * dst.item, (size_t)dst.partition_step / dst.item,
-                     src.base + m * last * src.item, (size_t)src.partition_step / src.item);
+                     from + m * last * src.item, from_step);
   tile_mark(&dst);
   sim_count_dma(sim, &src);
   return true;
@@ -226,7 +270,8 @@ static bool fast_memset(Sim *sim, const Op *op)
 {
   Tile dst = tile_of(sim, &op->memset.dst, "dst");
   uint8_t unit[8], block[TILE_PIECE * 8];
-  immediate_unit(sim, &op->memset.value, dst.dtype, unit);
+  constant_check_range(sim, &op->memset.value, dst.dtype);
+  constant_unit(sim, &op->memset.value, dst.dtype, unit);
   bool is_one_byte = true;
   for (uint32_t b = 1; b < dst.item; b++)
     is_one_byte = is_one_byte && unit[b] == unit[0];
@@ -272,29 +317,49 @@ static uint32_t pattern_start(const DataPattern *pattern, uint64_t p)
   return (uint32_t)pattern->offset + (uint32_t)p * (uint32_t)pattern->channel_multiplier;
 }
 
+#define STORE_SATURATED(Type, least, most)                                                                             \
+  {                                                                                                                    \
+    Type units[TILE_PIECE];                                                                                            \
+    for (uint64_t k = 0; k < n; k++)                                                                                   \
+      units[k] = (Type)(values[k] < (least) ? (least) : values[k] > (most) ? (most) : values[k]);                      \
+    tile_scatter(tile, partition, start, n, units);                                                                    \
+    return;                                                                                                            \
+  }
+
+// Writes n <= TILE_PIECE 32-bit values as elements: saturated in integers, else through float32.
+static void store_integers(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, const int32_t *values)
+{
+  float converted[TILE_PIECE];
+  switch (tile->dtype) {
+  case DTYPE_INT32: tile_scatter(tile, partition, start, n, values); return;
+  case DTYPE_UINT32: STORE_SATURATED(uint32_t, 0, INT32_MAX)
+  case DTYPE_INT16: STORE_SATURATED(int16_t, INT16_MIN, INT16_MAX)
+  case DTYPE_UINT16: STORE_SATURATED(uint16_t, 0, UINT16_MAX)
+  case DTYPE_INT8: STORE_SATURATED(int8_t, INT8_MIN, INT8_MAX)
+  case DTYPE_UINT8: STORE_SATURATED(uint8_t, 0, UINT8_MAX)
+  default:
+    for (uint64_t k = 0; k < n; k++)
+      converted[k] = (float)values[k];
+    tile_store(tile, partition, start, n, converted, (NumberMode){0});
+  }
+}
+
 static bool fast_iota(Sim *sim, const Op *op)
 {
   const DataPattern *pattern = &op->iota.pattern;
   Tile dst = tile_of(sim, &op->iota.dst, "dst");
   const uint32_t *row = pattern_row(sim, pattern, &dst);
-  bool is_int32 = dst.dtype == DTYPE_INT32;
-  if (!row || (!is_int32 && !dtype_is_float(dst.dtype)) || dst.dtype == DTYPE_FLOAT8_E8M0FNU)
+  if (!row || dtype_is_packed(dst.dtype) || dst.dtype == DTYPE_FLOAT8_E8M0FNU)
     return false;
+  pattern_check_range(sim, pattern, dst.partitions);
   int32_t values[TILE_PIECE];
-  float converted[TILE_PIECE];
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
       uint32_t start = pattern_start(pattern, p);
       for (uint64_t k = 0; k < n; k++)
         values[k] = (int32_t)(row[i + k] + start);
-      if (is_int32) {
-        tile_scatter(&dst, p, i, n, values);
-        continue;
-      }
-      for (uint64_t k = 0; k < n; k++)
-        converted[k] = (float)values[k];
-      tile_store(&dst, p, i, n, converted, (NumberMode){0});
+      store_integers(&dst, p, i, n, values);
     }
   tile_mark(&dst);
   return true;
@@ -302,22 +367,51 @@ static bool fast_iota(Sim *sim, const Op *op)
 
 #define SELECT_WHERE(relation)                                                                                         \
   for (uint64_t k = 0; k < n; k++)                                                                                     \
-    out[k] = (int32_t)(row[k] + start) relation 0 ? values[k] : other;                                                 \
-  return true
+    out[k] = (int32_t)(row[k] + start) relation 0 ? units[k] : other;                                                  \
+  return
 
-// out[k] = values[k] where row[k] + start compares with 0, else `other`. False for what is not a comparison.
-KERNEL_CLONES
-static bool select_where(AluOp cmp, uint64_t n, const uint32_t *row, uint32_t start, const float *values, float other,
-                         float *out)
+// out[k] = units[k] where row[k] + start compares with 0, else `other`, for units of one size.
+#define SELECT_UNITS(name, Type)                                                                                       \
+  KERNEL_CLONES                                                                                                        \
+  static void name(AluOp cmp, uint64_t n, const uint32_t *row, uint32_t start, const Type *units, Type other,          \
+                   Type *out)                                                                                          \
+  {                                                                                                                    \
+    switch (cmp) {                                                                                                     \
+    case ALU_OP_IS_EQUAL: SELECT_WHERE(==);                                                                            \
+    case ALU_OP_NOT_EQUAL: SELECT_WHERE(!=);                                                                           \
+    case ALU_OP_IS_GE: SELECT_WHERE(>=);                                                                               \
+    case ALU_OP_IS_GT: SELECT_WHERE(>);                                                                                \
+    case ALU_OP_IS_LE: SELECT_WHERE(<=);                                                                               \
+    default: SELECT_WHERE(<);                                                                                          \
+    }                                                                                                                  \
+  }
+SELECT_UNITS(select_8, uint8_t)
+SELECT_UNITS(select_16, uint16_t)
+SELECT_UNITS(select_32, uint32_t)
+
+static bool is_comparison(AluOp op)
 {
-  switch (cmp) {
-  case ALU_OP_IS_EQUAL: SELECT_WHERE(==);
-  case ALU_OP_NOT_EQUAL: SELECT_WHERE(!=);
-  case ALU_OP_IS_GE: SELECT_WHERE(>=);
-  case ALU_OP_IS_GT: SELECT_WHERE(>);
-  case ALU_OP_IS_LE: SELECT_WHERE(<=);
-  case ALU_OP_IS_LT: SELECT_WHERE(<);
-  default: return false;
+  return op == ALU_OP_IS_EQUAL || op == ALU_OP_NOT_EQUAL || op == ALU_OP_IS_GE || op == ALU_OP_IS_GT ||
+         op == ALU_OP_IS_LE || op == ALU_OP_IS_LT;
+}
+
+#define SELECT_PIECE(function, Type)                                                                                   \
+  {                                                                                                                    \
+    Type units[TILE_PIECE], out[TILE_PIECE];                                                                           \
+    tile_gather(src, p, i, n, units);                                                                                  \
+    function(cmp, n, row, start, units, (Type)other, out);                                                             \
+    tile_scatter(dst, p, i, n, out);                                                                                   \
+    return;                                                                                                            \
+  }
+
+// One piece of a row whose bits are kept; `other` is one unit.
+static void select_bits(AluOp cmp, const Tile *dst, const Tile *src, uint64_t p, uint64_t i, uint64_t n,
+                        const uint32_t *row, uint32_t start, uint32_t other)
+{
+  switch (dst->item) {
+  case 1: SELECT_PIECE(select_8, uint8_t)
+  case 2: SELECT_PIECE(select_16, uint16_t)
+  default: SELECT_PIECE(select_32, uint32_t)
   }
 }
 
@@ -327,16 +421,26 @@ static bool fast_nc_affine_select(Sim *sim, const Op *op)
   Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->on_true_tile, "on_true_tile");
   tile_expect_same_shape(sim, &dst, &src);
   const uint32_t *row = pattern_row(sim, &o->pred, &dst);
-  float scratch[TILE_PIECE], out[TILE_PIECE], other = immediate_f32(sim, &o->on_false_value);
   if (!row || !expect_clear(sim, &dst, &src) || dtype_is_packed(dst.dtype) || dtype_is_packed(src.dtype) ||
-      !select_where(o->cmp_op, 0, NULL, 0, NULL, 0, out))
+      !is_comparison(o->cmp_op) || dst.item > 4)
     return false;
+  pattern_check_range(sim, &o->pred, dst.partitions);
+  float values[TILE_PIECE], other = immediate_f32(sim, &o->on_false_value);
+  uint32_t raw[TILE_PIECE], chosen[TILE_PIECE], other_bits = f32_bits(other), other_unit = 0;
+  dtype_from_f32_mode(dst.dtype, other, &other_unit, sim->number_mode);
+  bool keeps_bits = dtype_same_format(dst.dtype, src.dtype);
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
-      const float *values = tile_row_f32(&src, p, i, n, scratch, sim->number_mode);
-      (void)select_where(o->cmp_op, n, row + i, pattern_start(&o->pred, p), values, other, out);
-      tile_store(&dst, p, i, n, out, sim->number_mode);
+      uint32_t start = pattern_start(&o->pred, p);
+      if (keeps_bits) {
+        select_bits(o->cmp_op, &dst, &src, p, i, n, row + i, start, other_unit);
+        continue;
+      }
+      memcpy(raw, tile_row_f32(&src, p, i, n, values, sim->number_mode), n * sizeof *raw);
+      select_32(o->cmp_op, n, row + i, start, raw, other_bits, chosen);
+      memcpy(values, chosen, n * sizeof *values);
+      tile_store(&dst, p, i, n, values, sim->number_mode);
     }
   tile_mark(&dst);
   return true;
@@ -374,7 +478,7 @@ static bool fast_copy_predicated(Sim *sim, const Op *op)
     uint8_t bytes[8];
   } constant = {0};
   if (o->imm) {
-    immediate_unit(sim, o->imm, dst.dtype, constant.bytes);
+    constant_unit(sim, o->imm, dst.dtype, constant.bytes);
   } else {
     src = tile_read(sim, &o->src, "src");
     tile_expect_same_shape(sim, &dst, &src);

@@ -62,6 +62,54 @@ void immediate_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit)
   memcpy(unit, &value, bytes);
 }
 
+void constant_unit(Sim *sim, const Immediate *imm, DType dtype, void *unit)
+{
+  DTypeKind kind = dtype_info(dtype)->kind;
+  bool is_integer = kind == DTYPE_KIND_SIGNED || kind == DTYPE_KIND_UNSIGNED;
+  if (imm->ctor == Immediate_integer && is_integer && dtype_bytes(dtype) == sizeof imm->integer)
+    memcpy(unit, &imm->integer, sizeof imm->integer);
+  else
+    immediate_unit(sim, imm, dtype, unit);
+}
+
+void constant_check_range(Sim *sim, const Immediate *imm, DType dtype)
+{
+  uint64_t unit = 0;
+  DTypeKind kind = dtype_info(dtype)->kind;
+  if (kind == DTYPE_KIND_PACKED || kind == DTYPE_KIND_SCALE || kind == DTYPE_KIND_BOOL)
+    return;
+  float wanted = immediate_f32(sim, imm);
+  constant_unit(sim, imm, dtype, &unit);
+  bool holds;
+  if (kind == DTYPE_KIND_FLOAT) {
+    holds = !isfinite(wanted) || isfinite(dtype_to_f32(dtype, &unit));
+  } else if (imm->ctor == Immediate_integer) {
+    int64_t low = kind == DTYPE_KIND_SIGNED ? -(INT64_C(1) << (8 * dtype_bytes(dtype) - 1)) : 0;
+    int64_t high = low + (INT64_C(1) << (8 * dtype_bytes(dtype)));
+    holds = dtype_bytes(dtype) >= sizeof imm->integer || (imm->integer >= low && imm->integer < high);
+  } else {
+    holds = wanted == rintf(wanted) && fabsf(wanted) < 16777216.0f && dtype_to_f32(dtype, &unit) == wanted;
+  }
+  if (!holds)
+    sim_unspecified(sim, GAP_MEMSET_RANGE, "`%s` of %.9g into %s, which cannot hold it", sim_op_name(sim),
+                    (double)wanted, dtype_name(dtype));
+}
+
+void pattern_check_range(Sim *sim, const DataPattern *pattern, uint64_t partitions)
+{
+  double low = pattern->offset, high = pattern->offset;  // exact where it matters: below 2^53
+  double reach = (double)pattern->channel_multiplier * (double)(partitions ? partitions - 1 : 0);
+  *(reach < 0 ? &low : &high) += reach;
+  for (uint32_t d = 0; d < pattern->pattern.count; d++) {
+    const ApPair *pair = &pattern->pattern.items[d];
+    reach = (double)pair->step * (double)(pair->num ? pair->num - 1 : 0);
+    *(reach < 0 ? &low : &high) += reach;
+  }
+  if (low < INT32_MIN || high > INT32_MAX)
+    sim_unspecified(sim, GAP_PATTERN_OVERFLOW, "the pattern of `%s` has values from %.0f to %.0f", sim_op_name(sim),
+                    low, high);
+}
+
 // ---- one value per partition
 static void expect_lanes(Sim *sim, const Tile *tile, uint64_t partitions)
 {

@@ -51,12 +51,12 @@ static void write_floats(Sim *sim, const Tile *tile, const float *values)
   tile_mark(tile);
 }
 
-// All elements' bytes, `item` each.
+// All elements' bytes, `item` each; zero in rows that are left out.
 static uint8_t *units(Sim *sim, const Tile *tile)
 {
   uint8_t *bytes = arena_alloc_array(&sim->scratch, count_of(tile), tile->item);
   for (uint64_t p = 0; p < tile->partitions; p++)
-    for (uint64_t i = 0; i < tile->free_elems; i++)
+    for (uint64_t i = 0; i < tile->free_elems && tile_row(tile, p); i++)
       memcpy(bytes + (p * tile->free_elems + i) * tile->item, tile_element(tile, p, i), tile->item);
   return bytes;
 }
@@ -179,6 +179,12 @@ static void run_dma(Sim *sim, const Tile *dst, const Tile *src, bool adds)
     memcpy(to, bytes + e * item, item);
     buffer_mark(dst->buffer, (uint64_t)(to - dst->buffer->data), item);
   }
+  for (uint64_t e = 0; e < count && dst->rows; e++)
+    if (moves[e] && memcmp(tile_element(dst, e / dst->free_elems, e % dst->free_elems), bytes + e * item, item) != 0) {
+      sim_unspecified(sim, GAP_SCATTER_ORDER, "row %" PRIu64 " of the scatter is written over by a later one",
+                      e / dst->free_elems);
+      break;
+    }
   sim_count_dma(sim, src);
 }
 
@@ -188,7 +194,8 @@ static void run_nc_dma_copy(Sim *sim, const Op *op)
   Tile dst, src;
   if (dma_is_fence(o))
     return;
-  if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &src) || !dma_tile(sim, &o->dst, "dst", &o->oob_mode, &dst))
+  bool skips = dma_skips(&o->oob_mode);
+  if (!dma_tile(sim, &o->src, "src", skips, &src) || !dma_tile(sim, &o->dst, "dst", skips, &dst))
     return;
   tile_check_written(sim, &src);
   bool adds = o->compute_op == DGE_COMPUTE_OP_ADD;
@@ -198,43 +205,50 @@ static void run_nc_dma_copy(Sim *sim, const Op *op)
   run_dma(sim, &dst, &src, adds);
 }
 
-// The first and the last dimension change places: dst[l,j,k,i] = src[i,j,k,l], and so for two and three dimensions.
+// The first and the last dimension change places: dst[l,j,k,i] = src[i,j,k,l], and so for two and three dimensions. A
+// row i whose run-time index is out of bounds is left out when asked to: what it would fill keeps its value.
 static void run_dma_transpose(Sim *sim, const Op *op)
 {
   const struct Op_dma_transpose *o = &op->dma_transpose;
   Tile dst = write_tile(sim, &o->dst, "dst"), src;
-  if (!dma_tile(sim, &o->src, "src", &o->oob_mode, &src))
+  if (!dma_tile(sim, &o->src, "src", dma_skips(&o->oob_mode), &src))
     return;
   tile_check_written(sim, &src);
   expect_clear(sim, &dst, &src);
-  uint64_t first = src.partitions,
-           last = src.view->pattern.count > 1 ? src.view->pattern.items[src.view->pattern.count - 1].num : 1;
-  uint64_t middle = last ? src.free_elems / last : 0;
-  if (count_of(&dst) != count_of(&src) || dst.partitions != last || dst.item != src.item) {
-    sim_error(sim, E_SIM_SHAPE,
-              "`dma_transpose` of %" PRIu64 " x ... x %" PRIu64 " elements needs a destination of the "
-              "same dtype with %" PRIu64 " rows, not %" PRIu64,
-              first, last, last, dst.partitions);
-    sim_stop(sim);
-  }
-  uint8_t *from = units(sim, &src), *to = arena_alloc_array(&sim->scratch, count_of(&dst), dst.item);
-  for (uint64_t i = 0; i < first; i++)
-    for (uint64_t m = 0; m < middle; m++)
-      for (uint64_t l = 0; l < last; l++)
-        memcpy(to + ((l * middle + m) * first + i) * dst.item, from + ((i * middle + m) * last + l) * src.item,
-               src.item);
-  write_units(&dst, to);
+  uint64_t rows = src.partitions, last = dma_transpose_last(sim, &dst, &src), middle = last ? src.free_elems / last : 0;
+  uint8_t *from = units(sim, &src);
+  for (uint64_t i = 0; i < rows; i++)
+    for (uint64_t m = 0; m < middle && tile_row(&src, i); m++)
+      for (uint64_t l = 0; l < last; l++) {
+        uint8_t *to = tile_element(&dst, l, m * rows + i);
+        memcpy(to, from + (i * src.free_elems + m * last + l) * src.item, src.item);
+        buffer_mark(dst.buffer, (uint64_t)(to - dst.buffer->data), dst.item);
+      }
   sim_count_dma(sim, &src);
 }
 
-// dst[j,i] = src[i,j], bits unchanged when the dtypes are equal.
+// Before NeuronCore-v3 the tensor engine has no transpose mode: it multiplies by an identity and adds up, so that an
+// infinity or NaN spoils its whole column of results and -0 becomes 0.
+static float through_identity(const float *values, uint64_t rows, uint64_t columns, uint64_t row, uint64_t column)
+{
+  float sum = 0;
+  for (uint64_t k = 0; k < rows; k++)
+    sum = fmaf(values[k * columns + column], k == row ? 1.0f : 0.0f, sum);
+  return sum;
+}
+
+// dst[j,i] = src[i,j], bits unchanged when the dtypes are equal; floats on the tensor engine of NeuronCore-v2 as above. From
+// NeuronCore-v3 on that engine extends 8-bit elements with zero bits into 16-bit ones.
 static void run_transpose(Sim *sim, const Op *op)
 {
   Tile dst = write_tile(sim, &op->transpose.dst, "dst"), src = tile_read(sim, &op->transpose.src, "data");
   tile_expect_shape(sim, &dst, src.free_elems, src.partitions);
   expect_clear(sim, &dst, &src);
   uint64_t rows = src.partitions, columns = src.free_elems;
-  if (dtype_same_format(dst.dtype, src.dtype)) {
+  bool multiplies = transpose_multiplies(sim, op->transpose.engine, &src);
+  bool extends = op->transpose.engine == ENGINE_PE && src.item == 1 && dst.item == 2;
+  transpose_check_bytes(sim, op->transpose.engine, &dst, &src);
+  if ((dtype_same_format(dst.dtype, src.dtype) || extends) && !multiplies) {
     uint8_t *from = units(sim, &src), *to = arena_alloc_array(&sim->scratch, count_of(&dst), dst.item);
     for (uint64_t r = 0; r < rows; r++)
       for (uint64_t c = 0; c < columns; c++)
@@ -245,11 +259,12 @@ static void run_transpose(Sim *sim, const Op *op)
   float *from = floats(sim, &src), *to = new_floats(sim, count_of(&dst));
   for (uint64_t r = 0; r < rows; r++)
     for (uint64_t c = 0; c < columns; c++)
-      to[c * rows + r] = from[r * columns + c];
+      to[c * rows + r] = multiplies ? through_identity(from, rows, columns, r, c) : from[r * columns + c];
   write_floats(sim, &dst, to);
 }
 
-// Within each group of 32 partitions: dst[32q + i] = src[32q + mask[i]] where mask[i] is not 255; bits unchanged.
+// Within each group of 32 partitions: dst[32q + i] = src[32q + mask[i]] where mask[i] is not 255; bits unchanged. All of
+// src is read before dst is written. A row beyond those of src is not defined; dst keeps its value then.
 static void run_shuffle(Sim *sim, const Op *op)
 {
   const struct Op_shuffle *o = &op->shuffle;
@@ -268,10 +283,16 @@ static void run_shuffle(Sim *sim, const Op *op)
     if (mask == KEEP)
       continue;
     uint64_t source = p / GROUP * GROUP + (uint64_t)mask;
-    if (mask < 0 || mask >= GROUP || source >= src.partitions) {
+    if (mask < 0 || mask >= GROUP) {
       sim_error(sim, E_SIM_VALUE, "`shuffle` mask[%" PRIu64 "] = %" PRId64 " names no partition of the source",
                 p % GROUP, mask);
       sim_stop(sim);
+    }
+    if (source >= src.partitions) {
+      sim_unspecified(sim, GAP_SHUFFLE_SOURCE,
+                      "mask[%" PRIu64 "] = %" PRId64 " names partition %" PRIu64 " of `src`, which has %" PRIu64,
+                      p % GROUP, mask, source, src.partitions);
+      continue;
     }
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       uint8_t *to = tile_element(&dst, p, i);
@@ -286,7 +307,8 @@ static void run_memset(Sim *sim, const Op *op)
 {
   Tile dst = write_tile(sim, &op->memset.dst, "dst");
   uint8_t unit[8];
-  immediate_unit(sim, &op->memset.value, dst.dtype, unit);
+  constant_check_range(sim, &op->memset.value, dst.dtype);
+  constant_unit(sim, &op->memset.value, dst.dtype, unit);
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++)
       memcpy(tile_element(&dst, p, i), unit, dst.item);
@@ -304,7 +326,7 @@ static void run_copy_predicated(Sim *sim, const Op *op)
   const uint8_t *from = constant;
   const float *converted = NULL;
   if (o->imm) {
-    immediate_unit(sim, o->imm, dst.dtype, constant);
+    constant_unit(sim, o->imm, dst.dtype, constant);
   } else {
     src = tile_read(sim, &o->src, "src");
     tile_expect_same_shape(sim, &dst, &src);
@@ -332,7 +354,7 @@ static void run_copy_predicated(Sim *sim, const Op *op)
 // ---- patterns
 
 // offset + p * channel_multiplier + the sum of index * step over the pattern's dimensions, for free element i, in
-// 32 bits that wrap around.
+// 32 bits that wrap around (which expect_pattern has told of).
 static int32_t pattern_value(const DataPattern *pattern, uint64_t p, uint64_t i)
 {
   uint32_t value = (uint32_t)pattern->offset + (uint32_t)p * (uint32_t)pattern->channel_multiplier;
@@ -349,11 +371,12 @@ static void expect_pattern(Sim *sim, const DataPattern *pattern, const Tile *dst
   uint64_t count = 1;
   for (uint32_t d = 0; d < pattern->pattern.count; d++)
     count *= pattern->pattern.items[d].num;
-  if (count == dst->free_elems)
-    return;
-  sim_error(sim, E_SIM_SHAPE, "the pattern of `%s` has %" PRIu64 " elements, its `dst` has %" PRIu64 " per partition",
-            sim_op_name(sim), count, dst->free_elems);
-  sim_stop(sim);
+  if (count != dst->free_elems) {
+    sim_error(sim, E_SIM_SHAPE, "the pattern of `%s` has %" PRIu64 " elements, its `dst` has %" PRIu64 " per partition",
+              sim_op_name(sim), count, dst->free_elems);
+    sim_stop(sim);
+  }
+  pattern_check_range(sim, pattern, dst->partitions);
 }
 
 // dst[p,i] = pattern value, an int32: kept exactly in 32-bit integers, else through float32.
@@ -386,21 +409,31 @@ static bool compare_to_zero(Sim *sim, AluOp cmp, int32_t value)
   }
 }
 
-// dst[p,i] = (pattern value compared with 0) ? on_true_tile[p,i] : on_false_value
+// dst[p,i] = (pattern value compared with 0) ? on_true_tile[p,i] : on_false_value. Equal dtypes keep the bits of what is
+// selected, others go through float32, as the constant does.
 static void run_nc_affine_select(Sim *sim, const Op *op)
 {
   const struct Op_nc_affine_select *o = &op->nc_affine_select;
-  Tile dst = write_tile(sim, &o->dst, "dst"), src;
-  float *values = read_floats(sim, &o->on_true_tile, "on_true_tile", &src);
+  Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_read(sim, &o->on_true_tile, "on_true_tile");
+  tile_expect_unpacked(sim, &dst);
+  tile_expect_unpacked(sim, &src);
   tile_expect_same_shape(sim, &dst, &src);
   expect_pattern(sim, &o->pred, &dst);
   expect_clear(sim, &dst, &src);
-  float other = immediate_f32(sim, &o->on_false_value);
+  bool keeps_bits = dtype_same_format(dst.dtype, src.dtype);
+  uint8_t *to = arena_alloc_array(&sim->scratch, count_of(&dst), dst.item);
   for (uint64_t p = 0; p < dst.partitions; p++)
-    for (uint64_t i = 0; i < dst.free_elems; i++)
-      if (!compare_to_zero(sim, o->cmp_op, pattern_value(&o->pred, p, i)))
-        values[p * dst.free_elems + i] = other;
-  write_floats(sim, &dst, values);
+    for (uint64_t i = 0; i < dst.free_elems; i++) {
+      uint8_t *unit = to + (p * dst.free_elems + i) * dst.item;
+      const uint8_t *from = tile_element(&src, p, i);
+      bool chosen = compare_to_zero(sim, o->cmp_op, pattern_value(&o->pred, p, i));
+      float value = chosen ? dtype_to_f32_mode(src.dtype, from, sim->number_mode) : immediate_f32(sim, &o->on_false_value);
+      if (chosen && keeps_bits)
+        memcpy(unit, from, dst.item);
+      else
+        dtype_from_f32_mode(dst.dtype, value, unit, sim->number_mode);
+    }
+  write_units(&dst, to);
 }
 
 // ---- elementwise arithmetic
@@ -973,34 +1006,82 @@ static void run_match_replace8(Sim *sim, const Op *op)
 
 // ---- the tensor engine
 
-// In transpose mode the moving matrix picks rows: its column n has one 1, in row k(n), and the bits of
-// stationary[k(n),m] go to dst[m,n], zero-extended when dst is wider.
+// The row of stationary that column n of the moving matrix of a transpose picks: that of its single 1.
+static uint64_t picked_row(Sim *sim, const float *picks, uint64_t depth, uint64_t columns, uint64_t n)
+{
+  uint64_t found = 0, row = 0;
+  bool is_one = true;
+  for (uint64_t k = 0; k < depth; k++)
+    if (picks[k * columns + n] != 0) {
+      found++;
+      row = k;
+      is_one = picks[k * columns + n] == 1;
+    }
+  if (found == 1 && is_one)
+    return row;
+  sim_error(sim, E_SIM_VALUE,
+            "`nc_matmul` in transpose mode needs an identity as `moving`; its column %" PRIu64 " has %" PRIu64
+            " elements that are not zero",
+            n, found);
+  sim_stop(sim);
+}
+
+// In transpose mode the moving matrix is an identity: its column n has one 1, in row k(n) = n, and stationary[k(n),m]
+// goes to dst[m,n]. Its bits when dtypes are equal; 8-bit elements into 16 bits with zeros above; else its value.
 static void matmul_transpose(Sim *sim, const Tile *dst, const Tile *stationary, const Tile *moving)
 {
   const uint8_t *from = units(sim, stationary);
   const float *picks = floats(sim, moving);
   uint64_t rows = stationary->free_elems, columns = moving->free_elems, item = stationary->item;
+  bool keeps_bits = dtype_same_format(dst->dtype, stationary->dtype) || (item == 1 && dst->item == 2);
   uint8_t *to = arena_alloc_array(&sim->scratch, count_of(dst), dst->item);
+  transpose_check_bytes(sim, ENGINE_PE, dst, stationary);
   for (uint64_t n = 0; n < columns; n++) {
-    uint64_t found = 0, row = 0;
-    bool is_one = true;
-    for (uint64_t k = 0; k < moving->partitions; k++)
-      if (picks[k * columns + n] != 0) {
-        found++;
-        row = k;
-        is_one = picks[k * columns + n] == 1;
-      }
-    if (found != 1 || !is_one || dst->item < item) {
-      sim_error(sim, E_SIM_VALUE,
-                "`nc_matmul` in transpose mode needs an identity as `moving`; its column %" PRIu64 " has %" PRIu64
-                " elements that are not zero",
-                n, found);
-      sim_stop(sim);
+    uint64_t row = picked_row(sim, picks, moving->partitions, columns, n);
+    if (row != n)
+      sim_unspecified(sim, GAP_TRANSPOSE_MOVING,
+                      "`nc_matmul` in transpose mode with a moving matrix whose column %" PRIu64 " has its 1 in row %" PRIu64,
+                      n, row);
+    for (uint64_t m = 0; m < rows; m++) {
+      const uint8_t *unit = from + (row * rows + m) * item;
+      uint8_t *place = to + (m * columns + n) * dst->item;
+      if (keeps_bits)
+        memcpy(place, unit, item);
+      else
+        dtype_from_f32_mode(dst->dtype, dtype_to_f32_mode(stationary->dtype, unit, sim->number_mode), place,
+                            sim->number_mode);
     }
-    for (uint64_t m = 0; m < rows; m++)
-      memcpy(to + (m * columns + n) * dst->item, from + (row * rows + m) * item, item);
   }
   write_units(dst, to);
+}
+
+void matmul_check_hints(Sim *sim, const struct Op_nc_matmul *op, const Tile *stationary, const Tile *moving)
+{
+  const Tile *tiles[] = {op->is_stationary_one_zero ? stationary : NULL, op->is_moving_zero ? moving : NULL};
+  for (int t = 0; t < 2; t++)
+    for (uint64_t p = 0; tiles[t] && tiles[t]->item == 4 && p < tiles[t]->partitions; p++)
+      for (uint64_t i = 0; i < tiles[t]->free_elems; i++) {
+        float value = dtype_to_f32_mode(tiles[t]->dtype, tile_element(tiles[t], p, i), sim->number_mode);
+        if (value == 0 || value == 1)
+          continue;
+        sim_unspecified(sim, GAP_MATMUL_HINT, "`%s` is said to hold zeros and ones only; element %s is %.9g", tiles[t]->role,
+                        tile_index_text(sim, tiles[t], p, i), (double)value);
+        return;
+      }
+}
+
+bool transpose_multiplies(const Sim *sim, Engine engine, const Tile *src)
+{
+  return engine == ENGINE_PE && !sim->machine->transpose_is_exact && dtype_info(src->dtype)->kind == DTYPE_KIND_FLOAT;
+}
+
+void transpose_check_bytes(Sim *sim, Engine engine, const Tile *dst, const Tile *src)
+{
+  bool lies_apart = dst->rank && (dst->dims[dst->rank - 1].step > 1 || dst->dims[dst->rank - 1].step < -1);
+  if (engine == ENGINE_PE && sim->machine->transpose_is_exact && src->item == 1 && dst->item == 1 && !lies_apart &&
+      dst->free_elems > 1)
+    sim_unspecified(sim, GAP_TRANSPOSE_8BIT, "`%s` of %s writes bytes side by side", sim_op_name(sim),
+                    dtype_name(src->dtype));
 }
 
 bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element)
@@ -1040,7 +1121,8 @@ static void run_nc_matmul(Sim *sim, const Op *op)
   uint64_t depth = stationary.partitions, rows = stationary.free_elems / halves, columns = moving.free_elems / halves;
   tile_expect_partitions(sim, &moving, depth);
   tile_expect_shape(sim, &dst, rows, columns);
-  if (o->is_transpose) {
+  matmul_check_hints(sim, o, &stationary, &moving);
+  if (o->is_transpose && sim->machine->transpose_is_exact) {
     matmul_transpose(sim, &dst, &stationary, &moving);
     return;
   }
@@ -1095,42 +1177,55 @@ static void run_nc_n_gather(Sim *sim, const Op *op)
   write_units(&dst, to);
 }
 
+LocalGather local_gather_sizes(Sim *sim, const struct Op_nc_local_gather *op, const Tile *dst, const Tile *src,
+                               const Tile *indices)
+{
+  tile_expect_partitions(sim, dst, src->partitions);
+  tile_expect_partitions(sim, indices, src->partitions);
+  int64_t per = immediate_int(sim, &op->num_elem_per_idx);
+  int64_t count = (int64_t)(LOCAL_GROUP * indices->free_elems), most = count;
+  if (op->num_valid_indicies)
+    count = immediate_int(sim, op->num_valid_indicies);
+  if (src->partitions % LOCAL_GROUP != 0 || per < 1 || count < 0 || count > most || dst->item != src->item) {
+    sim_error(sim, E_SIM_SHAPE,
+              "`nc_local_gather` takes groups of %d partitions, at most %" PRId64 " valid indices here, and operands of one "
+              "dtype",
+              LOCAL_GROUP, most);
+    sim_stop(sim);
+  }
+  tile_expect_elements(sim, dst, (uint64_t)(count * per));
+  if (dst->free_elems > (uint64_t)(count * per))
+    sim_unspecified(sim, GAP_LOCAL_GATHER_TAIL,
+                    "`dst` has %" PRIu64 " elements per partition, %" PRId64 " indices of %" PRId64 " elements fill %" PRId64,
+                    dst->free_elems, count, per, count * per);
+  return (LocalGather){(uint64_t)per, (uint64_t)count};
+}
+
 // The 16 partitions of a group share one list of indices, theirs read partition first; index number k selects
-// num_elem_per_idx neighbours: dst[p, k * num + j] = src[p, index[k] + j], indices counting elements of the row.
+// num_elem_per_idx neighbours: dst[p, k * num + j] = src[p, index[k] + j], indices counting elements of the row. What dst
+// holds beyond the valid indices keeps its value.
 static void run_nc_local_gather(Sim *sim, const Op *op)
 {
   const struct Op_nc_local_gather *o = &op->nc_local_gather;
-  enum { GROUP = 16 };
   Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "src_buffer"),
        indices = tile_read(sim, &o->index, "index");
-  tile_expect_partitions(sim, &dst, src.partitions);
-  tile_expect_partitions(sim, &indices, src.partitions);
   const uint32_t *index = bits(sim, &indices);
   const uint8_t *from = units(sim, &src);
-  int64_t per_index = immediate_int(sim, &o->num_elem_per_idx);
-  uint64_t per = per_index > 0 ? (uint64_t)per_index : 1, count = dst.free_elems / per;
-  if (o->num_valid_indicies && (uint64_t)immediate_int(sim, o->num_valid_indicies) < count)
-    count = (uint64_t)immediate_int(sim, o->num_valid_indicies);
-  if (src.partitions % GROUP != 0 || count > GROUP * indices.free_elems || !dtype_same_format(dst.dtype, src.dtype)) {
-    sim_error(sim, E_SIM_SHAPE,
-              "`nc_local_gather` takes groups of %d partitions, an index for each result and operands of "
-              "one dtype",
-              GROUP);
-    sim_stop(sim);
-  }
+  LocalGather gather = local_gather_sizes(sim, o, &dst, &src, &indices);
   for (uint64_t p = 0; p < dst.partitions; p++)
-    for (uint64_t e = 0; e < count * per; e++) {
-      uint64_t k = e / per, at = (p / GROUP * GROUP + k % GROUP) * indices.free_elems + k / GROUP;
-      uint64_t element = index[at] + e % per;
-      if (element >= src.free_elems) {
-        sim_error(sim, E_SIM_INDEX,
-                  "index %" PRIu32 ", number %" PRIu64 " of the group of partition %" PRIu64 ", leaves the %" PRIu64
-                  " elements of a row",
-                  index[at], k, p, src.free_elems);
-        sim_stop(sim);
-      }
+    for (uint64_t e = 0; e < gather.count * gather.per; e++) {
+      uint64_t k = e / gather.per, at = (p / LOCAL_GROUP * LOCAL_GROUP + k % LOCAL_GROUP) * indices.free_elems + k / LOCAL_GROUP;
+      uint64_t element = index[at] + e % gather.per;
       uint8_t *to = tile_element(&dst, p, e);
-      memcpy(to, from + (p * src.free_elems + element) * src.item, src.item);
+      if (element >= src.free_elems) {
+        sim_unspecified(sim, GAP_LOCAL_GATHER_RANGE,
+                        "index %" PRIu32 ", number %" PRIu64 " of the group of partition %" PRIu64 ", leaves the %" PRIu64
+                        " elements of a row",
+                        index[at], k, p, src.free_elems);
+        memset(to, 0, src.item);
+      } else {
+        memcpy(to, from + (p * src.free_elems + element) * src.item, src.item);
+      }
       buffer_mark(dst.buffer, (uint64_t)(to - dst.buffer->data), dst.item);
     }
 }
@@ -1209,30 +1304,51 @@ static void run_activate2(Sim *sim, const Op *op)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->act, false);
 }
 
-// dst[e] = the sum over the sources, in order, of src[e] * scale, in float32.
+// dst[e] = the sum over the sources, in order, of src[e] * scale, in float32. A row of a gather or scatter whose run-time
+// index is out of bounds is left out when asked to: dst keeps its value there.
 static void run_dma_compute(Sim *sim, const Op *op)
 {
   const struct Op_dma_compute *o = &op->dma_compute;
   Tile dst;
-  if (!dma_tile(sim, &o->dst, "dst", NULL, &dst))
+  if (!dma_tile(sim, &o->dst, "dst", o->skips_oob, &dst))
     return;
-  float *sums = new_floats(sim, count_of(&dst));
+  tile_expect_unpacked(sim, &dst);
+  if (dma_repeats_rows(sim, &dst))
+    sim_unspecified(sim, GAP_SCATTER_UNIQUE, "`dma_compute` adds to a row of `dst` more than once");
+  uint64_t count = count_of(&dst);
+  float *sums = new_floats(sim, count);
+  bool *moves = arena_array(&sim->scratch, bool, count);
+  for (uint64_t e = 0; e < count; e++)
+    moves[e] = tile_row(&dst, e / dst.free_elems);
+  if (o->srcs.count == 1)
+    sim_unspecified(sim, GAP_DMA_COMPUTE_SINGLE, "`dma_compute` of a single source");
   for (uint32_t s = 0; s < o->srcs.count; s++) {
     Tile src;
-    if (!dma_tile(sim, &o->srcs.items[s], "srcs", NULL, &src))
+    if (!dma_tile(sim, &o->srcs.items[s], "srcs", o->skips_oob, &src))
       return;
+    tile_expect_unpacked(sim, &src);
     tile_check_written(sim, &src);
-    if (count_of(&src) != count_of(&dst))
+    expect_clear(sim, &dst, &src);
+    if (count_of(&src) != count)
       tile_expect_same_shape(sim, &dst, &src);
-    const float *values = floats(sim, &src);
     float scale = s < o->scales.count ? immediate_f32(sim, &o->scales.items[s]) : 1;
-    for (uint64_t e = 0; e < count_of(&dst); e++) {
-      float scaled = values[e] * scale;
+    for (uint64_t e = 0; e < count; e++) {
+      moves[e] = moves[e] && tile_row(&src, e / src.free_elems);
+      if (!moves[e])
+        continue;
+      const uint8_t *from = tile_element(&src, e / src.free_elems, e % src.free_elems);
+      float scaled = dtype_to_f32_mode(src.dtype, from, sim->number_mode) * scale;
       sums[e] = s == 0 ? scaled : alu_f32(o->reduce_op, sums[e], scaled);
     }
     sim_count_dma(sim, &src);
   }
-  write_floats(sim, &dst, sums);
+  for (uint64_t e = 0; e < count; e++) {
+    if (!moves[e])
+      continue;
+    uint8_t *to = tile_element(&dst, e / dst.free_elems, e % dst.free_elems);
+    dtype_from_f32_mode(dst.dtype, sums[e], to, sim->number_mode);
+    buffer_mark(dst.buffer, (uint64_t)(to - dst.buffer->data), dst.item);
+  }
 }
 
 // ---- registers
@@ -1255,7 +1371,7 @@ static void run_tensor_load(Sim *sim, const Op *op)
   }
 }
 
-// The element = the register, converted to its dtype.
+// The element = the register: integers' low bits into integers, else converted to its dtype.
 static void run_tensor_store(Sim *sim, const Op *op)
 {
   Tile dst = write_tile(sim, &op->tensor_store.dst, "dst");
@@ -1265,8 +1381,8 @@ static void run_tensor_store(Sim *sim, const Op *op)
   Immediate value = {.ctor = Immediate_integer, .integer = (int32_t)reg->bits};
   if (reg->is_float)
     value = (Immediate){.ctor = Immediate_real, .real = f32_from_bits(reg->bits)};
-  if (dst.item == 4 && dtype_is_integer(dst.dtype) && !reg->is_float)
-    memcpy(dst.base, &reg->bits, sizeof reg->bits);
+  if (dst.item <= 4 && dtype_is_integer(dst.dtype) && dst.dtype != DTYPE_BOOL && !reg->is_float)
+    memcpy(dst.base, &reg->bits, dst.item);
   else
     immediate_unit(sim, &value, dst.dtype, dst.base);
   tile_mark(&dst);

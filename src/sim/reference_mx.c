@@ -72,7 +72,7 @@ static int group_exponent(float largest, int emax)
 }
 
 // One group: `values` are its 8 rows of 4 elements. Infinities and NaNs have no scale: the whole group becomes NaN.
-static void quantize_group(const Tile *dst, uint64_t first, uint64_t unit, const float *values, uint8_t *scale)
+static void quantize_group(Sim *sim, const Tile *dst, uint64_t first, uint64_t unit, const float *values, uint8_t *scale)
 {
   int emax = dst->dtype == DTYPE_FLOAT8_E5M2_X4 ? 15 : 8;
   float largest = 0;
@@ -81,6 +81,9 @@ static void quantize_group(const Tile *dst, uint64_t first, uint64_t unit, const
     is_finite = is_finite && isfinite(values[e]);
     largest = fabsf(values[e]) > largest ? fabsf(values[e]) : largest;
   }
+  if (!is_finite)
+    sim_unspecified(sim, GAP_QUANTIZE_NONFINITE, "the group of partition %" PRIu64 ", column %" PRIu64
+                    " of `src` has an infinity or NaN", first, unit * LANES);
   int exponent = is_finite ? group_exponent(largest, emax) : 0;
   *scale = is_finite ? (uint8_t)(exponent + SCALE_BIAS) : SCALE_NAN;
   for (int e = 0; e < GROUP * LANES; e++) {
@@ -115,7 +118,7 @@ void run_quantize_mx(Sim *sim, const Op *op)
       float group[GROUP * LANES];
       for (uint64_t e = 0; e < GROUP * LANES; e++)
         group[e] = values[(first + e / LANES) * columns + unit * LANES + e % LANES];
-      quantize_group(&dst, first, unit, group, tile_element(&scale, scale_row(first), unit));
+      quantize_group(sim, &dst, first, unit, group, tile_element(&scale, scale_row(first), unit));
     }
   tile_mark(&dst);
   tile_mark(&scale);
