@@ -74,6 +74,10 @@ def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode
     if not (1 <= len(srcs) <= 16):
         _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}")
     factors = [1.0] * len(srcs) if scales is None else scales
+    if not all([factor == 1 for factor in factors]):
+        _klr.error(f"scales of dma_compute are all 1, found {factors}", "scale the tensors before, with nisa.tensor_scalar")
+    if not unique_indices and any([tensor.is_indirect() for tensor in [dst, *srcs]]):
+        _klr.error("unique_indices=False is not supported: indices of one dma_compute may not repeat")
     return _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op,
                      skips_oob=oob_mode.name == "skip")
 

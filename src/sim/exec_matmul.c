@@ -92,7 +92,8 @@ static bool transpose(Sim *sim, const Tile *dst, const Tile *stationary, const T
 {
   size_t stride;
   const float *picks = tile_matrix(sim, moving, &stride);
-  if (moving->partitions != moving->free_elems || dst->item != stationary->item || !dst->is_row_contiguous ||
+  if (moving->partitions != moving->free_elems || !dtype_same_format(dst->dtype, stationary->dtype) ||
+      dst->item == 1 || !dst->is_row_contiguous ||
       !stationary->is_row_contiguous || dst->partition_step < 0 || dst->partition_step % dst->item ||
       stationary->partition_step < 0 || stationary->partition_step % dst->item ||
       !is_identity(picks, stride, moving->partitions))
@@ -113,7 +114,9 @@ static bool fast_nc_matmul(Sim *sim, const Op *op)
       dst.partitions != stationary.free_elems || dst.free_elems != moving.free_elems || dst.buffer == moving.buffer ||
       dst.buffer == stationary.buffer)
     return false;
-  if (o->is_transpose)
+  if (o->is_stationary_one_zero || o->is_moving_zero)
+    matmul_check_hints(sim, o, &stationary, &moving);
+  if (o->is_transpose && sim->machine->transpose_is_exact)
     return transpose(sim, &dst, &stationary, &moving);
   if (o->accumulate.some && o->accumulate.value && !tile_is_written(&dst))
     return false;  // the reference warns about cells that were never written

@@ -417,8 +417,11 @@ static bool ranges_meet(ByteRange a, ByteRange b)
 static bool is_same(const Tile *a, const Tile *b)
 {
   if (a->base != b->base || a->item != b->item || a->partitions != b->partitions || a->rank != b->rank ||
-      (a->partitions > 1 && a->partition_step != b->partition_step) || a->rows || b->rows)
+      (a->partitions > 1 && !a->rows && a->partition_step != b->partition_step) || !a->rows != !b->rows)
     return false;
+  for (uint64_t p = 0; a->rows && p < a->partitions; p++)
+    if (a->rows[p] != b->rows[p])
+      return false;
   for (uint32_t i = 0; i < a->rank; i++)
     if (a->dims[i].step != b->dims[i].step || a->dims[i].count != b->dims[i].count)
       return false;

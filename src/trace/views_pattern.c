@@ -61,11 +61,11 @@ const View *views_cast(Views *views, const View *view, DType dtype)
 
 // ---- raw patterns
 
-// Every element of `layout` lies in the tensor, and on chip inside its partition.
-static bool pattern_in_bounds(Views *views, const View *view, const Layout *layout)
+// Every element of `layout`, from dimension `first` on, lies in the tensor, and on chip inside its partition.
+static bool pattern_in_bounds(Views *views, const View *view, const Layout *layout, uint32_t first)
 {
   int64_t lowest = layout->offset, highest = layout->offset, total = view_storage_elements(view);
-  for (uint32_t i = 0; i < layout->rank; i++)
+  for (uint32_t i = first; i < layout->rank; i++)
     *(layout->step[i] < 0 ? &lowest : &highest) += layout->step[i] * (layout->num[i] - 1);
   if (lowest < 0 || highest >= total) {
     view_fault(views, E_VIEW_BOUNDS, NULL, "the pattern reaches element %lld of tensor `%s`, which has %lld",
@@ -118,11 +118,14 @@ static bool ap_runtime(Views *views, const View *view, const ViewPattern *patter
                (long long)pattern->indirect_dim);
     return false;
   }
-  if (!view_is_index_column(views, pattern->vector))
+  // Indices of several columns are read partition first; there may be more of them than rows.
+  int64_t rows = pattern->pairs[0][1], indices = (int64_t)view_elements(pattern->vector);
+  bool is_matrix = view_rank(pattern->vector) == 2 && pattern->vector->tensor->address->memory == MEMORY_SBUF;
+  if (!is_matrix && !view_is_index_column(views, pattern->vector))
     return false;
-  if (view_dim(pattern->vector, 0) != pattern->pairs[0][1]) {
-    view_fault(views, E_VIEW_INDIRECT, NULL, "%lld indices for a pattern of %lld rows",
-               (long long)view_dim(pattern->vector, 0), (long long)pattern->pairs[0][1]);
+  if (indices < rows) {
+    view_fault(views, E_VIEW_INDIRECT, NULL, "%lld indices for a pattern of %lld rows", (long long)indices,
+               (long long)rows);
     return false;
   }
   made->vector_offset = view_as_access(views, pattern->vector);
@@ -152,7 +155,8 @@ const View *views_ap(Views *views, const View *view, const ViewPattern *pattern)
                         "at least 1",
                         (long long)layout.step[i], (long long)layout.num[i]);
   }
-  if (!pattern_in_bounds(views, &made, &layout) || !ap_runtime(views, view, pattern, &made))
+  // Where an index takes the place of the first dimension's step, only one row is known.
+  if (!pattern_in_bounds(views, &made, &layout, pattern->vector ? 1 : 0) || !ap_runtime(views, view, pattern, &made))
     return NULL;
   return view_with_layout(views, &made, &layout);
 }
