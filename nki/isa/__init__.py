@@ -405,7 +405,8 @@ def rand_get_state(dst, engine=engine.gpsimd, name=None):
 
 def core_barrier(data, cores, engine=engine.gpsimd, name=None):
     """Wait until the named logical cores have arrived; accesses to `data` (shared HBM) are ordered around it."""
-    return _klr.emit("core_barrier", name, data=data, cores=list(cores), engine=engine)
+    cores = [cores] if isinstance(cores, int) else list(cores)
+    return _klr.emit("core_barrier", name, data=data, cores=cores, engine=engine)
 
 
 def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id, dma_engine=dma_engine.dma, name=None):

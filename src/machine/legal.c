@@ -408,7 +408,8 @@ static void check_reach(Checker *c, const Instr *instr, const OpLimits *limits, 
 {
   Engine engine = op_engine(instr->op);
   const MachineEngine *facts = machine_engine(c->machine, engine);
-  if (engine == ENGINE_UNASSIGNED || engine == ENGINE_SP || !(limits->engines >> engine & 1))
+  bool touches_none = instr->op->kind == OP_core_barrier;  // its data is only named
+  if (engine == ENGINE_UNASSIGNED || engine == ENGINE_SP || touches_none || !(limits->engines >> engine & 1))
     return;
   for (uint32_t i = 0; i < limits->shape.count; i++) {
     const FieldInfo *field = limits->shape.slots[i].field;

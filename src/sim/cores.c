@@ -3,6 +3,7 @@
 #include "sim/cores.h"
 #include "sim/exec.h"
 #include "sim/lifetime.h"
+#include "sim/meet.h"
 
 #include "base/bug.h"
 
@@ -197,4 +198,8 @@ void cores_run(Sim *sim)
 {
   while (run_turns(sim))
     ;
+  for (uint32_t r = 0; r < sim->rank_count; r++)
+    for (uint32_t c = 0; c < sim->ranks[r].core_count; c++)
+      if (sim->ranks[r].cores[c].state == CORE_WAITS)
+        meet_report_deadlock(sim);
 }

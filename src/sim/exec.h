@@ -18,6 +18,8 @@ ExecFn run_quantize_mx, run_nc_matmul_mx;                                       
 ExecFn run_dropout, run_rng, run_rand2, run_set_rng_seed, run_rand_get_state, run_rand_set_state;  // reference_random.c
 ExecFn run_topk;                                                                                   // reference_topk.c
 
+ExecFn run_core_barrier, run_send_recv, run_send_recv_compute;                                     // meet.c
+
 // ---- matrix products
 // Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.
 bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element);

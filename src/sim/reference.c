@@ -1473,6 +1473,9 @@ ExecFn *reference_executor(OpKind kind)
       [OP_rand_set_state] = run_rand_set_state,
       [OP_device_print] = run_device_print,
       [OP_exponential] = run_exponential,
+      [OP_core_barrier] = run_core_barrier,
+      [OP_send_recv] = run_send_recv,
+      [OP_send_recv_compute] = run_send_recv_compute,
   };
   return executors[kind];
 }

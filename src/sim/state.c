@@ -1,6 +1,6 @@
 // state.c -- memories and registers, and how errors find their place.
 
-#include "sim/state.h"
+#include "sim/races.h"
 
 #include "base/bug.h"
 #include "core/nki_names.h"
@@ -10,6 +10,15 @@
 #include <string.h>
 
 // ---- errors
+const char *state_core_name(Sim *sim, const Core *core)
+{
+  if (sim->rank_count < 2)
+    return arena_printf(&sim->session->arena, "core %u", core->number);
+  if (core->rank->core_count < 2)
+    return arena_printf(&sim->session->arena, "rank %u", core->rank->number);
+  return arena_printf(&sim->session->arena, "core %u of rank %u", core->number, core->rank->number);
+}
+
 static void locate(Sim *sim, Diag *diag)
 {
   const Pos *pos = sim->instr ? sim->instr->pos : NULL;
@@ -89,6 +98,8 @@ static uint64_t bits_before(uint64_t end)  // of the word that holds bit end - 1
 
 void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
 {
+  if (buffer->watch && bytes)
+    races_write(buffer, start, bytes);
   if (!buffer->written || !bytes)
     return;
   uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64, fresh = 0;
@@ -337,13 +348,24 @@ static Buffer *make_buffer(Sim *sim, const Tensor *tensor)
   return new_buffer(sim, address->name, address->memory, rows, bytes, state_stored_dtype(sim, tensor->dtype));
 }
 
+// Makes a buffer one that all cores of the rank see.
+static void share_buffer(Sim *sim, const Tensor *tensor, Buffer *buffer)
+{
+  map_set(&sim->core->rank->buffers, str_from(tensor->address->name), buffer);
+  if (sim->core->rank->core_count > 1 && sim->options.checks && !is_on_chip(buffer->memory))
+    races_watch(sim, buffer, tensor);
+}
+
 static Buffer *address_buffer(Sim *sim, const Tensor *tensor)
 {
   const Address *address = tensor->address;
   Buffer *buffer = find_buffer(sim, address);
   if (!buffer) {
     buffer = make_buffer(sim, tensor);
-    map_set(is_shared(address) ? &sim->core->rank->buffers : &sim->core->buffers, str_from(address->name), buffer);
+    if (is_shared(address))
+      share_buffer(sim, tensor, buffer);
+    else
+      map_set(&sim->core->buffers, str_from(address->name), buffer);
   }
   return buffer;
 }
@@ -351,7 +373,7 @@ static Buffer *address_buffer(Sim *sim, const Tensor *tensor)
 void state_share(Sim *sim, const Tensor *tensor)
 {
   if (!state_shared_buffer(sim, tensor))
-    map_set(&sim->core->rank->buffers, str_from(tensor->address->name), make_buffer(sim, tensor));
+    share_buffer(sim, tensor, make_buffer(sim, tensor));
 }
 
 // ---- places of tensors
@@ -450,7 +472,7 @@ void state_bind_array(Sim *sim, const Tensor *tensor, Array *array)
     convert_row_to_f32(array->dtype, count, (float *)(void *)buffer->data, array->data, sim->number_mode);
     buffer_mark(buffer, 0, buffer->row_bytes);
   }
-  map_set(&sim->core->rank->buffers, name, buffer);
+  share_buffer(sim, tensor, buffer);
 }
 
 void state_unbind_array(Sim *sim, const Tensor *tensor, Array *array)

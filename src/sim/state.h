@@ -15,6 +15,8 @@
 
 enum { SIM_MAX_PARTITIONS = 128, SIM_MAX_DIMS = 16 };
 
+typedef struct Watch Watch;  // races.h
+
 typedef struct Buffer {
   const char *name;  // of the address
   Memory memory;
@@ -27,6 +29,7 @@ typedef struct Buffer {
   uint64_t rows, row_bytes;  // HBM: 1 row
   uint64_t row_stride;      // bytes from one row to the next
   bool is_borrowed;         // `data` belongs to an Array
+  Watch *watch;             // who accessed it, where several cores may; else NULL
 } Buffer;
 
 // Where a tensor's elements lie.
@@ -143,6 +146,9 @@ _Noreturn void sim_stop(Sim *sim);
 // The instruction does what the documents leave open: stops with an error that names the gap, or in a lenient session
 // warns once an instruction and returns, and the caller does as the gap's choice says.
 void sim_unspecified(Sim *sim, Gap gap, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// "core 1", "rank 2", or "core 1 of rank 2", as many words as the run needs.
+const char *state_core_name(Sim *sim, const Core *core);
 
 // The running operator's name, for messages.
 const char *sim_op_name(const Sim *sim);

@@ -2,6 +2,8 @@
 
 #include "sim/tile.h"
 
+#include "sim/races.h"
+
 #include "base/bug.h"
 #include "number/convert.h"
 #include "sim/kernels/kernels.h"
@@ -329,15 +331,42 @@ static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partit
                          sim_op_name(sim), index, tile->role);
   diag_note(diag, "the operand is a view of `%s`, %s", tile->view->tensor->name, dtype_name(tile->view->tensor->dtype));
   tile_label_tensor(diag, tile->view);
-  diag_help(diag, "write it first, for example with `nisa.memset`");
+  if (tile->buffer->watch)
+    diag_help(diag, "if another core writes it, let both pass `nisa.core_barrier(data=%.*s, cores=(0, 1))` in between",
+              (int)strcspn(tile->view->tensor->name, "."), tile->view->tensor->name);
+  else
+    diag_help(diag, "write it first, for example with `nisa.memset`");
   sim_stop(sim);
+}
+
+// Whether anybody wants to know what is read or written.
+static bool is_noted(const Buffer *buffer)
+{
+  return buffer->written || buffer->watch;
+}
+
+static void note_read(const Tile *tile, uint64_t partition, uint64_t count)
+{
+  Walk walk = walk_from(tile, 0, count);
+  uint64_t row = buffer_offset(tile, partition), n;
+  int64_t at, step = inner_step(tile);
+  while ((n = walk_next(&walk, &at))) {
+    uint64_t from = row + (uint64_t)at;
+    if (step == tile->item)
+      races_read(tile->buffer, from, n * tile->item);
+    for (uint64_t i = 0; i < n && step != tile->item; i++)
+      races_read(tile->buffer, from + (uint64_t)((int64_t)i * step), tile->item);
+  }
 }
 
 bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count)
 {
   uint64_t elem;
-  if (!tile->buffer->written || !sim->options.checks || !count ||
-      (tile->rows && tile->rows[partition] == UINT64_MAX) || !find_hole(tile, partition, count, &elem))
+  if (!count || (tile->rows && tile->rows[partition] == UINT64_MAX))
+    return true;
+  if (tile->buffer->watch)
+    note_read(tile, partition, count);
+  if (!tile->buffer->written || !sim->options.checks || !find_hole(tile, partition, count, &elem))
     return true;
   if (!sim->session->lenient)
     fail_unwritten(sim, tile, partition, elem);
@@ -348,7 +377,7 @@ bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t cou
 
 void tile_check_written(Sim *sim, const Tile *tile)
 {
-  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
+  for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
     if (!tile_check_row(sim, tile, p, tile->free_elems))
       return;
 }
@@ -364,7 +393,7 @@ bool tile_is_written(const Tile *tile)
 
 void tile_mark_row(const Tile *tile, uint64_t partition)
 {
-  if (!tile->buffer->written || !tile_row(tile, partition))
+  if (!is_noted(tile->buffer) || !tile_row(tile, partition))
     return;
   Walk walk = walk_from(tile, 0, tile->free_elems);
   uint64_t row = buffer_offset(tile, partition), n;
@@ -381,7 +410,7 @@ void tile_mark_row(const Tile *tile, uint64_t partition)
 
 void tile_mark(const Tile *tile)
 {
-  for (uint64_t p = 0; p < tile->partitions && tile->buffer->written; p++)
+  for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
     tile_mark_row(tile, p);
 }
 
