@@ -48,12 +48,20 @@ def minimum(x, y, dtype=None):
 
 def abs_max(x, y, dtype=None):
     """The one of x and y with the larger magnitude; y when they are equal. NeuronCore-v4."""
+    _need_v4()
     return binary(abs_max, x, y, dtype)
 
 
 def abs_min(x, y, dtype=None):
     """The one of x and y with the smaller magnitude; y when they are equal. NeuronCore-v4."""
+    _need_v4()
     return binary(abs_min, x, y, dtype)
+
+
+def _need_v4():
+    if _klr.generation() < 4:
+        _klr.error(f"magnitudes are compared on NeuronCore-v4 and later; the target is v{_klr.generation()}",
+                   "run for it with `--target trn3`, or compare `nl.abs` of both and choose with `nl.where`")
 
 
 def power(x, y, dtype=None):
@@ -75,7 +83,7 @@ def fmod(x, y, dtype=None):
         result_dtype = dtype_of_two(x, y)
     if not is_number(x) and not is_number(y) and is_exact(x.dtype) and x.dtype == y.dtype:
         remainder = binary(mod, x, y, x.dtype)  # off by y where its sign is not that of x
-        wrong = binary(less, binary(multiply, sign(remainder), sign(x)), 0, x.dtype)
+        wrong = binary(less, binary(multiply, sign(remainder), sign(x), x.dtype), 0, x.dtype)
         return binary(subtract, remainder, binary(multiply, wrong, y, x.dtype), result_dtype)
     magnitude = binary(mod, _magnitude(x), _magnitude(y), float32)
     return binary(multiply, magnitude, (-1.0 if x < 0 else 1.0) if is_number(x) else sign(x, float32), result_dtype)

@@ -1041,7 +1041,16 @@ static bool is_quiet(const Expr *expr)
 static bool eval_assert(Tracer *t, Frame *frame, const Stmt *stmt)
 {
   bool truth;
-  if (!eval_truth(t, frame, stmt->Assert.test, &truth))
+  Value tested;
+  if (!eval_expr(t, frame, stmt->Assert.test, &tested))
+    return false;
+  if (tested.tag == VALUE_TENSOR) {  // an object, so true; its elements exist only when the kernel runs
+    Diag *diag = warn_once(t, W_ASSERT_ELEMENTS, stmt->span, "an assertion about the elements of a tensor is not checked");
+    if (diag->helps.count == 0)
+      diag_help(diag, "return the tensor, or look at it with `nl.device_print(\"name\", tensor)`");
+    return true;
+  }
+  if (!op_truth(t, tested, stmt->Assert.test->span, &truth))
     return false;
   if (truth)
     return true;
