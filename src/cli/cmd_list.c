@@ -5,6 +5,7 @@
 #include "core/core.h"
 #include "machine/gaps.h"
 #include "machine/machine.h"
+#include "machine/rule_list.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -122,6 +123,37 @@ static void list_gaps(Lister *list)
   }
 }
 
+static void text_field(Lister *list, const char *key, const char *value)
+{
+  json_key(&list->json, key);
+  json_text(&list->json, str_from(value));
+}
+
+static void list_rules(Lister *list)
+{
+  Arena *arena = &list->cli->session->arena;
+  size_t count;
+  const RuleInfo *rules = rule_list(arena, &count);
+  for (size_t i = 0; i < count; i++) {
+    const RuleInfo *rule = &rules[i];
+    const char *where = rule_generations_text(arena, rule->generations);
+    if (!list->cli->options.json) {
+      row(list, rule->id, "", arena_printf(arena, "%s, %s", diag_info(rule->code)->code, where), rule->asks);
+      continue;
+    }
+    json_begin_object(&list->json);
+    text_field(list, "name", rule->id);
+    text_field(list, "function", rule->function);
+    text_field(list, "parameter", rule->parameter);
+    text_field(list, "checked", rule_stage_name(rule->stage));
+    text_field(list, "targets", where);
+    text_field(list, "code", diag_info(rule->code)->code);
+    text_field(list, "doc", rule->asks);
+    text_field(list, "source", rule->source);
+    json_end_object(&list->json);
+  }
+}
+
 typedef struct Table {
   const char *name;
   void (*list)(Lister *list);
@@ -131,7 +163,7 @@ static const Table tables[] = {
     {"builtins", list_builtins},   {"targets", list_targets},
     {"operators", list_operators}, {"enums", list_enums},   {"alu", list_alu},
     {"activations", list_activations}, {"dtypes", list_dtypes}, {"errors", list_errors},
-    {"gaps", list_gaps},
+    {"gaps", list_gaps},           {"rules", list_rules},
 };
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 

@@ -297,7 +297,7 @@ static void check_instr(Verifier *v, const Instr *instr)
       check_tile(v, instr, rules->shape.slots[i].field->name, &tiles[i], 0);
   }
   rules_apply(&v->reporter, rules, instr, tiles);
-  values_check(&v->reporter, instr);
+  values_check(&v->reporter, instr, rules->first_value);
   if (rules->shape.has_lists)
     check_listed(v, instr, rules);
   if (rules->shape.has_registers)

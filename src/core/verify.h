@@ -7,5 +7,17 @@
 #pragma once
 #include "core/core.h"
 
+// One rule on the operands or attributes of an operator.
+typedef struct CoreRule {
+  OpKind op;
+  const char *field;  // its name in ops.def
+  const char *id;     // the last part of its name: see rule_id in nki_names.h
+  DiagCode code;
+  const char *asks;
+} CoreRule;
+
+// All of them, in `arena`.
+const CoreRule *core_rules(Arena *arena, size_t *count);
+
 // True when every rule holds; else each broken rule was reported once for each line of source, a few a line at most.
 bool core_verify(Session *session, const Kernel *kernel);

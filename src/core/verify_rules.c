@@ -50,6 +50,7 @@ void rule_book_add(RuleBook *book, OpKind kind)
 {
   OpRules *op = &book->ops[kind];
   op_shape_init(&op->shape, kind);
+  op->first_value = values_first(kind);
   op->reads = op->writes = UINT32_MAX;  // an operator without a row is not restricted
   for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
     if (spaces[i].op == kind) {
@@ -291,4 +292,53 @@ void rules_print(RuleBook *book, OpKind kind, StrBuf *out)
       strbuf_printf(out, ": %" PRIu64, rule->number);
     strbuf_putc(out, '\n');
   }
+}
+
+// ---- the rules as a list
+
+static const char *rule_asks(Arena *arena, const Rule *rule)
+{
+  const char *doc = checks[rule->check].doc, *other = rule->b == NO_FIELD ? NULL : field_at(rule->op, rule->b);
+  if (rule->number)
+    return arena_printf(arena, "%s: %" PRIu64, doc, rule->number);
+  if (!other)
+    return doc;
+  return arena_printf(arena, "%s (`%s` and `%s`)", doc, field_rule_name(rule->op, field_at(rule->op, rule->a)),
+                      field_rule_name(rule->op, other));
+}
+
+static uint32_t space_rules(RuleBook *book, OpKind kind, CoreRule *out)
+{
+  const OpRules *op = rule_book_op(book, kind);
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < op->shape.count && op->reads != UINT32_MAX; i++) {
+    const TileSlot *slot = &op->shape.slots[i];
+    if (slot->type == &core_LIST_TENSOR_REF)
+      continue;
+    bool written = slot->field->role == ROLE_WRITE || slot->field->role == ROLE_UPDATE;
+    if (out)
+      out[count] = (CoreRule){kind, slot->field->name, "space", E_CORE_SPACE,
+                              arena_printf(book->arena, "a tile in %s", space_text(written ? op->writes : op->reads))};
+    count++;
+  }
+  return count;
+}
+
+const CoreRule *core_rules(Arena *arena, size_t *count)
+{
+  RuleBook *book = arena_new(arena, RuleBook);
+  book->arena = arena;
+  size_t rule_count = sizeof rules / sizeof *rules, all = rule_count + values_list(NULL);
+  for (int i = 0; i < OP_COUNT; i++)
+    all += space_rules(book, (OpKind)i, NULL);
+  CoreRule *list = arena_array(arena, CoreRule, all);
+  size_t next = 0;
+  for (int i = 0; i < OP_COUNT; i++)
+    next += space_rules(book, (OpKind)i, list + next);
+  for (size_t i = 0; i < rule_count; i++)
+    list[next++] = (CoreRule){rules[i].op, rule_field(&rules[i]), checks[rules[i].check].id, checks[rules[i].check].code,
+                              rule_asks(arena, &rules[i])};
+  values_list(list + next);
+  *count = all;
+  return list;
 }

@@ -1,0 +1,27 @@
+// rule_list.h -- every rule in one list, whichever table it stands in and whoever checks it.
+
+#pragma once
+#include "machine/machine.h"
+
+typedef enum RuleStage {
+  RULE_TRACE,   // while the kernel is traced: what is wrong never becomes an operator
+  RULE_VERIFY,  // on every kernel, core_verify
+  RULE_TARGET,  // on a kernel for one machine, machine_check
+  RULE_RUN,     // while it runs: it depends on data
+} RuleStage;
+
+typedef struct RuleInfo {
+  const char *id;         // "tensor_scalar.op1.alu-group"; without a parameter "tensor_copy.engine"; "capacity"
+  const char *function;   // "tensor_scalar", "core.activate" for operators without a function; "" for every operator
+  const char *parameter;  // or ""
+  RuleStage stage;
+  uint8_t generations;  // set of 1 << generation
+  DiagCode code;
+  const char *asks, *source;
+} RuleInfo;
+
+// In `arena`, in order of the tables.
+const RuleInfo *rule_list(Arena *arena, size_t *count);
+
+const char *rule_stage_name(RuleStage stage);                            // "trace"
+const char *rule_generations_text(Arena *arena, uint8_t generations);  // "trn2, trn3"; "every target"
