@@ -69,6 +69,21 @@ Source *session_read_source(Session *session, const char *path)
   return add_source(session, path, text);
 }
 
+void session_keep_file(Session *session, const char *name, Str bytes)
+{
+  Arena *arena = &session->arena;
+  if (!session->kept_files.arena)
+    session->kept_files = map_new(arena);
+  Str *kept = arena_new(arena, Str);
+  *kept = (Str){arena_strndup(arena, bytes.data, bytes.len), bytes.len};
+  map_set(&session->kept_files, str_from(arena_strndup(arena, name, strlen(name))), kept);
+}
+
+const Str *session_kept_file(const Session *session, const char *name)
+{
+  return session->kept_files.arena ? map_get(&session->kept_files, str_from(name)) : NULL;
+}
+
 static bool read_stream(Arena *arena, FILE *stream, Str *out)
 {
   size_t capacity = 1 << 16, len = 0;

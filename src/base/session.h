@@ -2,6 +2,7 @@
 
 #pragma once
 #include "base/diag.h"
+#include "base/map.h"
 
 typedef struct Session {
   Arena arena;  // lives as long as the session: sources, names, diagnostics
@@ -11,6 +12,7 @@ typedef struct Session {
   size_t error_count, warning_count;
   size_t error_limit;  // further errors are counted but not kept; 0: no limit
   bool strict;         // what the vendor's compiler refuses is an error, not a warning
+  Map kept_files;      // bytes (Str *) by name: see session_keep_file
   bool lenient;        // uses that the documents leave open go on with a warning (machine/gaps.def)
   jmp_buf on_exhausted;       // of entry points: arena.on_exhausted points here while one is active
   int64_t arenas_fail_after;  // testing: Arena.fail_after of arenas made by session_arena
@@ -27,6 +29,11 @@ Source *session_read_source(Session *session, const char *path);
 Source *session_add_source(Session *session, const char *path, Str text);  // text is copied
 uint32_t session_source_id(const Session *session, const Source *source);  // for Span.source
 Source *session_source(const Session *session, uint32_t id);               // NULL for 0
+
+// Files that belong to a kernel and were made or found while it was traced, by the name the kernel has for them. Both
+// texts are copied. NULL: no such file.
+void session_keep_file(Session *session, const char *name, Str bytes);
+const Str *session_kept_file(const Session *session, const char *name);
 
 // Whole file into `arena`, NUL-terminated; false after reporting. Path "-" is standard input.
 bool file_read(Session *session, Arena *arena, const char *path, Str *out);

@@ -375,6 +375,9 @@ static bool read_options(Run *run)
   run->options.seed = (uint64_t)options->seed;
   run->options.reference = options->reference;
   run->options.step_limit = (uint64_t)options->max_steps;
+  const char *slash = strrchr(run->program.path, '/');
+  run->options.folder = slash ? arena_strndup(&run->cli->session->arena, run->program.path,
+                                              (size_t)(slash - run->program.path)) : NULL;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
   const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";

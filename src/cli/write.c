@@ -4,7 +4,10 @@
 #include "core/text.h"
 #include "serde/klr_file.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool cli_write(Cli *cli, Str bytes)
@@ -13,6 +16,33 @@ bool cli_write(Cli *cli, Str bytes)
   if (path && strcmp(path, "-") != 0)
     return file_write(cli->session, path, bytes);
   strbuf_add(&cli->out, bytes.data, bytes.len);
+  return true;
+}
+
+// The files of the kernel's constants that the session keeps, in the folder of the file the kernel is written to.
+static bool write_constants(Cli *cli, const Kernel *kernel)
+{
+  const char *path = cli->options.output, *slash = path ? strrchr(path, '/') : NULL;
+  Arena *arena = &cli->session->arena;
+  const char *folder = slash ? arena_strndup(arena, path, (size_t)(slash - path) + 1) : "";
+  bool is_file = path && strcmp(path, "-") != 0;
+  for (uint32_t i = 0; i < kernel->shared_constants.count; i++) {
+    const char *name = kernel->shared_constants.items[i].file_name, *end = strrchr(name, '/');
+    const Str *bytes = session_kept_file(cli->session, name);
+    if (!bytes)
+      continue;
+    if (!is_file) {
+      fprintf(stderr, "klr: constants are not written; -o FILE writes them beside FILE, in `shared_constants`\n");
+      return true;
+    }
+    const char *inner = end ? arena_printf(arena, "%s%.*s", folder, (int)(end - name), name) : NULL;
+    if (inner && mkdir(inner, 0777) != 0 && errno != EEXIST) {
+      diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", inner, strerror(errno));
+      return false;
+    }
+    if (!file_write(cli->session, arena_printf(arena, "%s%s", folder, name), *bytes))
+      return false;
+  }
   return true;
 }
 
@@ -38,7 +68,7 @@ int write_kernel(Cli *cli, const Kernel *kernel, const char *as)
   } else {
     return cli_usage(cli, "a kernel is written --as text, json, sexp or klr, found `%s`", as);
   }
-  return ok && cli_write(cli, strbuf_str(&out)) ? EXIT_OK : EXIT_USER;
+  return ok && write_constants(cli, kernel) && cli_write(cli, strbuf_str(&out)) ? EXIT_OK : EXIT_USER;
 }
 
 uint64_t kernel_operators(const Kernel *kernel)

@@ -1,5 +1,6 @@
 // run.c -- the whole run: arrays in, the cores, arrays out.
 
+#include "sim/constants.h"
 #include "sim/cores.h"
 #include "sim/exec.h"
 
@@ -105,6 +106,7 @@ static void prepare_rank(Sim *sim, Rank *rank, Array *inputs)
     expect_input(sim, kernel->inputs.items[i], &inputs[i]);
     state_bind_array(sim, kernel->inputs.items[i], &inputs[i]);
   }
+  constants_bind(sim, kernel);
   for (uint32_t i = 0; i < kernel->outputs.count; i++)
     state_share(sim, kernel->outputs.items[i]);
   for (uint32_t i = 0; i < kernel->shared_buffers.count; i++)
@@ -199,6 +201,7 @@ bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const
   if (stats)
     *stats = sim->stats;
   threads_free(sim->pool);
+  constants_free(sim);
   state_free(sim);
   free(sim);
   return ok;

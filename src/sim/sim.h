@@ -30,6 +30,7 @@ typedef struct SimOptions {
   uint64_t seed;          // of random number generators
   bool reference;         // the executors of reference.c only
   uint64_t step_limit;    // instructions of one logical core; 0: 100 million
+  const char *folder;     // where files of constants are that the session does not keep; NULL: the current one
 } SimOptions;
 
 typedef struct SimStats {

@@ -107,6 +107,7 @@ typedef struct Sim {
   uint32_t rank_count;
   Vec(Buffer *) idle;  // released memory, to be used again
   Map told;            // places that were warned about
+  struct Constants *constants;  // arrays of ours, of all ranks
   ThreadPool *pool;
   SimStats stats;
 } Sim;

@@ -1,6 +1,5 @@
 // nki.c -- module `_klr`: what the NKI library, written in NKI, is made of; and how a tracer gets to know it.
 
-#include "base/npy.h"
 #include "trace/builder.h"
 #include <string.h>
 
@@ -287,51 +286,6 @@ bool klr_tile_size(Tracer *t, const Call *call, Value *out)
       return true;
     }
   return RAISE(t, E_VALUE, call->span, "no such size");
-}
-
-// ---- constants in files
-
-// A tensor in HBM that holds the elements of a .npy file.
-bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
-{
-  Builder *b = builder_need(t, "'nl.shared_constant'", call->span);
-  Str file;
-  Npy npy;
-  if (!b)
-    return false;
-  if (call->args[0].tag != VALUE_STR)
-    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
-                 "'nl.shared_constant': 'constant' is %s; expected the path of a "
-                 ".npy file",
-                 describe(t, call->args[0]));
-  const char *path = call->args[0].string->text.data;
-  for (size_t i = 0; i < b->shared_constants.count; i++)
-    if (strcmp(b->shared_constants.items[i].file_name, path) == 0) {
-      *out = value_tensor(t, views_whole(&b->views, b->constants.items[i]));
-      return true;
-    }
-  DType dtype;
-  if (!file_read(t->session, &t->arena, path, &file) || !npy_parse(t->session, path, file, &npy)) {
-    raise_diag(t, "OSError", t->session->diags.items[t->session->diags.count - 1]);
-    return false;
-  }
-  if (!dtype_from_npy_descr(str_from(npy.descr), &dtype) || npy.rank == 0)
-    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span),
-                 "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which "
-                 "is no tensor",
-                 path, npy.descr, npy.rank);
-  TensorSpec spec = {.name = builder_number(b, "constant"),
-                     .dtype = dtype,
-                     .memory = MEMORY_HBM,
-                     .sizes = npy.shape,
-                     .rank = npy.rank};
-  const Tensor *tensor = builder_tensor(b, &spec, call->span);
-  if (!tensor)
-    return false;
-  vec_push(&t->arena, &b->shared_constants, (SharedConstant){tensor->name, builder_keep(b, path)});
-  vec_push(&t->arena, &b->constants, tensor);
-  *out = value_tensor(t, views_whole(&b->views, tensor));
-  return true;
 }
 
 // ---- installation

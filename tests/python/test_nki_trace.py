@@ -403,7 +403,7 @@ def test_elementwise_functions(tmp_path):
     body += [f"assert nl.{f}(y, {other}).shape == y.shape" for f in BINARY for other in ("y", "2.0", "r")]
     body += [f"assert nl.{f}(n, {other}).dtype == nl.int32" for f in BITS for other in ("n", "3")]
     body += ["nl.invert(n)", "assert nl.add(y, y, dtype=nl.bfloat16).dtype == nl.bfloat16"]
-    trace_text(tmp_path, "\n".join(body))
+    trace_text(tmp_path, "\n".join(body), "x=f32[128,64]", "--target", "trn3")
 
 
 def test_other_functions_of_the_language(tmp_path):

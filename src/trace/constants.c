@@ -1,0 +1,162 @@
+// constants.c -- `nl.shared_constant`: data that belongs to the kernel, from a .npy file or from numbers in it.
+//
+// The kernel names a constant's file after its content, "shared_constants/0123456789abcdef.npy"; the session keeps the
+// bytes under that name, for whoever runs the kernel or writes it to a file.
+
+#include "base/npy.h"
+#include "trace/builder.h"
+
+#include <string.h>
+#include <unistd.h>
+
+// ---- numbers
+
+typedef struct Numbers {
+  Tracer *t;
+  uint64_t shape[VIEW_RANK_MAX];
+  uint32_t rank;
+  bool is_float;
+  Vec(double) values;
+} Numbers;
+
+// Reads nested lists or tuples of numbers; false when rows differ in length or something else is in them.
+static bool read_numbers(Numbers *numbers, Value value, uint32_t depth)
+{
+  const Value *items;
+  size_t count;
+  double number;
+  if (value_sequence(value, &items, &count)) {
+    bool is_first = depth == numbers->rank && numbers->values.count == 0;
+    if (count == 0 || depth == VIEW_RANK_MAX || (!is_first && (depth >= numbers->rank || numbers->shape[depth] != count)))
+      return false;
+    if (is_first)
+      numbers->shape[numbers->rank++] = count;
+    for (size_t i = 0; i < count; i++)
+      if (!read_numbers(numbers, items[i], depth + 1))
+        return false;
+    return true;
+  }
+  Value held = value_unwrap(value);
+  if (depth == 0 || depth != numbers->rank || !value_as_double(held, &number))
+    return false;
+  numbers->is_float = numbers->is_float || held.tag == VALUE_FLOAT;
+  vec_push(&numbers->t->arena, &numbers->values, number);
+  return true;
+}
+
+// The .npy file of numbers: int32 when all are whole and fit, else float32.
+static Str numbers_file(Numbers *numbers)
+{
+  size_t count = numbers->values.count;
+  uint32_t *units = arena_array(&numbers->t->arena, uint32_t, count);
+  for (size_t i = 0; i < count; i++)
+    numbers->is_float = numbers->is_float || !(numbers->values.items[i] >= INT32_MIN && numbers->values.items[i] <= INT32_MAX);
+  for (size_t i = 0; i < count; i++) {
+    float real = (float)numbers->values.items[i];
+    int32_t whole = numbers->is_float ? 0 : (int32_t)numbers->values.items[i];
+    memcpy(&units[i], numbers->is_float ? (const void *)&real : (const void *)&whole, sizeof units[i]);
+  }
+  StrBuf out = strbuf_new(&numbers->t->arena);
+  npy_format(&out, numbers->is_float ? "<f4" : "<i4", numbers->shape, numbers->rank, units, count * sizeof *units);
+  return strbuf_str(&out);
+}
+
+// ---- files
+
+// Beside the file of the code that asks, unless the path holds from the current folder.
+static const char *resolve(Tracer *t, const char *path, Span span)
+{
+  Span user;
+  const Frame *frame = user_frame(t, span, &user);
+  if (path[0] == '/' || access(path, R_OK) == 0 || !frame || !frame->module || !frame->module->path)
+    return path;
+  const char *slash = strrchr(frame->module->path, '/');
+  const char *beside = slash ? arena_printf(&t->arena, "%.*s/%s", (int)(slash - frame->module->path), frame->module->path, path)
+                             : path;
+  return access(beside, R_OK) == 0 ? beside : path;
+}
+
+static bool constant_file(Tracer *t, const Call *call, Str *file, const char **shown)
+{
+  Value constant = call->args[0];
+  Numbers numbers = {.t = t};
+  if (constant.tag == VALUE_STR) {
+    *shown = resolve(t, constant.string->text.data, call->span);
+    size_t errors = t->session->error_count;
+    if (file_read(t->session, &t->arena, *shown, file))
+      return true;
+    if (t->session->error_count > errors) {
+      Diag *diag = t->session->diags.items[t->session->diags.count - 1];
+      diag_primary(diag, user_span(t, call->span), "this constant is looked for in the current folder and beside this file");
+      raise_diag(t, "OSError", diag);
+    }
+    return false;
+  }
+  *shown = "the constant";
+  if (value_is_set(constant) && read_numbers(&numbers, constant, 0)) {
+    *file = numbers_file(&numbers);
+    return true;
+  }
+  Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                           "'nl.shared_constant': 'constant' is %s; expected the path of a .npy file or an array",
+                           describe(t, constant));
+  if (constant.tag == VALUE_TENSOR)
+    diag_help(diag, "a tensor exists when the kernel runs: use it as it is");
+  else
+    diag_help(diag, "save it with `numpy.save` and pass the path, or write lists of numbers, all rows of one length");
+  return false;
+}
+
+// The tensor of a constant that was asked for before.
+static const Tensor *known_constant(const Builder *b, const char *name)
+{
+  for (size_t i = 0; i < b->shared_constants.count; i++)
+    if (strcmp(b->shared_constants.items[i].file_name, name) == 0)
+      return b->constants.items[i];
+  return NULL;
+}
+
+static const Tensor *constant_tensor(Tracer *t, const Call *call, const char *shown, Str file)
+{
+  Builder *b = builder_of(t);
+  Npy npy;
+  DType dtype;
+  if (!npy_parse(t->session, shown, file, &npy)) {
+    Diag *diag = t->session->diags.items[t->session->diags.count - 1];
+    diag_primary(diag, user_span(t, call->span), "this constant");
+    raise_diag(t, "OSError", diag);
+    return NULL;
+  }
+  if (!dtype_from_npy_descr(str_from(npy.descr), &dtype) || !dtype_nki_name(dtype) || npy.rank == 0) {
+    Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                             "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which no tensor holds", shown, npy.descr,
+                             npy.rank);
+    diag_help(diag, npy.item_bytes == 1 ? "save the bytes as uint8 and say what they are: `nl.shared_constant(path).view(dtype)`"
+                                        : "save it as one of the element types of `nki.language`, at least one dimension");
+    return NULL;
+  }
+  TensorSpec spec = {.name = builder_number(b, "constant"), .dtype = dtype, .memory = MEMORY_SHARED_HBM, .sizes = npy.shape,
+                     .rank = npy.rank};
+  return builder_tensor(b, &spec, call->span);
+}
+
+bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
+{
+  Builder *b = builder_need(t, "'nl.shared_constant'", call->span);
+  Str file;
+  const char *shown;
+  if (!b || !constant_file(t, call, &file, &shown))
+    return false;
+  const char *name = arena_printf(b->arena, "shared_constants/%016llx.npy", (unsigned long long)str_hash(file));
+  const Tensor *tensor = known_constant(b, name);
+  if (!tensor) {
+    tensor = constant_tensor(t, call, shown, file);
+    if (!tensor)
+      return false;
+    session_keep_file(t->session, name, file);
+    vec_push(&t->arena, &b->shared_constants, (SharedConstant){tensor->name, builder_keep(b, name)});
+    vec_push(&t->arena, &b->constants, tensor);
+  }
+  *out = value_tensor(t, views_whole(&b->views, tensor));
+  return true;
+}
