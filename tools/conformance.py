@@ -76,6 +76,14 @@ def save_words(path, words):
     np.save(path, words, allow_pickle=False)
 
 
+def load_words(path, word, shape):
+    """What a .npy file holds, as words, whatever it calls their type: NumPy does not know all names that others write."""
+    with open(path, "rb") as file:
+        content = file.read()
+    start = 10 + int.from_bytes(content[8:10], "little")
+    return np.frombuffer(content, word, offset=start).reshape(shape)
+
+
 def run_once(program, vector, target, options, folder):
     """(exit status, the program's JSON document, the words of the outputs by tile)."""
     arguments = [f"{tile}_in=@{folder}/{tile}.npy:{vector['tiles'][tile]['dtype']}" for tile in form.inputs(vector)]
@@ -92,8 +100,7 @@ def run_once(program, vector, target, options, folder):
     if done.returncode == 0:
         written = [o for o in document["outputs"] if o["role"] == "output"]
         for tile, output in zip(form.outputs(vector), written, strict=True):
-            array = np.load(f"{folder}/out/{output['file']}")
-            found[tile] = array.view(form.word_type(vector["tiles"][tile]["dtype"]))
+            found[tile] = load_words(f"{folder}/out/{output['file']}", form.word_type(vector["tiles"][tile]["dtype"]), output["shape"])
     return done.returncode, document, found
 
 

@@ -41,6 +41,7 @@ class Vector:
 
     def put(self, name, data, space="sbuf", dtype=None):
         """A tile that holds Data; `dtype` names the words anew (the x4 types, float8_e8m0fnu)."""
+        self.tiles.pop(name, None)
         self.tile(name, dtype or data.dtype, data.shape, space)["data"] = form.rows(data.words, dtype or data.dtype)
         return data
 
