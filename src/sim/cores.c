@@ -20,6 +20,8 @@ static void run_operator(Sim *sim, const Op *op)
   FastFn *fast = sim->options.reference ? NULL : fast_executor(op->kind);
   if (!fast || !fast(sim, op))
     reference(sim, op);
+  if (sim->indirect_results)
+    indirect_finish(sim);
 }
 
 static void run_instruction(Sim *sim, const Instr *instr)

@@ -31,9 +31,9 @@ static void expect_packed(Sim *sim, const Tile *data)
 }
 
 // The scales of `data`: the tile without the rows that hold none.
-static Tile scale_tile(Sim *sim, const TensorRef *ref, const char *role, const Tile *data)
+static Tile scale_tile(Sim *sim, const TensorRef *ref, const char *role, const Tile *data, bool is_result)
 {
-  Tile tile = tile_of(sim, ref, role);
+  Tile tile = is_result ? tile_of(sim, ref, role) : tile_operand(sim, ref, role);
   uint64_t rows = scale_row(data->partitions - 1) + 1;
   if (tile.item != 1 || tile.dtype == DTYPE_INT8 || dtype_is_packed(tile.dtype)) {
     sim_error(sim, E_SIM_DTYPE, "operand `%s` of `%s` is %s, expected float8_e8m0fnu or uint8", role,
@@ -104,7 +104,7 @@ void run_quantize_mx(Sim *sim, const Op *op)
     sim_stop(sim);
   }
   tile_expect_shape(sim, &src, dst.partitions, dst.free_elems * LANES);
-  Tile scale = scale_tile(sim, &o->dst_scale, "dst_scale", &dst);
+  Tile scale = scale_tile(sim, &o->dst_scale, "dst_scale", &dst, true);
   expect_clear(sim, &dst, &src);
   expect_clear(sim, &scale, &src);
   expect_clear(sim, &scale, &dst);
@@ -183,8 +183,8 @@ void run_nc_matmul_mx(Sim *sim, const Op *op)
   tile_expect_unpacked(sim, &dst);
   tile_expect_partitions(sim, &moving, stationary.partitions);
   tile_expect_shape(sim, &dst, stationary.free_elems, moving.free_elems);
-  Tile stationary_scale = scale_tile(sim, &o->stationary_scale, "stationary_scale", &stationary);
-  Tile moving_scale = scale_tile(sim, &o->moving_scale, "moving_scale", &moving);
+  Tile stationary_scale = scale_tile(sim, &o->stationary_scale, "stationary_scale", &stationary, false);
+  Tile moving_scale = scale_tile(sim, &o->moving_scale, "moving_scale", &moving, false);
   tile_check_written(sim, &stationary_scale);
   tile_check_written(sim, &moving_scale);
   if (o->accumulate.some && o->accumulate.value)

@@ -92,6 +92,8 @@ struct Rank {
 };
 
 // The whole run. `core` and `instr` say who runs; everything else in it is for all.
+typedef struct IndirectTile IndirectTile;  // indirect.c
+
 typedef struct Sim {
   Session *session;
   SimOptions options;
@@ -103,6 +105,7 @@ typedef struct Sim {
   jmp_buf *outer_exhausted;  // where the session went before the run
   Core *core;          // the one that runs; before and after, the first of the rank being prepared
   const Instr *instr;  // the one that runs
+  IndirectTile *indirect_results;  // its results that are still to be scattered
   Rank *ranks;
   uint32_t rank_count;
   Vec(Buffer *) idle;  // released memory, to be used again

@@ -132,6 +132,18 @@ static void resolve_rows(Sim *sim, Tile *tile, const View *view, int64_t extra, 
   tile->partition_step = row_step * (int64_t)stride;
 }
 
+// Elements of the stored dtype of a row of the view's tensor.
+static uint64_t row_elements(Sim *sim, const View *view, const TensorPlace *place)
+{
+  return free_elements(view->tensor) * dtype_bytes(place->dtype) / dtype_bytes(stored_dtype(sim, view));
+}
+
+uint64_t tile_row_room(Sim *sim, const View *view)
+{
+  uint64_t row = row_elements(sim, view, state_place(sim, view->tensor));
+  return row ? row - view->offset % row : 0;
+}
+
 Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_elems)
 {
   const TensorPlace *place = state_place(sim, view->tensor);
@@ -144,7 +156,7 @@ Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_el
   tile.rank = 0;
   tile.free_elems = 1;
   tile.rows = NULL;
-  uint64_t row_elems = free_elements(view->tensor) * dtype_bytes(place->dtype) / tile.item;
+  uint64_t row_elems = row_elements(sim, view, place);
   if (place->buffer->memory == MEMORY_SBUF || place->buffer->memory == MEMORY_PSUM)
     resolve_rows(sim, &tile, view, extra_elems, place->start, row_elems);
   else
@@ -187,23 +199,30 @@ uint64_t tile_index_elems(const View *view)
   return count;
 }
 
-Tile tile_of(Sim *sim, const TensorRef *ref, const char *role)
+static Tile resolve(Sim *sim, const TensorRef *ref, const char *role, bool is_result)
 {
   const View *view = view_of(sim, ref, role);
-  if (view->vector_offset) {
-    sim_error(sim, E_SIM_UNSUPPORTED, "operand `%s` of `%s` is indexed by a tensor, which only DMA can be run with",
-              role, sim_op_name(sim));
-    sim_stop(sim);
-  }
+  if (view->vector_offset)
+    return indirect_tile(sim, view, role, is_result);
   int64_t extra = 0;
   if (view->scalar_offset)
     extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)tile_index_elems(view);
   return tile_of_view(sim, view, role, extra);
 }
 
+Tile tile_of(Sim *sim, const TensorRef *ref, const char *role)
+{
+  return resolve(sim, ref, role, true);
+}
+
+Tile tile_operand(Sim *sim, const TensorRef *ref, const char *role)
+{
+  return resolve(sim, ref, role, false);
+}
+
 Tile tile_read(Sim *sim, const TensorRef *ref, const char *role)
 {
-  Tile tile = tile_of(sim, ref, role);
+  Tile tile = tile_operand(sim, ref, role);
   tile_check_written(sim, &tile);
   return tile;
 }

@@ -26,14 +26,17 @@ typedef struct Tile {
   TileDim dims[SIM_MAX_DIMS];
 } Tile;
 
-// Resolves an operand; stops when it reaches outside its tensor. Run-time offsets of DMA are in dma.c.
+// Resolves an operand that is written, or both read and written; stops when it reaches outside its tensor. Run-time offsets
+// of DMA are in dma.c, tensors of offsets in indirect.c.
 Tile tile_of(Sim *sim, const TensorRef *ref, const char *role);
-// The same for an operand that is read: stops when an element was never written.
+// The same for an operand that is only read; and then stops when an element was never written.
+Tile tile_operand(Sim *sim, const TensorRef *ref, const char *role);
 Tile tile_read(Sim *sim, const TensorRef *ref, const char *role);
 Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_elems);
 // The value of a run-time index: a register, or the first element of an access.
 int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset);
 uint64_t tile_index_elems(const View *view);  // elements that one step of such an index skips
+uint64_t tile_row_room(Sim *sim, const View *view);  // elements from a view's first to the end of its tensor's row
 void tile_check_written(Sim *sim, const Tile *tile);
 // The same for the first `count` elements of one row; false when one was not and the run goes on.
 bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count);
@@ -41,6 +44,10 @@ bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t cou
 void tile_mark(const Tile *tile);
 void tile_mark_row(const Tile *tile, uint64_t partition);
 bool tile_is_written(const Tile *tile);  // all of it, whatever the options say
+// An operand on chip whose columns a tensor of offsets chooses: a tile in scratch memory with their contents. Results are
+// written back by indirect_finish, once the operator was executed.
+Tile indirect_tile(Sim *sim, const View *view, const char *role, bool is_result);
+void indirect_finish(Sim *sim);
 // The tile's memory space.
 Memory tile_memory(const Tile *tile);
 

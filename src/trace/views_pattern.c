@@ -177,7 +177,7 @@ const View *views_indirect(Views *views, const View *view, const View *index, in
   Layout layout = view_layout(view);
   layout.rank = 2;
   layout.step[1] = 1;
-  layout.num[1] = elements > 0 ? elements : view_dim(index, 1);
+  layout.num[1] = elements > 0 ? elements : (int64_t)view_elements(index);
   made.vector_offset = view_as_access(views, index);
   made.indirect_dim = 1;
   return view_with_layout(views, &made, &layout);
