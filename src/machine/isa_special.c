@@ -735,3 +735,136 @@ bool isa_send_row(IsaCheck *check)
   return row <= bytes * most_elements || isa_fail(check, "`src` of `%s` has %" PRIu64 " bytes of %s a partition",
                                                   op_name(check), row, dtype_text(src->dtype));
 }
+
+// ---- tensor indirection
+
+static bool is_indirect_on_chip(const Tile *tile)
+{
+  return tile && tile->is_known && tile->view->vector_offset && memory_is_on_chip(tile->memory);
+}
+
+static uint64_t absolute_start(const Tile *tile)
+{
+  const Core_OPT_NAT *placed = &tile->tensor->address->par_offset;
+  return tile->start_partition + (placed->some ? placed->value : 0);
+}
+
+// The first partition of the index of `tile`; false when it is not known.
+static bool index_start(IsaCheck *check, const Tile *tile, uint64_t *out)
+{
+  Tile index;
+  if (!is_indirect_on_chip(tile) || !index_tile(check, tile->view->vector_offset, &index))
+    return false;
+  *out = absolute_start(&index);
+  return true;
+}
+
+// The source that an indirect dst goes by.
+static const Tile *anchor_of(const IsaCheck *check)
+{
+  switch (check->instr->op->kind) {
+  case OP_nc_copy: return TILE(nc_copy, src);
+  case OP_copy_predicated: return TILE(copy_predicated, predicate);
+  case OP_nc_matmul: return TILE(nc_matmul, stationary);
+  case OP_nc_matmul_mx: return TILE(nc_matmul_mx, stationary);
+  case OP_tensor_tensor: return TILE(tensor_tensor, src0);
+  case OP_tensor_scalar: return TILE(tensor_scalar, src);
+  case OP_tensor_scalar_cumulative: return TILE(tensor_scalar_cumulative, src);
+  case OP_tensor_reduce: return TILE(tensor_reduce, src);
+  case OP_tensor_scalar_reduce: return TILE(tensor_scalar_reduce, src);
+  case OP_exponential: return TILE(exponential, src);
+  case OP_nc_activate: return TILE(nc_activate, src);
+  case OP_activation_reduce: return TILE(activation_reduce, src);
+  case OP_activate2: return TILE(activate2, src);
+  default: return NULL;
+  }
+}
+
+// Where the index of an indirect dst has to start; false when nothing is asked.
+static bool dst_index_start(IsaCheck *check, uint64_t *out)
+{
+  const Tile *anchor = anchor_of(check);
+  if (!anchor || !anchor->is_known || !memory_is_on_chip(anchor->memory))
+    return false;
+  *out = absolute_start(anchor);
+  return anchor->memory == MEMORY_SBUF || index_start(check, anchor, out);
+}
+
+bool isa_indirect_start(IsaCheck *check)
+{
+  for (uint32_t i = 0; i < check->shape->count; i++) {
+    const FieldInfo *field = check->shape->slots[i].field;
+    const char *operand = named(check, field->name);
+    bool is_source = field->role == ROLE_READ;
+    uint64_t start, wanted;
+    if (!index_start(check, &check->tiles[i], &start))
+      continue;
+    if (start % check->machine->partition_quadrant != 0)
+      return isa_fail(check, "the index of `%s` starts at partition %" PRIu64, operand, start);
+    if (is_source ? (wanted = absolute_start(&check->tiles[i])) != start
+                  : dst_index_start(check, &wanted) && wanted != start)
+      return isa_fail(check, "the index of `%s` starts at partition %" PRIu64 ", %s at %" PRIu64, operand, start,
+                      is_source ? "the operand" : "the source", wanted);
+  }
+  return true;
+}
+
+bool isa_indirect_psum(IsaCheck *check)
+{
+  for (uint32_t i = 0; i < check->shape->count; i++)
+    if (check->shape->slots[i].field->role == ROLE_WRITE && is_indirect_on_chip(&check->tiles[i]) &&
+        check->tiles[i].memory == MEMORY_PSUM && op_engine(check->instr->op) == ENGINE_ACT)
+      return isa_fail(check, "`%s` on the scalar engine scatters into psum", op_name(check));
+  return true;
+}
+
+static bool is_origin(const Core_LIST_NAT *position)
+{
+  for (uint32_t i = 0; i < position->count; i++)
+    if (position->items[i] != 0)
+      return false;
+  return true;
+}
+
+bool isa_indirect_matmul(IsaCheck *check)
+{
+  const struct Op_nc_matmul *op = &check->instr->op->nc_matmul;
+  const Tile *tiles[] = {TILE(nc_matmul, dst), TILE(nc_matmul, stationary), TILE(nc_matmul, moving)};
+  bool is_indirect = false;
+  for (int i = 0; i < 3; i++) {
+    if (!is_indirect_on_chip(tiles[i]))
+      continue;
+    is_indirect = true;
+    if (i > 0 && (dtype_bytes(tiles[i]->dtype) > 2 || !dtype_is_float(tiles[i]->dtype)))
+      return isa_fail(check, "the indirect `%s` is %s", named(check, i == 1 ? "stationary" : "moving"),
+                      dtype_text(tiles[i]->dtype));
+  }
+  if (op->is_transpose && is_indirect_on_chip(tiles[2]))
+    return isa_fail(check, "`moving` is indirect in transpose mode");
+  return !is_indirect || is_origin(&op->tile_position) ||
+         isa_fail(check, "indirect operands with a tile_position other than (0, 0)");
+}
+
+static bool is_pair(IsaCheck *check, const char *name, const Tile *data, const Tile *scale)
+{
+  if (!data || !scale)
+    return true;
+  const Access *a = is_indirect_on_chip(data) ? data->view->vector_offset : NULL;
+  const Access *b = is_indirect_on_chip(scale) ? scale->view->vector_offset : NULL;
+  if (!a != !b)
+    return isa_fail(check, "`%s` and its scale: only one is indirect", name);
+  return !a || core_equal(&core_ACCESS, a, b) || isa_fail(check, "`%s` and its scale have different indices", name);
+}
+
+bool isa_indirect_pairs(IsaCheck *check)
+{
+  const struct Op_nc_matmul_mx *op = &check->instr->op->nc_matmul_mx;
+  const Tile *stationary = TILE(nc_matmul_mx, stationary), *moving = TILE(nc_matmul_mx, moving);
+  if (!is_pair(check, "stationary", stationary, TILE(nc_matmul_mx, stationary_scale)) ||
+      !is_pair(check, "moving", moving, TILE(nc_matmul_mx, moving_scale)))
+    return false;
+  bool is_indirect = is_indirect_on_chip(stationary) || is_indirect_on_chip(moving) ||
+                     is_indirect_on_chip(TILE(nc_matmul_mx, dst));
+  return !is_indirect || !op->tile_position || is_origin(op->tile_position) ||
+         isa_fail(check, "indirect operands with a tile_position other than (0, 0)");
+}

@@ -49,6 +49,15 @@ static const struct {
 #include "machine/legal.def"
 };
 
+static const struct {
+  OpKind op;
+  uint32_t field;
+  uint8_t engines;
+} indirect_rows[] = {
+#define INDIRECT(op, field, engines) {OP_##op, offsetof(Op, op.field), engines},
+#include "machine/legal.def"
+};
+
 static const OpKind any_partition[] = {
 #define ANY_PARTITION(op) OP_##op,
 #include "machine/legal.def"
@@ -222,6 +231,36 @@ static void check_start(Checker *c, const Instr *instr, const char *field, const
   report_operand(&c->reporter, diag, instr, field, tile);
   if (diag)
     diag_help(diag, "move the rows with `nisa.dma_copy`, which starts at any partition");
+}
+
+// ---- tensor indirection
+
+// Engines that take the operand at `offset` with its columns chosen by a tensor; 0: none.
+static uint8_t indirect_engines(OpKind op, uint32_t offset)
+{
+  for (size_t i = 0; i < sizeof indirect_rows / sizeof *indirect_rows; i++)
+    if (indirect_rows[i].op == op && indirect_rows[i].field == offset)
+      return indirect_rows[i].engines;
+  return 0;
+}
+
+static void check_indirection(Checker *c, const Instr *instr, const FieldInfo *field, const Tile *tile)
+{
+  const char *operand = field_known_as(instr, field->name);
+  uint8_t engines = indirect_engines(instr->op->kind, (uint32_t)field->offset);
+  Engine engine = op_engine(instr->op);
+  Diag *diag = NULL;
+  if (c->machine->generation < 4)
+    diag = report(c, instr->pos, LEGAL_INDIRECTION, "`%s` of `%s` is indexed by a tensor, which needs NeuronCore-v4", operand,
+                  op_name(instr));
+  else if (!engines)
+    diag = report(c, instr->pos, LEGAL_INDIRECTION, "`%s` of `%s` is indexed by a tensor", operand, op_name(instr));
+  else if (engine != ENGINE_UNASSIGNED && !(engines >> engine & 1))
+    diag = report(c, instr->pos, LEGAL_INDIRECTION, "`%s` of `%s` is indexed by a tensor on the %s engine", operand,
+                  op_name(instr), machine_engine(c->machine, engine)->nki_name);
+  report_operand(&c->reporter, diag, instr, field->name, tile);
+  if (diag)
+    diag_help(diag, "gather the columns with `nisa.nc_n_gather` or `nisa.local_gather`, or copy them one by one");
 }
 
 // ---- the tensor engine
@@ -506,6 +545,8 @@ static void check_instr(Checker *c, const Instr *instr)
         continue;
       check_tensor(c, tiles[i].tensor, instr->pos);
     }
+    if (memory_is_on_chip(tiles[i].memory) && tiles[i].view->vector_offset)
+      check_indirection(c, instr, limits->shape.slots[i].field, &tiles[i]);
     if (memory_is_on_chip(tiles[i].memory) && !limits->starts_anywhere && tiles[i].row_elements)
       check_start(c, instr, limits->shape.slots[i].field->name, &tiles[i]);
   }

@@ -201,3 +201,35 @@ def test_indirection_needs_v4(kernels, random, target):
     x, offsets = random_values(random, "float32", 16, 10), np.arange(4)
     message = kernels.fails(COPY.format(count=4, engine="vector"), target, x=x, index=index_of(offsets, 16, 16))
     assert "NeuronCore-v4" in message
+
+
+# ---- what is refused
+
+@pytest.mark.parametrize("call, words", [
+    ("nc_transpose(dst=sbuf((16, 16), x.dtype), data=v)", ["`data`", "tensor-indirection"]),
+    ("tensor_copy(dst=d, src=v, engine=nisa.engine.gpsimd)", ["gpsimd engine", "tensor-indirection"]),
+    ("tensor_tensor(dst=d, data1=t[:, 0:16], data2=v, op=nl.add)", ["`data2`", "tensor-indirection"]),
+    ("tensor_copy_predicated(dst=d, src=v, predicate=p)", ["`src`", "tensor-indirection"]),
+    ("tensor_copy(dst=d, src=late)", ["index of `src` starts at partition 32, the operand at 0"]),
+    ("tensor_copy(dst=psum((16, 16)).indirect(i, 16), src=d, engine=nisa.engine.scalar)", ["scatters into psum"]),
+    ("nc_matmul(dst=psum((16, 16)), stationary=v, moving=t[:, 0:16])", ["`stationary` is float32"]),
+    ("nc_matmul(dst=psum((16, 16)), stationary=h.indirect(i, 16), moving=h.indirect(i, 16), is_transpose=True)",
+     ["`moving` is indirect in transpose mode"]),
+    ("nc_matmul(dst=psum((16, 16)), stationary=h.indirect(i, 16), moving=h[:, 0:16], tile_position=(32, 0), tile_size=(32, 128))",
+     ["tile_position"])])
+def test_refused(kernels, random, call, words):
+    body = f"""
+t, i = load(x), load(index)
+h = sbuf(x.shape, nl.bfloat16)
+nisa.tensor_copy(dst=h, src=t)
+v, d, p = t.indirect(i, 16), sbuf((16, 16), x.dtype), sbuf((16, 16), nl.uint8)
+nisa.memset(dst=d, value=0.0)
+nisa.memset(dst=p, value=0)
+both = sbuf((48, 1), nl.uint16)
+nisa.memset(dst=both, value=0)
+late = t.indirect(both[32:48, :], 16)
+nisa.{call}
+return store(d)"""
+    message = kernels.fails(body, "trn3", x=random_values(random, "float32", 16, 40),
+                            index=index_of(np.arange(16), 16, 16))
+    assert all(word in message for word in words), message
