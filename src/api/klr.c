@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "core/verify.h"
 #include "machine/legal.h"
+#include "machine/place.h"
 #include "serde/klr_file.h"
 #include "serde/read_kernel.h"
 #include "sim/sim.h"
@@ -171,7 +172,8 @@ static Kernel *trace(KlrSession *klr, const char *path, const char *function, co
     module_add_path(t, *folder);
   module_add_default_paths(t);
   Kernel *kernel = trace_file(t, path, function, arguments, count, options->lnc);
-  bool ok = kernel && core_verify(klr->session, kernel) && machine_check(klr->session, machine, kernel);
+  bool ok = kernel && core_verify(klr->session, kernel) && machine_check(klr->session, machine, kernel) &&
+            machine_check_memory(klr->session, machine, kernel);
   return ok && klr->session->error_count == errors ? kernel : NULL;
 }
 
@@ -219,7 +221,8 @@ bool klr_verify(KlrSession *klr, const KlrKernel *kernel, const char *target)
   ENTER(klr, false);
   const Machine *machine = machine_named(klr->session, target);
   bool ok = machine && core_verify(klr->session, core_of(kernel)) &&
-            machine_check(klr->session, machine, core_of(kernel));
+            machine_check(klr->session, machine, core_of(kernel)) &&
+            machine_check_memory(klr->session, machine, core_of(kernel));
   leave(klr);
   return ok;
 }

@@ -102,6 +102,11 @@ void diag_note(Diag *diag, const char *format, ...)
   vec_push(&diag->session->arena, &diag->notes, text);
 }
 
+void diag_data(Diag *diag, const char *json)
+{
+  diag->data = json;
+}
+
 void diag_help(Diag *diag, const char *format, ...)
 {
   FORMATTED(text);
@@ -434,6 +439,10 @@ void diag_print_json(const Session *session, StrBuf *out)
     json_labels(diag, "calls", diag->calls.items, diag->calls.count, &json);
     json_strings("notes", diag->notes.items, diag->notes.count, &json);
     json_strings("help", diag->helps.items, diag->helps.count, &json);
+    if (diag->data) {
+      json_key(&json, "data");
+      json_raw(&json, str_from(diag->data));
+    }
     json_end_object(&json);
   }
   json_end_array(&json);

@@ -55,6 +55,7 @@ typedef struct Diag {
   Vec(DiagLabel) calls;  // the call stack, innermost first
   Vec(const char *) notes;
   Vec(const char *) helps;
+  const char *data;  // for programs: the text of a JSON value; NULL: none
 } Diag;
 
 // The severity is the first letter of the code: E or W. In strict mode warnings marked so become errors.
@@ -66,6 +67,9 @@ void diag_label(Diag *diag, Span span, const char *format, ...) __attribute__((f
 void diag_call(Diag *diag, Span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void diag_note(Diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(Diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// What programs read beside the message, one JSON value as text; kept by the caller.
+void diag_data(Diag *diag, const char *json);
 
 // "did you mean `x`?" when a candidate is near enough, nothing otherwise.
 void diag_suggest(Diag *diag, Str found, const char *const *candidates, size_t count);

@@ -2,6 +2,9 @@
 
 #include "cli/program.h"
 #include "cli/write.h"
+#include "core/verify.h"
+#include "machine/legal.h"
+#include "machine/place.h"
 #include "serde/klr_file.h"
 
 #include <inttypes.h>
@@ -103,6 +106,31 @@ static void describe_kernel(Info *info, const Kernel *kernel)
   operator_counts(info, kernel);
 }
 
+// How full the memories of each core get on the target. False when the kernel is not one that can be placed.
+static bool describe_memory(Info *info, const Kernel *kernel, const Machine *machine)
+{
+  Session *session = info->cli->session;
+  if (!core_verify(session, kernel) || !machine_check(session, machine, kernel))
+    return false;
+  text_field(info, "target", machine->name);
+  begin_list(info, "memory");
+  Arena arena = session_arena(session), scratch = session_arena(session);
+  for (uint32_t core = 0; core < kernel->bodies.count; core++) {
+    const Core_LIST_BLOCK *blocks = &kernel->bodies.items[core];
+    Placement placement = place_core(&arena, &scratch, machine, blocks);
+    if (info->cli->options.json) {
+      place_write_json(session, &info->json, machine, blocks, &placement);
+      continue;
+    }
+    strbuf_printf(&info->cli->out, "memory of core %u\n", core);
+    place_print(session, &info->cli->out, machine, blocks, &placement);
+  }
+  end_list(info);
+  arena_free(&scratch);
+  arena_free(&arena);
+  return true;
+}
+
 static void describe_sources(Info *info, const Gathered *sources)
 {
   text_field(info, "entry", arena_printf(&info->cli->session->arena, "%s%s%s", sources->module,
@@ -171,9 +199,11 @@ static bool describe(Info *info, const char *path, Str bytes)
     return sources != NULL;
   }
   const Kernel *kernel = kernel_read(session, &session->arena, path, bytes);
-  if (kernel)
-    describe_kernel(info, kernel);
-  return kernel != NULL;
+  if (!kernel)
+    return false;
+  describe_kernel(info, kernel);
+  const Machine *machine = info->cli->options.memory ? target_machine(info->cli) : NULL;
+  return !info->cli->options.memory || (machine && describe_memory(info, kernel, machine));
 }
 
 int cmd_info(Cli *cli)

@@ -4,6 +4,7 @@
 #include "cli/write.h"
 #include "core/verify.h"
 #include "machine/legal.h"
+#include "machine/place.h"
 
 #include <inttypes.h>
 
@@ -17,7 +18,8 @@ int cmd_verify(Cli *cli)
   if (!machine || !file_read(cli->session, &cli->session->arena, path, &bytes))
     return machine ? EXIT_USER : EXIT_USAGE;
   const Kernel *kernel = kernel_read(cli->session, &cli->session->arena, path, bytes);
-  if (!kernel || !core_verify(cli->session, kernel) || !machine_check(cli->session, machine, kernel))
+  if (!kernel || !core_verify(cli->session, kernel) || !machine_check(cli->session, machine, kernel) ||
+      !machine_check_memory(cli->session, machine, kernel))
     return EXIT_USER;
   if (!cli->options.json)
     strbuf_printf(&cli->out, "%s: %s is right for %s: %" PRIu64 " operators on %u core%s\n", path, kernel->name,

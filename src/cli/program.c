@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "core/verify.h"
 #include "machine/legal.h"
+#include "machine/place.h"
 #include "serde/klr_file.h"
 #include "syntax/dump.h"
 
@@ -224,7 +225,8 @@ int program_load(Cli *cli, Program *program)
     print_core(cli, program->kernel);
   double start = seconds_now();
   bool ok = program->kernel && core_verify(cli->session, program->kernel) &&
-            machine_check(cli->session, program->machine, program->kernel);
+            machine_check(cli->session, program->machine, program->kernel) &&
+            machine_check_memory(cli->session, program->machine, program->kernel);
   program->verify_seconds = seconds_now() - start;
   return ok && cli->session->error_count == 0 ? EXIT_OK : EXIT_USER;
 }
