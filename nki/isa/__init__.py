@@ -282,13 +282,20 @@ def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
 
 def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, reverse0=False,
                          reduce_cmd=reduce_cmd.reset_reduce, reduce_init=None, reduce_res_negate=False, name=None):
-    """dst = data op0 operand0, and reduce_res (P, 1) = its rows reduced with reduce_op (add, multiply, maximum, minimum)."""
+    """dst = data op0 operand0, and its rows reduced with reduce_op (add, multiply, maximum, minimum) in the accumulators.
+
+    reduce_cmd starts the vector engine's accumulators anew, goes on with what they hold, or loads reduce_init, a number or
+    (P, 1) tile, first. reduce_res (P, 1) receives them, with reduce_res_negate their negation; they keep their values.
+    """
+    operand0 = 0 if operand0 is None else operand0
     result = reduce_res
     if result is None:
         result = nl.ndarray((dst.shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
+    is_number = reduce_init is None or isinstance(reduce_init, (int, float))
     return _klr.emit("tensor_scalar_reduce", name, dst=dst, src=data, operand0=operand0, op0=op0, reverse0=reverse0,
-                     reduce_op=reduce_op, reduce_res=result, reduce_cmd=reduce_cmd, reduce_init=reduce_init,
-                     reduce_res_negate=reduce_res_negate)
+                     reduce_op=reduce_op, reduce_res=result, reduce_cmd=reduce_cmd,
+                     reduce_init=reduce_init if is_number else None, reduce_res_negate=reduce_res_negate,
+                     reduce_init_tile=None if is_number else reduce_init)
 
 
 def tensor_partition_reduce(dst, op, data, name=None):

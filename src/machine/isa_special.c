@@ -573,7 +573,7 @@ bool isa_cumulative_initial(IsaCheck *check)
 bool isa_reduce_initial(IsaCheck *check)
 {
   const struct Op_tensor_scalar_reduce *op = &check->instr->op->tensor_scalar_reduce;
-  return initial_fits(check, "reduce_init", op->reduce_init != NULL, op->reduce_cmd);
+  return initial_fits(check, "reduce_init", op->reduce_init || op->reduce_init_tile, op->reduce_cmd);
 }
 
 bool isa_exponential_initial(IsaCheck *check)

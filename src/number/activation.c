@@ -51,6 +51,8 @@ bool activation_in_range(ActivationFunc func, float x)
   const ActivationInfo *info = activation_info(func);
   if (func == ACTIVATION_FUNC_RECIPROCAL && fabsf(x) < 0x1p-42f)
     return false;
+  if (func == ACTIVATION_FUNC_SQRT && x == 0)
+    return true;
   return x >= info->least && x <= info->most;
 }
 

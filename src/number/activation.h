@@ -27,7 +27,7 @@ const char *activation_wire_name(ActivationFunc func);
 bool activation_from_nki_name(Str name, ActivationFunc *func);
 bool activation_from_wire_name(Str name, ActivationFunc *func);
 
-// True when the hardware documents a result for `x`; beyond, a warning is due.
+// True when the hardware documents a result for `x`, and for the square root of 0, which is taken to be 0.
 bool activation_in_range(ActivationFunc func, float x);
 
 // func(x), correctly rounded. PRELU has a slope of 0 here: see activation_prelu.

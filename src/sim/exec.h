@@ -61,6 +61,17 @@ void lanes_of(Sim *sim, const TensorRef *ref, const char *role, uint64_t partiti
 // The same as bits of integers, for bit operators; constants must be integers.
 void operand_bits(Sim *sim, const Operand *operand, const char *role, uint64_t partitions, uint32_t *lanes);
 
+// Uses of operators that the documents leave open: a shift by all bits or more, which is said here; a negative number to a
+// power that is no integer.
+bool alu_is_shift(AluOp op), alu_is_logical(AluOp op);
+void shift_is_open(Sim *sim, AluOp op, unsigned width, uint32_t count);
+bool power_is_open(float x, float y);
+
+// An operator met a NaN there, and what becomes of it is left open.
+void nan_is_open(Sim *sim, Gap gap, const Tile *tile, uint64_t partition, uint64_t elem);
+// The first NaN of a tile is such.
+void tile_expect_no_nan(Sim *sim, Gap gap, const Tile *tile);
+
 // Sign-extends an integer element to 32 bits. Stops for other dtypes and for 64-bit ones.
 void tile_expect_bits(Sim *sim, const Tile *tile);
 uint32_t unit_bits(DType dtype, const void *unit);
@@ -95,11 +106,23 @@ LocalGather local_gather_sizes(Sim *sim, const struct Op_nc_local_gather *op, co
                                const Tile *indices);
 
 // ---- reductions that live in accumulators
+// Before an instruction applies `cmd` for rows of `data`, and, if `is_read`, writes the lanes out: whether they are known.
+void accum_begin(Sim *sim, Accumulator *accumulator, AccumCmd cmd, const Tile *data, bool is_read);
+bool folds_values(AccumCmd cmd);
+// What a tensor_scalar_reduce loads its lanes with, where it says so.
+void initial_lanes(Sim *sim, const struct Op_tensor_scalar_reduce *op, uint64_t partitions, float *lanes);
 // The commands of AccumCmd on one partition's register, folded with `n` values by `op`, left to right.
 bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded);  // applies reset or load; true when it then folds
 
+// What range_select writes where the position is outside.
+void expect_fill(Sim *sim, const Tile *dst, float fill);
+
+// A value that nc_match_replace8 does not find though its place is asked for.
+void match_is_open(Sim *sim, uint64_t partition, uint64_t slot);
+
 // ---- activation functions
-// Whether some inputs of the function are outside of its documented range, and a warning about one of them.
+// Whether some inputs of the function are outside of its documented range, and what is said about one of them: all but sin
+// stop, or go on with a warning in a lenient session.
 bool activation_is_limited(ActivationFunc func);
 void warn_range(Sim *sim, ActivationFunc func, const Tile *data, uint64_t partition, uint64_t elem, float input);
 
@@ -108,8 +131,10 @@ void sim_count_dma(Sim *sim, const Tile *tile);
 // Whether the integers of a tensor_tensor are computed exactly (docs/numerics.md).
 bool is_exact_integer(const Tile *dst, const Tile *a, const Tile *b, Engine engine);
 
-bool reverses_first(ReverseOps reverse);
-bool reverses_second(ReverseOps reverse);
+// Whether an operator's operands change sides when asked to; those of one operand have no sides.
+bool swaps(AluOp op, bool reverse);
+bool reverses_first(ReverseOps reverse, AluOp op0);
+bool reverses_second(ReverseOps reverse, AluOp op1);
 
 // Elements per result of a tensor_reduce: the innermost `op_dim` free dimensions of the view.
 uint64_t reduced_elems(const View *view, SubDim op_dim);

@@ -34,6 +34,25 @@ static void binary_f32(void *context, uint64_t first, uint64_t last)
   }
 }
 
+// Whether every count is below the width of the integers.
+static bool shifts_are_defined(const Tile *counts, unsigned width)
+{
+  for (uint64_t p = 0; p < counts->partitions; p++)
+    for (uint64_t i = 0; i < counts->free_elems; i++)
+      if (unit_bits(counts->dtype, tile_element(counts, p, i)) >= width)
+        return false;
+  return true;
+}
+
+// The same for one count a partition; an operator that takes them as its left operand is left to the reference.
+static bool lane_shifts_are_defined(AluOp op, bool reverse, const uint32_t *counts, uint64_t partitions, unsigned width)
+{
+  bool defined = true;
+  for (uint64_t p = 0; p < partitions && alu_is_shift(op); p++)
+    defined = defined && !reverse && counts[p] < width;
+  return defined;
+}
+
 static bool fast_tensor_tensor(Sim *sim, const Op *op)
 {
   const struct Op_tensor_tensor *o = &op->tensor_tensor;
@@ -45,13 +64,16 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
   same_shape(sim, &w.dst, &w.b);
   if (!expect_clear(sim, &w.dst, &w.a) || !expect_clear(sim, &w.dst, &w.b))
     return false;
+  if (o->op == ALU_OP_POW)
+    return false;  // looks for powers that are left open
   uint64_t rows = w.dst.partitions, n = w.dst.free_elems;
   bool is_bits = alu_is_bitvec(o->op);
   if (is_bits || is_exact_integer(&w.dst, &w.a, &w.b, o->engine)) {
     tile_expect_bits(sim, &w.dst);
     tile_expect_bits(sim, &w.a);
     tile_expect_bits(sim, &w.b);
-    if (!bits_fit(&w.dst, &w.a) || !bits_fit(&w.dst, &w.b))
+    if (!bits_fit(&w.dst, &w.a) || !bits_fit(&w.dst, &w.b) ||
+        (alu_is_shift(o->op) && !shifts_are_defined(&w.b, bits_width(&w.dst, &w.a, &w.b))))
       return false;
     bits_tensor_tensor(sim, o->op, &w.dst, &w.a, &w.b, !is_bits);
   } else {
@@ -119,12 +141,16 @@ static bool scalar_bits(Sim *sim, const struct Op_tensor_scalar *o)
   if (!expect_clear(sim, &dst, &src) || !bits_fit(&dst, &src) || (o->op1.some && !alu_is_bitvec(o->op1.value)))
     return false;
   BitsScalar w = {.op0 = o->op0, .op1 = o->op1.value, .has_second = o->op1.some, .dst = &dst, .src = &src};
-  w.reverse0 = reverses_first(o->reverse);
-  w.reverse1 = reverses_second(o->reverse);
+  w.reverse0 = reverses_first(o->reverse, o->op0);
+  w.reverse1 = o->op1.some && reverses_second(o->reverse, o->op1.value);
   if (alu_info(o->op0)->operand_count > 1)
     operand_bits(sim, &o->imm0, "operand0", dst.partitions, w.first);
   if (o->op1.some && alu_info(o->op1.value)->operand_count > 1 && o->imm1)
     operand_bits(sim, o->imm1, "operand1", dst.partitions, w.second);
+  unsigned width = bits_width(&dst, &src, &src);
+  if (!lane_shifts_are_defined(w.op0, w.reverse0, w.first, dst.partitions, width) ||
+      (w.has_second && !lane_shifts_are_defined(w.op1, w.reverse1, w.second, dst.partitions, width)))
+    return false;
   bits_tensor_scalar(sim, &w);
   tile_mark(&dst);
   return true;
@@ -135,7 +161,7 @@ static bool fast_tensor_scalar(Sim *sim, const Op *op)
   const struct Op_tensor_scalar *o = &op->tensor_scalar;
   if (alu_is_bitvec(o->op0))
     return scalar_bits(sim, o);
-  if (o->op1.some && alu_is_bitvec(o->op1.value))
+  if (o->op0 == ALU_OP_POW || (o->op1.some && (alu_is_bitvec(o->op1.value) || o->op1.value == ALU_OP_POW)))
     return false;
   Pair w;
   w.mode = sim->number_mode;
@@ -156,15 +182,15 @@ static bool fast_tensor_scalar(Sim *sim, const Op *op)
   }
   w.op0 = o->op0;
   w.op1 = o->op1.value;
-  w.reverse0 = reverses_first(o->reverse);
-  w.reverse1 = reverses_second(o->reverse);
+  w.reverse0 = reverses_first(o->reverse, o->op0);
+  w.reverse1 = o->op1.some && reverses_second(o->reverse, o->op1.value);
   return run_pair(sim, &w);
 }
 
 static bool fast_nc_scalar_tensor_tensor(Sim *sim, const Op *op)
 {
   const struct Op_nc_scalar_tensor_tensor *o = &op->nc_scalar_tensor_tensor;
-  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1) || o->op0 == ALU_OP_POW || o->op1 == ALU_OP_POW)
     return false;
   Pair w;
   w.mode = sim->number_mode;
@@ -180,8 +206,8 @@ static bool fast_nc_scalar_tensor_tensor(Sim *sim, const Op *op)
   w.has_second = true;
   w.op0 = o->op0;
   w.op1 = o->op1;
-  w.reverse0 = reverses_first(o->reverse_operands);
-  w.reverse1 = reverses_second(o->reverse_operands);
+  w.reverse0 = reverses_first(o->reverse_operands, o->op0);
+  w.reverse1 = reverses_second(o->reverse_operands, o->op1);
   return run_pair(sim, &w);
 }
 
@@ -210,11 +236,13 @@ typedef struct Fold {
   float *lanes;
 } Fold;
 
-// Resets or loads the lanes and tells whether rows are folded into them.
-static Fold start_fold(Accumulator *accumulator, AccumCmd cmd, AluOp op, const float *loaded, uint64_t partitions)
+// Resets or loads the lanes of `data` and tells whether rows are folded into them.
+static Fold start_fold(Sim *sim, Accumulator *accumulator, AccumCmd cmd, AluOp op, const float *loaded, const Tile *data,
+                       bool is_read)
 {
   Fold fold = {false, op, accumulator->lanes};
-  for (uint64_t p = 0; p < partitions; p++)
+  accum_begin(sim, accumulator, cmd, data, is_read);
+  for (uint64_t p = 0; p < data->partitions; p++)
     fold.folds = accum_starts(cmd, &accumulator->lanes[p], op, loaded ? loaded[p] : 0);
   return fold;
 }
@@ -354,7 +382,8 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
 {
   Activation w;
   AluOp reduce = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
-  if (alu_is_bitvec(reduce) || !activation_start(sim, &o->dst, &o->src, "data", &w))
+  if (alu_is_bitvec(reduce) || o->activation_func == ACTIVATION_FUNC_PRELU ||
+      !activation_start(sim, &o->dst, &o->src, "data", &w))
     return false;
   w.func = o->activation_func;
   w.op0 = ALU_OP_MULT;
@@ -367,7 +396,7 @@ static bool activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
   w.has_second = o->bias;
   if (o->bias)
     lanes_of(sim, o->bias, "bias", w.dst.partitions, w.second);
-  w.fold = start_fold(&sim->core->act, cmd, reduce, NULL, w.dst.partitions);
+  w.fold = start_fold(sim, &sim->core->act, cmd, reduce, NULL, &w.src, o->reduce_res != NULL);
   Outside outside = {0};
   if (sim->options.checks && activation_is_limited(o->activation_func))
     w.outside = &outside;
@@ -391,10 +420,13 @@ static bool fast_activate2(Sim *sim, const Op *op)
   w.func = o->activation_func;
   w.op0 = o->op0;
   w.op1 = o->op1;
-  w.reverse0 = o->reverse0;
-  w.reverse1 = o->reverse1;
+  w.reverse0 = swaps(o->op0, o->reverse0);
+  w.reverse1 = swaps(o->op1, o->reverse1);
   w.has_first = w.has_second = true;
-  w.fold = start_fold(&sim->core->act, o->reduce_cmd, o->reduce_op, NULL, w.dst.partitions);
+  w.fold = start_fold(sim, &sim->core->act, o->reduce_cmd, o->reduce_op, NULL, &w.src, o->reduce_res != NULL);
+  Outside outside = {0};
+  if (sim->options.checks && activation_is_limited(o->activation_func))
+    w.outside = &outside;
   activation_run(sim, &w, o->reduce_res);
   return true;
 }
@@ -412,7 +444,7 @@ static bool fast_exponential(Sim *sim, const Op *op)
   w.func = ACTIVATION_FUNC_EXP;
   w.op0 = ALU_OP_SUBTRACT;
   w.has_first = true;
-  w.fold = start_fold(&sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, w.dst.partitions);
+  w.fold = start_fold(sim, &sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, &w.src, o->reduce_res != NULL);
   activation_run(sim, &w, o->reduce_res);
   return true;
 }
@@ -458,19 +490,18 @@ static bool fast_tensor_scalar_reduce(Sim *sim, const Op *op)
 {
   const struct Op_tensor_scalar_reduce *o = &op->tensor_scalar_reduce;
   AluOp reduce = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
-  ScalarReduce w = {.op = o->op0, .reverse = o->reverse0, .mode = sim->number_mode};
+  ScalarReduce w = {.op = o->op0, .reverse = swaps(o->op0, o->reverse0), .mode = sim->number_mode};
   w.dst = tile_of(sim, &o->dst, "dst");
   w.src = tile_read(sim, &o->src, "data");
   same_shape(sim, &w.dst, &w.src);
   tile_expect_lanes(sim, &w.dst);
   if (!expect_clear(sim, &w.dst, &w.src) || alu_is_bitvec(reduce) || alu_is_bitvec(o->op0) ||
-      dtype_is_packed(w.dst.dtype) || dtype_is_packed(w.src.dtype))
+      o->op0 == ALU_OP_POW || dtype_is_packed(w.dst.dtype) || dtype_is_packed(w.src.dtype))
     return false;
   operand_values(sim, &o->operand0, "operand0", &w.dst, false, &w.operand);
   float initial[SIM_MAX_PARTITIONS] = {0};
-  for (uint64_t p = 0; p < w.dst.partitions && o->reduce_init; p++)
-    initial[p] = immediate_f32(sim, o->reduce_init);
-  w.fold = start_fold(&sim->core->dve, o->reduce_cmd, reduce, initial, w.dst.partitions);
+  initial_lanes(sim, o, w.dst.partitions, initial);
+  w.fold = start_fold(sim, &sim->core->dve, o->reduce_cmd, reduce, initial, &w.src, true);
   piece_parallel(sim, w.dst.partitions, w.dst.partitions * w.dst.free_elems, scalar_reduce_pieces, &w);
   tile_mark(&w.dst);
   write_lanes(sim, &o->reduce_res, &w.dst, sim->core->dve.lanes, o->reduce_res_negate);
@@ -582,6 +613,8 @@ static bool fast_tensor_reduce(Sim *sim, const Op *op)
   const struct Op_tensor_reduce *o = &op->tensor_reduce;
   if (alu_is_bitvec(o->op))
     return reduce_bits(sim, o);
+  if (alu_is_logical(o->op))
+    return false;
   Reduce w = {.op = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op,
               .averages = o->op == ALU_OP_AVERAGE,
               .negates = o->negated,
@@ -637,8 +670,8 @@ static bool fast_tensor_tensor_scan(Sim *sim, const Op *op)
   if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
     return false;
   Scan w = {.op0 = o->op0, .op1 = o->op1, .mode = sim->number_mode};
-  w.reverse0 = reverses_first(o->reverse_operands);
-  w.reverse1 = reverses_second(o->reverse_operands);
+  w.reverse0 = reverses_first(o->reverse_operands, o->op0);
+  w.reverse1 = reverses_second(o->reverse_operands, o->op1);
   w.dst = tile_of(sim, &o->dst, "dst");
   w.a = tile_read(sim, &o->src0, "data0");
   w.b = tile_read(sim, &o->src1, "data1");
@@ -666,8 +699,9 @@ static bool fast_tensor_partition_reduce(Sim *sim, const Op *op)
   tile_expect_unpacked(sim, &src);
   tile_expect_shape(sim, &dst, 1, src.free_elems);
   tile_expect_unpacked(sim, &dst);
-  if (alu_is_bitvec(o->op) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
-    return false;
+  if (alu_is_bitvec(o->op) || tile_relation(sim, &dst, &src) != TILE_DISJOINT ||
+      (dtype_is_integer(src.dtype) && src.item == 4))
+    return false;  // large integers are left to the reference, which looks at their sums
   AluOp fold = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op;
   float sums[TILE_PIECE], scratch[TILE_PIECE], count = (float)src.partitions;
   for (uint64_t i = 0; i < src.free_elems; i += TILE_PIECE) {
@@ -713,7 +747,7 @@ static bool fast_tensor_scalar_cumulative(Sim *sim, const Op *op)
 {
   const struct Op_tensor_scalar_cumulative *o = &op->tensor_scalar_cumulative;
   Cumulative w = {.op0 = o->op0, .op1 = o->op1, .lanes = sim->core->dve.lanes, .mode = sim->number_mode};
-  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1) || o->op0 == ALU_OP_POW || o->op1 == ALU_OP_POW)
     return false;
   w.dst = tile_of(sim, &o->dst, "dst");
   w.src = tile_read(sim, &o->src, "src");
@@ -723,14 +757,15 @@ static bool fast_tensor_scalar_cumulative(Sim *sim, const Op *op)
   tile_expect_unpacked(sim, &w.src);
   if (!expect_clear(sim, &w.dst, &w.src))
     return false;
-  w.reverse0 = reverses_first(o->reverse);
-  w.reverse1 = reverses_second(o->reverse);
+  w.reverse0 = reverses_first(o->reverse, o->op0);
+  w.reverse1 = reverses_second(o->reverse, o->op1);
   Values operand, loaded = {0};
   operand_values(sim, &o->imm0, "imm0", &w.dst, false, &operand);
   if (o->imm1)
     operand_values(sim, o->imm1, "imm1", &w.dst, false, &loaded);
   memcpy(w.operand, operand.lanes, w.dst.partitions * sizeof(float));
   AluOp start = o->op1 == ALU_OP_SUBTRACT ? ALU_OP_ADD : o->op1;
+  accum_begin(sim, &sim->core->dve, o->reduce_cmd, &w.src, true);
   for (uint64_t p = 0; p < w.dst.partitions; p++)
     (void)accum_starts(o->reduce_cmd, &w.lanes[p], start, loaded.lanes[p]);
   piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, cumulative_pieces, &w);

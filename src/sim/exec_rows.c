@@ -41,6 +41,8 @@ static bool run_rows(Sim *sim, const TensorRef *dst_ref, const TensorRef *src_re
   if (src.free_elems < least || src.partitions > SIM_MAX_PARTITIONS || !computes(&dst, &src) ||
       tile_relation(sim, &dst, &src) != TILE_DISJOINT)
     return false;
+  if (least == EIGHT)
+    tile_expect_no_nan(sim, GAP_EIGHT_NAN, &src);
   float out[SIM_MAX_PARTITIONS * EIGHT];
   size_t stride;
   const float *rows = tile_matrix(sim, &src, &stride);
@@ -54,7 +56,7 @@ static bool run_rows(Sim *sim, const TensorRef *dst_ref, const TensorRef *src_re
 static bool fast_batch_norm_stats(Sim *sim, const Op *op)
 {
   const struct Op_batch_norm_stats *o = &op->batch_norm_stats;
-  return run_rows(sim, &o->dst, &o->src, "data", STATISTICS, 0, kernel_bn_stats_f32);
+  return run_rows(sim, &o->dst, &o->src, "data", STATISTICS, 2, kernel_bn_stats_f32);
 }
 
 static bool fast_max8(Sim *sim, const Op *op)
@@ -83,6 +85,7 @@ static bool fast_find_index8(Sim *sim, const Op *op)
   if (!takes_indices(&dst) || !computes(&src, &vals) || tile_relation(sim, &dst, &src) != TILE_DISJOINT ||
       tile_relation(sim, &dst, &vals) != TILE_DISJOINT)
     return false;
+  tile_expect_no_nan(sim, GAP_FIND_NAN, &vals);
   float *scratch = row_memory(sim, &src), wanted[EIGHT];
   for (uint64_t p = 0; p < src.partitions; p++) {
     uint32_t index[EIGHT];
@@ -112,6 +115,7 @@ static bool fast_match_replace8(Sim *sim, const Op *op)
   if (!computes(&src, &vals) || !computes(&dst, &dst) || !expect_clear(sim, &dst, &src) ||
       tile_relation(sim, &dst, &vals) != TILE_DISJOINT)
     return false;
+  tile_expect_no_nan(sim, GAP_FIND_NAN, &vals);
   float *scratch = row_memory(sim, &src), *result = row_memory(sim, &src), wanted[EIGHT];
   float replacement = immediate_f32(sim, &o->replace_value);
   for (uint64_t p = 0; p < src.partitions; p++) {
@@ -119,9 +123,11 @@ static bool fast_match_replace8(Sim *sim, const Op *op)
     const float *row = whole_row(&src, p, scratch, sim->number_mode);
     kernel_claim8_f32(src.free_elems, row, whole_row(&vals, p, wanted, sim->number_mode), true, index);
     memcpy(result, row, src.free_elems * sizeof *row);
-    for (uint64_t j = 0; j < EIGHT; j++)
+    for (uint64_t j = EIGHT; j-- > 0;)
       if (index[j] != UINT32_MAX)
         result[index[j]] = replacement;
+      else if (o->dst_idx)
+        match_is_open(sim, p, j);
     for (uint64_t i = 0; i < src.free_elems; i += TILE_PIECE)
       tile_store(&dst, p, i, src.free_elems - i < TILE_PIECE ? src.free_elems - i : TILE_PIECE, result + i,
                  sim->number_mode);
@@ -148,10 +154,23 @@ static bool finish_lanes(Sim *sim, const TensorRef *ref, const Tile *like)
   return true;
 }
 
+// The first NaN of what is folded.
+static void expect_no_nan(Sim *sim, const Tile *dst, uint64_t p, uint64_t start, uint64_t n, const float *values)
+{
+  int found = 0;
+  for (uint64_t k = 0; k < n; k++)
+    found |= values[k] != values[k];
+  for (uint64_t k = 0; k < n && found; k++)
+    if (values[k] != values[k])
+      nan_is_open(sim, GAP_SELECT_NAN, dst, p, start + k);
+}
+
 // Folds and stores a piece of a row.
 static void finish_piece(Sim *sim, const Tile *dst, AluOp op, bool folds, uint64_t p, uint64_t start, uint64_t n,
                          const float *out)
 {
+  if (folds)
+    expect_no_nan(sim, dst, p, start, n, out);
   if (folds)
     kernel_reduce_f32(op, 1, n, &sim->core->dve.lanes[p], 1, out, n, true);
   tile_store(dst, p, start, n, out, sim->number_mode);
@@ -172,6 +191,7 @@ static bool fast_select_reduce(Sim *sim, const Op *op)
   operand_values(sim, &o->on_false, "on_false", &dst, true, &on_false);
   if (on_false.is_full && !expect_clear(sim, &dst, &on_false.tile))
     return false;
+  accum_begin(sim, &sim->core->dve, o->reduce_cmd, &on_true, o->reduce_res != NULL);
   float a[TILE_PIECE], b[TILE_PIECE], c[TILE_PIECE], out[TILE_PIECE];
   for (uint64_t p = 0; p < dst.partitions; p++) {
     bool folds = accum_starts(o->reduce_cmd, &sim->core->dve.lanes[p], o->reduce_op, 0);
@@ -206,6 +226,9 @@ static bool fast_nc_range_select(Sim *sim, const Op *op)
   lanes_of(sim, &o->bound1, "bound1", dst.partitions, high);
   float other = immediate_f32(sim, &o->on_false_value), pos[TILE_PIECE], in0[TILE_PIECE], in1[TILE_PIECE];
   float scratch[TILE_PIECE], out[TILE_PIECE];
+  if (dst.dtype == DTYPE_FLOAT8_E4M3FN)
+    return false;
+  accum_begin(sim, &sim->core->dve, o->reduce_command, &src, o->reduce_res != NULL);
   for (uint64_t p = 0; p < dst.partitions; p++) {
     bool folds = accum_starts(o->reduce_command, &sim->core->dve.lanes[p], fold, 0);
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {

@@ -195,6 +195,53 @@ unsigned bits_width(const Tile *a, const Tile *b, const Tile *c)
   return 8 * (c->item > item ? c->item : item);
 }
 
+bool alu_is_shift(AluOp op)
+{
+  return op == ALU_OP_ARITH_SHIFT_LEFT || op == ALU_OP_ARITH_SHIFT_RIGHT || op == ALU_OP_LOGICAL_SHIFT_LEFT ||
+         op == ALU_OP_LOGICAL_SHIFT_RIGHT;
+}
+
+bool alu_is_logical(AluOp op)
+{
+  return op == ALU_OP_LOGICAL_AND || op == ALU_OP_LOGICAL_OR || op == ALU_OP_LOGICAL_XOR;
+}
+
+void shift_is_open(Sim *sim, AluOp op, unsigned width, uint32_t count)
+{
+  sim_unspecified(sim, GAP_SHIFT_COUNT, "`%s` shifts integers of %u bits by %" PRIu32 ", with `%s`", sim_op_name(sim),
+                  width, count, alu_info(op)->wire_name);
+}
+
+bool power_is_open(float x, float y)
+{
+  return x < 0 && isfinite(x) && isfinite(y) && rintf(y) != y;
+}
+
+void nan_is_open(Sim *sim, Gap gap, const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  sim_unspecified(sim, gap, "`%s` of a NaN: element %s of `%s`", sim_op_name(sim),
+                  tile_index_text(sim, tile, partition, elem), tile->role);
+}
+
+void tile_expect_no_nan(Sim *sim, Gap gap, const Tile *tile)
+{
+  float scratch[TILE_PIECE];
+  for (uint64_t p = 0; p < tile->partitions && dtype_is_float(tile->dtype); p++)
+    for (uint64_t i = 0; i < tile->free_elems; i += TILE_PIECE) {
+      uint64_t n = tile->free_elems - i < TILE_PIECE ? tile->free_elems - i : TILE_PIECE, k = 0;
+      const float *values = tile_row_f32(tile, p, i, n, scratch, sim->number_mode);
+      int found = 0;
+      for (uint64_t j = 0; j < n; j++)
+        found |= values[j] != values[j];
+      while (found && values[k] == values[k])
+        k++;
+      if (found) {
+        nan_is_open(sim, gap, tile, p, i + k);
+        return;
+      }
+    }
+}
+
 // ---- overlap
 bool expect_clear(Sim *sim, const Tile *dst, const Tile *src)
 {
@@ -210,17 +257,17 @@ bool expect_clear(Sim *sim, const Tile *dst, const Tile *src)
 }
 
 // ---- the rest
-bool accum_starts(AccumCmd cmd, float *lane, AluOp op, float loaded)
+void expect_fill(Sim *sim, const Tile *dst, float fill)
 {
-  switch (cmd) {
-  case ACCUM_CMD_IDLE: return false;
-  case ACCUM_CMD_ZERO: *lane = alu_f32_identity(op); return false;
-  case ACCUM_CMD_ACCUMULATE: return true;
-  case ACCUM_CMD_ZERO_ACCUMULATE: *lane = alu_f32_identity(op); return true;
-  case ACCUM_CMD_LOAD_ACCUMULATE: *lane = loaded; return true;
-  case ACCUM_CMD_COUNT: break;
-  }
-  bug("accumulator command %d", (int)cmd);
+  if (dst->dtype == DTYPE_FLOAT8_E4M3FN && fabsf(fill) > 448)
+    sim_unspecified(sim, GAP_RANGE_SELECT_E4M3FN, "`%s` fills a tile of %s with %.9g", sim_op_name(sim),
+                    dtype_name(dst->dtype), (double)fill);
+}
+
+void match_is_open(Sim *sim, uint64_t partition, uint64_t slot)
+{
+  sim_unspecified(sim, GAP_MATCH_INDEX, "`%s` does not find value %" PRIu64 " of row %" PRIu64 " of `vals`, and `dst_idx` "
+                  "says where it stands", sim_op_name(sim), slot, partition);
 }
 
 bool activation_is_limited(ActivationFunc func)
@@ -231,11 +278,18 @@ bool activation_is_limited(ActivationFunc func)
 void warn_range(Sim *sim, ActivationFunc func, const Tile *data, uint64_t partition, uint64_t elem, float input)
 {
   const ActivationInfo *info = activation_info(func);
+  if (func != ACTIVATION_FUNC_SIN) {
+    sim_unspecified(sim, GAP_ACTIVATION_RANGE,
+                    "`%s` of %.9g, for element %s of `%s`, is outside of its documented range, %.9g to %.9g%s", info->name,
+                    (double)input, tile_index_text(sim, data, partition, elem), data->role, (double)info->least,
+                    (double)info->most, func == ACTIVATION_FUNC_RECIPROCAL ? " and not nearer to 0 than 2^-42" : "");
+    return;
+  }
   Diag *diag = sim_warning(sim, W_SIM_RANGE, "`%s` of %.9g, for element %s of `%s`: outside its documented range",
                            info->name, (double)input, tile_index_text(sim, data, partition, elem), data->role);
   if (diag)
-    diag_note(diag, "the range is %.9g to %.9g%s; beyond it the device may return anything", (double)info->least,
-              (double)info->most, func == ACTIVATION_FUNC_RECIPROCAL ? ", and not nearer to 0 than 2^-42" : "");
+    diag_note(diag, "the range is %.9g to %.9g; beyond it the device continues a cubic: reduce the argument first, as "
+              "`nl.sin` does", (double)info->least, (double)info->most);
 }
 
 void sim_count_dma(Sim *sim, const Tile *tile)
@@ -254,14 +308,19 @@ bool is_exact_integer(const Tile *dst, const Tile *a, const Tile *b, Engine engi
          is_integer32(b);
 }
 
-bool reverses_first(ReverseOps reverse)
+bool swaps(AluOp op, bool reverse)
 {
-  return reverse == REVERSE_OPS_FIRST || reverse == REVERSE_OPS_BOTH;
+  return reverse && alu_info(op)->operand_count > 1;
 }
 
-bool reverses_second(ReverseOps reverse)
+bool reverses_first(ReverseOps reverse, AluOp op0)
 {
-  return reverse == REVERSE_OPS_SECOND || reverse == REVERSE_OPS_BOTH;
+  return swaps(op0, reverse == REVERSE_OPS_FIRST || reverse == REVERSE_OPS_BOTH);
+}
+
+bool reverses_second(ReverseOps reverse, AluOp op1)
+{
+  return swaps(op1, reverse == REVERSE_OPS_SECOND || reverse == REVERSE_OPS_BOTH);
 }
 
 uint64_t reduced_elems(const View *view, SubDim op_dim)

@@ -95,9 +95,19 @@ static uint32_t low_bits(uint32_t value, unsigned width)
   return width == 32 ? value : value & ((1u << width) - 1);
 }
 
-static uint32_t bit_op(AluOp op, unsigned width, uint32_t x, uint32_t y)
+static uint32_t bit_op(Sim *sim, AluOp op, unsigned width, uint32_t x, uint32_t y)
 {
+  if (alu_is_shift(op) && low_bits(y, width) >= width)
+    shift_is_open(sim, op, width, low_bits(y, width));
   return alu_bits(op, width, low_bits(x, width), low_bits(y, width));
+}
+
+// An operator on float32. A power of a negative number that is no integer is open.
+static float float_op(Sim *sim, AluOp op, float x, float y)
+{
+  if (op == ALU_OP_POW && power_is_open(x, y))
+    sim_unspecified(sim, GAP_POWER_DOMAIN, "`%s` of %.9g to the power %.9g", sim_op_name(sim), (double)x, (double)y);
+  return alu_f32(op, x, y);
 }
 
 static float value_at(const Values *values, const float *full, uint64_t p, uint64_t at)
@@ -105,14 +115,14 @@ static float value_at(const Values *values, const float *full, uint64_t p, uint6
   return values->is_full ? full[at] : values->lanes[p];
 }
 
-static float reversed_f32(AluOp op, bool reverse, float x, float y)
+static float reversed_f32(Sim *sim, AluOp op, bool reverse, float x, float y)
 {
-  return reverse ? alu_f32(op, y, x) : alu_f32(op, x, y);
+  return reverse ? float_op(sim, op, y, x) : float_op(sim, op, x, y);
 }
 
-static uint32_t reversed_bits(AluOp op, bool reverse, unsigned width, uint32_t x, uint32_t y)
+static uint32_t reversed_bits(Sim *sim, AluOp op, bool reverse, unsigned width, uint32_t x, uint32_t y)
 {
-  return reverse ? bit_op(op, width, y, x) : bit_op(op, width, x, y);
+  return reverse ? bit_op(sim, op, width, y, x) : bit_op(sim, op, width, x, y);
 }
 
 static Tile write_tile(Sim *sim, const TensorRef *ref, const char *role)
@@ -454,13 +464,13 @@ static void run_tensor_tensor(Sim *sim, const Op *op)
     uint32_t *x = bits(sim, &a), *y = bits(sim, &b);
     bool is_signed = a.dtype == DTYPE_INT32;
     for (uint64_t i = 0; i < count; i++)
-      x[i] = is_bits ? bit_op(o->op, bits_width(&dst, &a, &b), x[i], y[i]) : alu_int32(o->op, is_signed, x[i], y[i]);
+      x[i] = is_bits ? bit_op(sim, o->op, bits_width(&dst, &a, &b), x[i], y[i]) : alu_int32(o->op, is_signed, x[i], y[i]);
     write_bits(sim, &dst, x);
     return;
   }
   float *x = floats(sim, &a), *y = floats(sim, &b);
   for (uint64_t i = 0; i < count; i++)
-    x[i] = alu_f32(o->op, x[i], y[i]);
+    x[i] = float_op(sim, o->op, x[i], y[i]);
   write_floats(sim, &dst, x);
 }
 
@@ -476,9 +486,9 @@ static void run_tensor_scalar_bits(Sim *sim, const struct Op_tensor_scalar *o, c
   for (uint64_t p = 0; p < dst->partitions; p++)
     for (uint64_t i = 0; i < dst->free_elems; i++) {
       uint32_t *value = &values[p * dst->free_elems + i];
-      *value = reversed_bits(o->op0, reverses_first(o->reverse), width, *value, first[p]);
+      *value = reversed_bits(sim, o->op0, reverses_first(o->reverse, o->op0), width, *value, first[p]);
       if (o->op1.some)
-        *value = reversed_bits(o->op1.value, reverses_second(o->reverse), width, *value, second[p]);
+        *value = reversed_bits(sim, o->op1.value, reverses_second(o->reverse, o->op1.value), width, *value, second[p]);
     }
   write_bits(sim, dst, values);
 }
@@ -511,9 +521,9 @@ static void run_tensor_scalar(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float *value = &values[p * dst.free_elems + i];
-      *value = reversed_f32(o->op0, reverses_first(o->reverse), *value, first.lanes[p]);
+      *value = reversed_f32(sim, o->op0, reverses_first(o->reverse, o->op0), *value, first.lanes[p]);
       if (o->op1.some)
-        *value = reversed_f32(o->op1.value, reverses_second(o->reverse), *value, second.lanes[p]);
+        *value = reversed_f32(sim, o->op1.value, reverses_second(o->reverse, o->op1.value), *value, second.lanes[p]);
     }
   write_floats(sim, &dst, values);
 }
@@ -538,8 +548,8 @@ static void run_nc_scalar_tensor_tensor(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       uint64_t at = p * dst.free_elems + i;
-      float inner = reversed_f32(o->op0, reverses_first(o->reverse_operands), values[at], value_at(&first, x, p, at));
-      values[at] = reversed_f32(o->op1, reverses_second(o->reverse_operands), inner, value_at(&second, y, p, at));
+      float inner = reversed_f32(sim, o->op0, reverses_first(o->reverse_operands, o->op0), values[at], value_at(&first, x, p, at));
+      values[at] = reversed_f32(sim, o->op1, reverses_second(o->reverse_operands, o->op1), inner, value_at(&second, y, p, at));
     }
   write_floats(sim, &dst, values);
 }
@@ -559,7 +569,8 @@ static void run_reciprocal(Sim *sim, const Op *op)
 // ---- reductions along the free dimensions
 
 // dst[p,o] = the elements of a group folded left to right in float32, starting with the first; negated if asked to.
-// Bit operators fold bits; average is the sum divided by the count.
+// Bit operators fold bits; logical operators give 0 or 1, of a single element too; average is the sum divided by the
+// count.
 static void run_tensor_reduce(Sim *sim, const Op *op)
 {
   const struct Op_tensor_reduce *o = &op->tensor_reduce;
@@ -572,7 +583,7 @@ static void run_tensor_reduce(Sim *sim, const Op *op)
     for (uint64_t g = 0; g < count_of(&dst); g++) {
       to[g] = from[g * group];
       for (uint64_t i = 1; i < group; i++)
-        to[g] = bit_op(o->op, bits_width(&dst, &src, &src), to[g], from[g * group + i]);
+        to[g] = bit_op(sim, o->op, bits_width(&dst, &src, &src), to[g], from[g * group + i]);
     }
     write_bits(sim, &dst, to);
     return;
@@ -580,7 +591,7 @@ static void run_tensor_reduce(Sim *sim, const Op *op)
   AluOp fold = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op;
   float *from = floats(sim, &src), *to = new_floats(sim, count_of(&dst));
   for (uint64_t g = 0; g < count_of(&dst); g++) {
-    to[g] = from[g * group];
+    to[g] = alu_is_logical(fold) ? alu_f32(fold, alu_f32_identity(fold), from[g * group]) : from[g * group];
     for (uint64_t i = 1; i < group; i++)
       to[g] = alu_f32(fold, to[g], from[g * group + i]);
     if (o->op == ALU_OP_AVERAGE)
@@ -591,22 +602,50 @@ static void run_tensor_reduce(Sim *sim, const Op *op)
   write_floats(sim, &dst, to);
 }
 
-// dst[0,i] = the partitions' elements i folded in order of the partitions, in float32.
+// Whether adding up is the same on 32-bit integers and in float32: all sums on the way are below 2^24.
+static void expect_small_sums(Sim *sim, const struct Op_tensor_partition_reduce *o, const Tile *src)
+{
+  if (!dtype_is_integer(src->dtype) || src->item != 4 || (o->op != ALU_OP_ADD && o->op != ALU_OP_AVERAGE))
+    return;
+  const uint32_t *values = bits(sim, src);
+  for (uint64_t i = 0; i < src->free_elems; i++) {
+    int64_t sum = 0;
+    for (uint64_t p = 0; p < src->partitions; p++) {
+      uint32_t value = values[p * src->free_elems + i];
+      sum += src->dtype == DTYPE_INT32 ? (int32_t)value : (int64_t)value;
+      if (sum < -(1 << 24) || sum > 1 << 24) {
+        sim_unspecified(sim, GAP_PARTITION_INTEGERS, "`%s` adds up to %" PRId64 " in column %" PRIu64, sim_op_name(sim),
+                        sum, i);
+        return;
+      }
+    }
+  }
+}
+
+// dst[0,i] = the partitions' elements i folded in order of the partitions, in float32; bit operators fold bits.
 static void run_tensor_partition_reduce(Sim *sim, const Op *op)
 {
   const struct Op_tensor_partition_reduce *o = &op->tensor_partition_reduce;
-  Tile dst = write_tile(sim, &o->dst, "dst"), src;
-  float *from = read_floats(sim, &o->data, "data", &src), *to = new_floats(sim, src.free_elems);
-  tile_expect_shape(sim, &dst, 1, src.free_elems);
-  AluOp fold = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op;
-  for (uint64_t i = 0; i < src.free_elems; i++) {
-    to[i] = from[i];
+  Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_read(sim, &o->data, "data");
+  uint64_t n = src.free_elems;
+  tile_expect_shape(sim, &dst, 1, n);
+  if (alu_is_bitvec(o->op)) {
+    uint32_t *from = bits(sim, &src);
     for (uint64_t p = 1; p < src.partitions; p++)
-      to[i] = alu_f32(fold, to[i], from[p * src.free_elems + i]);
-    if (o->op == ALU_OP_AVERAGE)
-      to[i] = to[i] / (float)src.partitions;
+      for (uint64_t i = 0; i < n; i++)
+        from[i] = bit_op(sim, o->op, bits_width(&dst, &src, &src), from[i], from[p * n + i]);
+    write_bits(sim, &dst, from);
+    return;
   }
-  write_floats(sim, &dst, to);
+  expect_small_sums(sim, o, &src);
+  AluOp fold = o->op == ALU_OP_AVERAGE ? ALU_OP_ADD : o->op;
+  float *from = floats(sim, &src);
+  for (uint64_t p = 1; p < src.partitions; p++)
+    for (uint64_t i = 0; i < n; i++)
+      from[i] = alu_f32(fold, from[i], from[p * n + i]);
+  for (uint64_t i = 0; i < n && o->op == ALU_OP_AVERAGE; i++)
+    from[i] = from[i] / (float)src.partitions;
+  write_floats(sim, &dst, from);
 }
 
 // state = imm0; for each i: state = (src0[p,i] op0 state) op1 src1[p,i], dst[p,i] = state. The state is a float32 that
@@ -626,8 +665,8 @@ static void run_tensor_tensor_scan(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++) {
     float state = initial.lanes[p];
     for (uint64_t i = p * dst.free_elems; i < (p + 1) * dst.free_elems; i++) {
-      state = reversed_f32(o->op0, reverses_first(o->reverse_operands), x[i], state);
-      state = reversed_f32(o->op1, reverses_second(o->reverse_operands), state, y[i]);
+      state = reversed_f32(sim, o->op0, reverses_first(o->reverse_operands, o->op0), x[i], state);
+      state = reversed_f32(sim, o->op1, reverses_second(o->reverse_operands, o->op1), state, y[i]);
       x[i] = state;
     }
   }
@@ -636,9 +675,10 @@ static void run_tensor_tensor_scan(Sim *sim, const Op *op)
 
 // Applies an accumulator command: resets or loads each lane, folds the row's float32 values left to right (before they
 // are rounded to dst), and leaves the lane's value for later instructions.
-static void accumulate(Accumulator *accumulator, AccumCmd cmd, AluOp op, const float *loaded, const Tile *like,
-                       const float *values)
+static void accumulate(Sim *sim, Accumulator *accumulator, AccumCmd cmd, AluOp op, const float *loaded, const Tile *like,
+                       const float *values, bool is_read)
 {
+  accum_begin(sim, accumulator, cmd, like, is_read);
   for (uint64_t p = 0; p < like->partitions; p++) {
     float *lane = &accumulator->lanes[p];
     if (accum_starts(cmd, lane, op, loaded ? loaded[p] : 0))
@@ -658,9 +698,19 @@ static void write_lanes(Sim *sim, const TensorRef *ref, const Tile *like, const 
   write_floats(sim, &result, lanes);
 }
 
+// Inputs for which the documents do not define what the function gives.
+static void check_activation(Sim *sim, ActivationFunc func, bool has_slope, const Tile *src, uint64_t p, uint64_t i,
+                             float input)
+{
+  if (func == ACTIVATION_FUNC_PRELU && !has_slope && input < 0)
+    sim_unspecified(sim, GAP_PRELU_SLOPE, "`prelu` of %.9g, for element %s of `%s`, without a slope", (double)input,
+                    tile_index_text(sim, src, p, i), src->role);
+  if (sim->options.checks && input == input && !activation_in_range(func, input))
+    warn_range(sim, func, src, p, i, input);
+}
+
 // dst[p,i] = f(src[p,i] * scale + bias), each step rounded to float32; without a bias nothing is added. The values
-// before rounding to dst go to the scalar engine's accumulator, and from there to reduce_res. The first input outside
-// of the function's documented range is warned about.
+// before rounding to dst go to the scalar engine's accumulator, and from there to reduce_res.
 static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
 {
   Tile dst = write_tile(sim, &o->dst, "dst"), src;
@@ -672,21 +722,18 @@ static void activate(Sim *sim, const struct Op_nc_activate *o, AccumCmd cmd)
   operand_values(sim, &o->scale, "scale", &dst, false, &scale);
   if (o->bias)
     lanes_of(sim, o->bias, "bias", dst.partitions, bias);
-  bool warns = sim->options.checks;
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float *value = &values[p * dst.free_elems + i];
       *value = *value * scale.lanes[p];
       if (o->bias)
         *value = *value + bias[p];
-      if (warns && *value == *value && !activation_in_range(o->activation_func, *value)) {
-        warn_range(sim, o->activation_func, &src, p, i, *value);
-        warns = false;
-      }
+      check_activation(sim, o->activation_func, false, &src, p, i, *value);
       *value = activation_f32(o->activation_func, *value);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->act, cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, NULL, &dst, values);
+  accumulate(sim, &sim->core->act, cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, NULL, &src, values,
+             o->reduce_res != NULL);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->act, false);
 }
@@ -716,16 +763,27 @@ static void run_tensor_scalar_reduce(Sim *sim, const Op *op)
   expect_clear(sim, &dst, &src);
   Values operand;
   operand_values(sim, &o->operand0, "operand0", &dst, false, &operand);
-  for (uint64_t p = 0; p < dst.partitions && o->reduce_init; p++)
-    initial[p] = immediate_f32(sim, o->reduce_init);
+  initial_lanes(sim, o, dst.partitions, initial);
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float *value = &values[p * dst.free_elems + i];
-      *value = reversed_f32(o->op0, o->reverse0, *value, operand.lanes[p]);
+      *value = reversed_f32(sim, o->op0, swaps(o->op0, o->reverse0), *value, operand.lanes[p]);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->dve, o->reduce_cmd, o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD, initial, &dst, values);
+  AluOp fold = o->reduce_op.some ? o->reduce_op.value : ALU_OP_ADD;
+  accumulate(sim, &sim->core->dve, o->reduce_cmd, fold, initial, &src, values, true);
   write_lanes(sim, &o->reduce_res, &dst, &sim->core->dve, o->reduce_res_negate);
+}
+
+// An element that is NaN, where the documents leave open what becomes of it.
+static void expect_no_nan(Sim *sim, Gap gap, const Tile *tile, const float *values)
+{
+  for (uint64_t p = 0; p < tile->partitions; p++)
+    for (uint64_t i = 0; i < tile->free_elems; i++)
+      if (values[p * tile->free_elems + i] != values[p * tile->free_elems + i]) {
+        nan_is_open(sim, gap, tile, p, i);
+        return;
+      }
 }
 
 // dst = (predicate != 0) differs from reverse_pred ? on_true : on_false; the maximum goes to the accumulator.
@@ -751,8 +809,10 @@ static void run_select_reduce(Sim *sim, const Op *op)
       if ((chosen[at] != 0) == o->reverse_pred)
         values[at] = value_at(&on_false, others, p, at);
     }
+  if (folds_values(o->reduce_cmd))
+    expect_no_nan(sim, GAP_SELECT_NAN, &dst, values);
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->dve, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
+  accumulate(sim, &sim->core->dve, o->reduce_cmd, o->reduce_op, NULL, &on_true, values, o->reduce_res != NULL);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
@@ -771,14 +831,22 @@ static void run_nc_range_select(Sim *sim, const Op *op)
   lanes_of(sim, &o->bound0, "bound0", dst.partitions, low);
   lanes_of(sim, &o->bound1, "bound1", dst.partitions, high);
   float other = immediate_f32(sim, &o->on_false_value);
+  bool is_filled = false;
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float pos = start + (float)i;
-      if (alu_f32(o->comp_op0, pos, low[p]) == 0 || alu_f32(o->comp_op1, pos, high[p]) == 0)
+      if (alu_f32(o->comp_op0, pos, low[p]) == 0 || alu_f32(o->comp_op1, pos, high[p]) == 0) {
         values[p * dst.free_elems + i] = other;
+        is_filled = true;
+      }
     }
+  if (is_filled)
+    expect_fill(sim, &dst, other);
+  if (folds_values(o->reduce_command))
+    expect_no_nan(sim, GAP_SELECT_NAN, &dst, values);
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->dve, o->reduce_command, o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX, NULL, &dst, values);
+  accumulate(sim, &sim->core->dve, o->reduce_command, o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX, NULL, &src, values,
+             o->reduce_res != NULL);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
@@ -801,7 +869,7 @@ static void run_exponential(Sim *sim, const Op *op)
       *value = activation_f32(ACTIVATION_FUNC_EXP, *value - peak.lanes[p]);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, &dst, values);
+  accumulate(sim, &sim->core->dve, o->reducecmd, ALU_OP_ADD, initial.lanes, &src, values, o->reduce_res != NULL);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->dve, false);
 }
@@ -819,13 +887,14 @@ static void run_tensor_scalar_cumulative(Sim *sim, const Op *op)
   operand_values(sim, &o->imm0, "imm0", &dst, false, &operand);
   if (o->imm1)
     operand_values(sim, o->imm1, "imm1", &dst, false, &loaded);
+  accum_begin(sim, &sim->core->dve, o->reduce_cmd, &src, true);
   for (uint64_t p = 0; p < dst.partitions; p++) {
     float *lane = &sim->core->dve.lanes[p];
     AluOp start = o->op1 == ALU_OP_SUBTRACT ? ALU_OP_ADD : o->op1;
     (void)accum_starts(o->reduce_cmd, lane, start, loaded.lanes[p]);
     for (uint64_t i = p * dst.free_elems; i < (p + 1) * dst.free_elems; i++) {
-      float value = reversed_f32(o->op0, reverses_first(o->reverse), values[i], operand.lanes[p]);
-      *lane = reversed_f32(o->op1, reverses_second(o->reverse), value, *lane);
+      float value = reversed_f32(sim, o->op0, reverses_first(o->reverse, o->op0), values[i], operand.lanes[p]);
+      *lane = reversed_f32(sim, o->op1, reverses_second(o->reverse, o->op1), value, *lane);
       values[i] = *lane;
     }
   }
@@ -861,6 +930,8 @@ static void run_batch_norm_stats(Sim *sim, const Op *op)
   float *values = read_floats(sim, &op->batch_norm_stats.src, "data", &src);
   enum { RESULTS = 6 };
   tile_expect_shape(sim, &dst, src.partitions, RESULTS);
+  if (src.free_elems < 2)
+    sim_unspecified(sim, GAP_BN_STATS_EMPTY, "`%s` of rows of %" PRIu64 " elements", sim_op_name(sim), src.free_elems);
   float *results = new_floats(sim, count_of(&dst));
   for (uint64_t p = 0; p < src.partitions; p++) {
     statistics(values + p * src.free_elems, src.free_elems, 0, results + p * RESULTS);
@@ -891,6 +962,8 @@ static void run_batch_norm_aggregate(Sim *sim, const Op *op)
       weighted = weighted + row[i] * row[i + 1];
       squares = squares + row[i + 2];
     }
+    if (count == 0)
+      sim_unspecified(sim, GAP_BN_AGGR_EMPTY, "`%s` of counts that are all 0, in row %" PRIu64, sim_op_name(sim), p);
     float mean = count == 0 ? 0 : weighted / count;
     for (uint64_t i = 0; i < src.free_elems; i += 3) {
       float distance = row[i + 1] - mean;
@@ -913,6 +986,7 @@ static void run_max8(Sim *sim, const Op *op)
   float *values = read_floats(sim, &op->max8.src, "src", &src);
   tile_expect_shape(sim, &dst, src.partitions, EIGHT);
   tile_expect_elements(sim, &src, EIGHT);
+  tile_expect_no_nan(sim, GAP_EIGHT_NAN, &src);
   float *results = new_floats(sim, count_of(&dst));
   for (uint64_t p = 0; p < src.partitions; p++) {
     const float *row = values + p * src.free_elems;
@@ -961,6 +1035,7 @@ static void run_find_index8(Sim *sim, const Op *op)
   tile_expect_shape(sim, &dst, src.partitions, EIGHT);
   tile_expect_shape(sim, &vals, src.partitions, EIGHT);
   expect_index_dtype(sim, &dst);
+  tile_expect_no_nan(sim, GAP_FIND_NAN, &vals);
   uint32_t *results = arena_array(&sim->scratch, uint32_t, count_of(&dst));
   for (uint64_t p = 0; p < src.partitions; p++) {
     bool *taken = arena_array(&sim->scratch, bool, src.free_elems);
@@ -982,6 +1057,7 @@ static void run_match_replace8(Sim *sim, const Op *op)
   tile_expect_same_shape(sim, &dst, &src);
   tile_expect_shape(sim, &vals, src.partitions, EIGHT);
   expect_clear(sim, &dst, &src);
+  tile_expect_no_nan(sim, GAP_FIND_NAN, &vals);
   float replacement = immediate_f32(sim, &o->replace_value);
   uint32_t *indices = arena_array(&sim->scratch, uint32_t, src.partitions * EIGHT);
   for (uint64_t p = 0; p < src.partitions; p++) {
@@ -990,6 +1066,8 @@ static void run_match_replace8(Sim *sim, const Op *op)
     for (uint64_t j = EIGHT; j-- > 0;) {
       uint64_t i = claim(row, src.free_elems, taken, wanted[p * EIGHT + j]);
       indices[p * EIGHT + j] = i < src.free_elems ? (uint32_t)i : UINT32_MAX;
+      if (o->dst_idx && i == src.free_elems)
+        match_is_open(sim, p, j);
     }
     for (uint64_t i = 0; i < src.free_elems; i++)
       if (taken[i])
@@ -1230,16 +1308,34 @@ static void run_nc_local_gather(Sim *sim, const Op *op)
     }
 }
 
+// The segment numbers of a row: integers, none negative.
+static const uint32_t *segment_numbers(Sim *sim, const Tile *src)
+{
+  if (dtype_is_integer(src->dtype) && !dtype_is_signed_integer(src->dtype))
+    return bits(sim, src);
+  const float *values = floats(sim, src);
+  uint32_t *numbers = arena_array(&sim->scratch, uint32_t, src->free_elems);
+  for (uint64_t i = 0; i < src->free_elems; i++) {
+    numbers[i] = dtype_is_integer(src->dtype) ? unit_bits(src->dtype, tile_element(src, 0, i)) : f32_bits(values[i] + 0);
+    if (!(values[i] >= 0) || rintf(values[i]) != values[i]) {
+      sim_error(sim, E_SIM_VALUE, "`%s` takes segment numbers that are integers and not negative, but element %s is %.9g",
+                sim_op_name(sim), tile_index_text(sim, src, 0, i), (double)values[i]);
+      sim_stop(sim);
+    }
+  }
+  return numbers;
+}
+
 // Of a row of n segment numbers: start[i] = first index of the segment of i, end[i] = one past its last; a segment is a
 // run of equal numbers. Padding, number 0, has n and -1. dst holds the starts, then the ends.
 static void run_sequence_bounds(Sim *sim, const Op *op)
 {
   const struct Op_sequence_bounds *o = &op->sequence_bounds;
-  Tile dst = write_tile(sim, &o->dst, "dst"), src;
-  const float *ids = read_floats(sim, &o->segment_ids, "segment_ids", &src);
+  Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_read(sim, &o->segment_ids, "segment_ids");
   uint64_t n = src.free_elems;
   tile_expect_shape(sim, &src, 1, n);
   tile_expect_shape(sim, &dst, 1, 2 * n);
+  const uint32_t *ids = segment_numbers(sim, &src);
   float *bounds = new_floats(sim, 2 * n), *start = bounds, *end = bounds + n;
   for (uint64_t i = 0; i < n; i++)
     start[i] = ids[i] == 0 ? (float)n : i > 0 && ids[i] == ids[i - 1] ? start[i - 1] : (float)i;
@@ -1254,8 +1350,10 @@ static void run_nonzero_with_count(Sim *sim, const Op *op)
 {
   const struct Op_nonzero_with_count *o = &op->nonzero_with_count;
   enum { GROUP = 16 };
-  Tile dst = write_tile(sim, &o->dst, "dst"), src;
-  const float *values = read_floats(sim, &o->src, "src", &src);
+  Tile dst = write_tile(sim, &o->dst, "dst"), src = tile_of(sim, &o->src, "src");
+  for (uint64_t p = 0; p < src.partitions; p += GROUP)
+    tile_check_row(sim, &src, p, src.free_elems);
+  const float *values = floats(sim, &src);
   uint64_t n = src.free_elems;
   tile_expect_shape(sim, &dst, src.partitions, n + 1);
   tile_expect_unpacked(sim, &dst);
@@ -1293,13 +1391,14 @@ static void run_activate2(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i++) {
       float *value = &values[p * dst.free_elems + i];
-      *value = reversed_f32(o->op0, o->reverse0, *value, first.lanes[p]);
-      *value = reversed_f32(o->op1, o->reverse1, *value, second.lanes[p]);
+      *value = reversed_f32(sim, o->op0, swaps(o->op0, o->reverse0), *value, first.lanes[p]);
+      *value = reversed_f32(sim, o->op1, swaps(o->op1, o->reverse1), *value, second.lanes[p]);
+      check_activation(sim, o->activation_func, true, &src, p, i, *value);
       *value = o->activation_func == ACTIVATION_FUNC_PRELU ? activation_prelu(*value, slope.lanes[p])
                                                            : activation_f32(o->activation_func, *value);
     }
   write_floats(sim, &dst, values);
-  accumulate(&sim->core->act, o->reduce_cmd, o->reduce_op, NULL, &dst, values);
+  accumulate(sim, &sim->core->act, o->reduce_cmd, o->reduce_op, NULL, &src, values, o->reduce_res != NULL);
   if (o->reduce_res)
     write_lanes(sim, o->reduce_res, &dst, &sim->core->act, false);
 }

@@ -46,12 +46,20 @@ Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...)
   return diag;
 }
 
+// Whether this instruction was told of for the first time.
+static bool is_first(Sim *sim, unsigned what)
+{
+  uint64_t key = (uint64_t)(uintptr_t)sim->instr * 1024 + what;
+  if (map_get_number(&sim->told, key))
+    return false;
+  map_set_number(&sim->told, key, sim);
+  return true;
+}
+
 Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
 {
-  uint64_t key = (uint64_t)(uintptr_t)sim->instr * 64 + (uint64_t)code;
-  if (map_get_number(&sim->told, key))
+  if (!is_first(sim, (unsigned)code))
     return NULL;
-  map_set_number(&sim->told, key, sim);
   va_list args;
   va_start(args, format);
   const char *text = arena_vprintf(&sim->session->arena, format, args);
@@ -63,14 +71,17 @@ Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
 
 void sim_unspecified(Sim *sim, Gap gap, const char *format, ...)
 {
+  bool is_error = !sim->session->lenient;
+  if (!is_error && !is_first(sim, DIAG_CODE_COUNT + (unsigned)gap))
+    return;
   va_list args;
   va_start(args, format);
   const char *text = arena_vprintf(&sim->session->arena, format, args);
   va_end(args);
-  bool is_error = !sim->session->lenient;
-  Diag *diag = is_error ? sim_error(sim, E_UNSPECIFIED, "%s", text) : sim_warning(sim, W_UNSPECIFIED, "%s", text);
-  if (diag)
-    gap_describe(diag, gap, is_error);
+  Diag *diag = is_error ? diag_error(sim->session, E_UNSPECIFIED, "%s", text)
+                        : diag_warning(sim->session, W_UNSPECIFIED, "%s", text);
+  locate(sim, diag);
+  gap_describe(diag, gap, is_error);
   if (is_error)
     sim_stop(sim);
 }

@@ -49,6 +49,7 @@ typedef struct Register {
 // 32-bit registers, one a partition, that some instructions carry a reduction in.
 typedef struct Accumulator {
   float lanes[SIM_MAX_PARTITIONS];
+  uint8_t state[SIM_MAX_PARTITIONS];  // what is known about each: accumulator.c
 } Accumulator;
 
 enum { RANDOM_VECTOR_STATES = 4 };

@@ -561,8 +561,8 @@ TEST(extensions_are_those_documented)
   EXPECT_TEXT(strbuf_cstr(&found),
               "20 bool\n21 float8_e8m0fnu\n22 float4_e2m1fn\n"
               "29 abs_max\n30 abs_min\n31 square\n32 relu\n33 reciprocal\n34 logical_not\n25 prelu\n"
-              "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\nMatMulMX.accumulate\n"
-              "DmaCompute.skipsOob\n128 topk 230\n");
+              "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\n"
+              "TensorScalarReduce.reduceInitTile\nMatMulMX.accumulate\nDmaCompute.skipsOob\n128 topk 230\n");
   finish(&f);
 }
 

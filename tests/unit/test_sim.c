@@ -689,26 +689,26 @@ TEST(sim_psum_of_a_loop_is_new_in_each_iteration)
   EXPECT_F32(loop_product(false), ==, 12);
 }
 
-static const Tensor *emit_log(Build *b, const Tensor *x)
+static const Tensor *emit_sin(Build *b, const Tensor *x)
 {
   Op *op = build_op(b, OP_nc_activate);
   op->nc_activate.dst = op->nc_activate.src = build_whole(x);
   op->nc_activate.scale = build_real(1);
-  op->nc_activate.activation_func = ACTIVATION_FUNC_LOG;
+  op->nc_activate.activation_func = ACTIVATION_FUNC_SIN;
   return x;
 }
 
 TEST(sim_warns_of_inputs_outside_a_functions_range)
 {
-  float x[3] = {1, 2, 4};
+  float x[3] = {1, 2, 3};
   Array result;
   char code[8];
-  EXPECT(run_both(DTYPE_FLOAT32, 1, 3, x, DTYPE_FLOAT32, 1, 3, emit_log, &result, code));
+  EXPECT(run_both(DTYPE_FLOAT32, 1, 3, x, DTYPE_FLOAT32, 1, 3, emit_sin, &result, code));
   EXPECT_TEXT(code, "");
   array_free(&result);
-  x[1] = 0;
-  EXPECT(run_both(DTYPE_FLOAT32, 1, 3, x, DTYPE_FLOAT32, 1, 3, emit_log, &result, code));
+  x[1] = 9;
+  EXPECT(run_both(DTYPE_FLOAT32, 1, 3, x, DTYPE_FLOAT32, 1, 3, emit_sin, &result, code));
   EXPECT_TEXT(code, "W0615");
-  EXPECT_F32(at(&result, 1), ==, -INFINITY);
+  EXPECT_F32(at(&result, 1), >, 27);
   array_free(&result);
 }
