@@ -99,8 +99,22 @@ def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None):
 
 
 def memset(dst, value, engine=engine.unknown, name=None):
-    """Fill `dst` (SBUF or PSUM) with a constant: an int for integer dtypes, a float for float dtypes."""
+    """Fill `dst` (SBUF or PSUM) with a constant: an int for integer dtypes, a float for float dtypes.
+
+    Packed x4 dtypes take 0 only. A value that dst's dtype cannot hold is unspecified.
+    """
+    if isinstance(value, int) and not (0 <= value <= 0x7fffffff):
+        value = _word(dst.dtype, value)
     return _klr.emit("memset", name, dst=dst, value=value, dtype=dst.dtype, engine=engine)
+
+
+def _word(dtype, value):
+    """An int that 32 bits hold as `dtype` says: those of an unsigned dtype from 0 to 2^32 - 1, others signed."""
+    low, high = (0, 0xffffffff) if dtype == nl.uint32 else (-0x80000000, 0x7fffffff)
+    if low <= value <= high:
+        return value
+    _klr.unspecified("memset-range", f"value {value} does not fit {dtype}")
+    return low if value < low else high
 
 
 def iota(dst, pattern, offset=0, channel_multiplier=0, name=None):

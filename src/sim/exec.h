@@ -20,6 +20,9 @@ ExecFn run_topk;                                                                
 
 ExecFn run_core_barrier, run_send_recv, run_send_recv_compute;                                     // meet.c
 
+// Whether a copy rounds to a dtype that is not dst's on the way.
+bool copy_rounds_between(Sim *sim, const struct Op_nc_copy *op, const Tile *dst);
+
 // ---- matrix products
 // Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.
 bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element);

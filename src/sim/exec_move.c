@@ -105,7 +105,7 @@ static bool fast_nc_copy(Sim *sim, const Op *op)
   w.dst = tile_of(sim, &op->nc_copy.dst, "dst");
   w.src = tile_read(sim, &op->nc_copy.src, "src");
   tile_expect_same_shape(sim, &w.dst, &w.src);
-  if (!expect_clear(sim, &w.dst, &w.src))
+  if (!expect_clear(sim, &w.dst, &w.src) || copy_rounds_between(sim, &op->nc_copy, &w.dst))
     return false;
   w.copies_bytes = dtype_same_format(w.dst.dtype, w.src.dtype);
   if (!w.copies_bytes) {

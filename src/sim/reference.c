@@ -132,6 +132,12 @@ static Tile write_tile(Sim *sim, const TensorRef *ref, const char *role)
 
 // ---- moving elements
 
+bool copy_rounds_between(Sim *sim, const struct Op_nc_copy *op, const Tile *dst)
+{
+  return op->dtype.some && !dtype_is_packed(op->dtype.value) &&
+         !dtype_same_format(state_stored_dtype(sim, op->dtype.value), dst->dtype);
+}
+
 // dst = src: equal dtypes copy bytes, others go through float32.
 static void copy_tile(Sim *sim, const Tile *dst, const Tile *src)
 {
@@ -141,13 +147,24 @@ static void copy_tile(Sim *sim, const Tile *dst, const Tile *src)
     write_floats(sim, dst, floats(sim, src));
 }
 
-// dst[p,i] = src[p,i]
+// dst[p,i] = src[p,i], or, with another dtype between them, src[p,i] rounded to that first.
 static void run_nc_copy(Sim *sim, const Op *op)
 {
   Tile dst = write_tile(sim, &op->nc_copy.dst, "dst"), src = tile_read(sim, &op->nc_copy.src, "src");
   tile_expect_same_shape(sim, &dst, &src);
   expect_clear(sim, &dst, &src);
-  copy_tile(sim, &dst, &src);
+  if (!copy_rounds_between(sim, &op->nc_copy, &dst)) {
+    copy_tile(sim, &dst, &src);
+    return;
+  }
+  DType between = state_stored_dtype(sim, op->nc_copy.dtype.value);
+  float *values = floats(sim, &src);
+  for (uint64_t i = 0; i < count_of(&dst); i++) {
+    uint64_t unit = 0;
+    dtype_from_f32_mode(between, values[i], &unit, sim->number_mode);
+    values[i] = dtype_to_f32_mode(between, &unit, sim->number_mode);
+  }
+  write_floats(sim, &dst, values);
 }
 
 // dst[e] = src[e] in the order of each view's elements, whatever their shapes; rows whose run-time index is out of

@@ -193,6 +193,7 @@ extern const DeviceHooks device_hooks;
   X("no_reorder", klr_no_reorder, "")                                                                                  \
   X("jit", klr_jit, "function")                                                                                        \
   X("kind", klr_kind, "value")                                                                                         \
+  X("unspecified", klr_unspecified, "gap message")                                                                     \
   X("error", klr_error, "message help?")                                                                               \
   X("need", klr_need, "value parameter what")                                                                          \
   X("describe", klr_describe, "value")                                                                                 \

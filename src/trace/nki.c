@@ -1,6 +1,8 @@
 // nki.c -- module `_klr`: what the NKI library, written in NKI, is made of; and how a tracer gets to know it.
 
+#include "machine/gaps.h"
 #include "trace/builder.h"
+
 #include <string.h>
 
 // ---- logical cores
@@ -81,6 +83,23 @@ bool klr_describe(Tracer *t, const Call *call, Value *out)
 {
   *out = value_cstr(t, describe(t, call->args[0]));
   return true;
+}
+
+// What the documents leave open: an error that names the gap, or in a lenient session a warning, and the caller goes on.
+bool klr_unspecified(Tracer *t, const Call *call, Value *out)
+{
+  const char *function = library_function(t), *text = call->args[1].string->text.data;
+  Gap gap;
+  *out = value_none();
+  if (!gap_find(call->args[0].string->text, &gap))
+    return RAISE(t, E_ISA_ARGUMENT, user_span(t, call->span), "no gap '%s'", call->args[0].string->text.data);
+  bool is_error = !t->session->lenient;
+  const char *name = function ? function : "nki";
+  Diag *diag = is_error ? raise_error(t, E_UNSPECIFIED, user_span(t, call->span), "'%s': %s", name, text)
+                        : warn_once(t, W_UNSPECIFIED, user_span(t, call->span), "'%s': %s", name, text);
+  if (diag)
+    gap_describe(diag, gap, is_error);
+  return !is_error;
 }
 
 // What operands of library functions may be. `hint` is what to do about a tensor in another memory.

@@ -654,3 +654,18 @@ nisa.memset(dst=t[:, 1:2], value=nisa.get_nc_sub_version())
 return store(t)"""
     version = {"trn1": 2, "trn2": 3, "trn3": 4}[target]
     same_bits(kernels.run(body, target, x=np.zeros((1, 1), np.float32)), np.array([[version, 0]], np.int32))
+
+
+@pytest.mark.parametrize("dtype, value, chosen", [("uint32", "-1", 0), ("uint32", "2**32", 2**32 - 1), ("int32", "2**31", 2**31 - 1),
+                                                  ("int8", "-2**40", -128)])
+def test_gap_memset_range_of_words(kernels, dtype, value, chosen):
+    body = f"t = sbuf((3, 2), nl.{dtype})\nnisa.memset(dst=t, value={value})\nreturn store(t)"
+    result = kernels.gap("memset-range", body, x=np.zeros((1, 1), np.float32))
+    same_bits(result, np.full((3, 2), chosen, np.int64).astype(DTYPES[dtype]))
+
+
+@pytest.mark.parametrize("between", ["bfloat16", "int8", "float32"])
+def test_tensor_copy_rounds_on_its_way(kernels, random, between):
+    x = random_values(random, "float32", 5, 11)
+    body = f"t = sbuf(x.shape, x.dtype)\nnisa.tensor_copy(dst=t, src=load(x), dtype=nl.{between})\nreturn store(t)"
+    same_bits(kernels.run(body, x=x), convert(x, between).astype(np.float32))
