@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // A kernel is the core kernel; an operator is an instruction of it.
 static const Kernel *core_of(const KlrKernel *kernel)
@@ -189,11 +190,27 @@ KlrKernel *klr_trace(KlrSession *klr, const char *path, const char *function, co
 
 // ---- files
 
+// What runs of the kernel need from beside its file: those constants that are there.
+static void keep_constants(Session *session, const Kernel *kernel, const char *path)
+{
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  for (uint32_t i = 0; i < kernel->shared_constants.count; i++) {
+    const char *name = kernel->shared_constants.items[i].file_name;
+    const char *file = slash && name[0] != '/'
+                           ? arena_printf(&session->arena, "%.*s/%s", (int)(slash - path), path, name) : name;
+    Str bytes;
+    if (!session_kept_file(session, name) && access(file, R_OK) == 0 && file_read(session, &session->arena, file, &bytes))
+      session_keep_file(session, name, bytes);
+  }
+}
+
 KlrKernel *klr_kernel_read(KlrSession *klr, const void *bytes, size_t len, const char *path)
 {
   ENTER(klr, NULL);
   Str text = {arena_strndup(&klr->session->arena, bytes, len), len};
   const Kernel *kernel = kernel_read(klr->session, &klr->session->arena, path, text);
+  if (kernel)
+    keep_constants(klr->session, kernel, path);
   leave(klr);
   return (KlrKernel *)(uintptr_t)kernel;
 }
