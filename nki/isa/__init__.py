@@ -6,6 +6,7 @@ dtype of `dst`, unless a function says otherwise. `name` labels the instruction 
 """
 
 import _klr
+import nki.isa.constants as constants
 import nki.language as nl
 from nki.isa.constants import dge_mode, dma_engine, engine, matmul_perf_mode, nc_version, oob_mode, reduce_cmd
 
@@ -26,6 +27,28 @@ def _reverse(reverse0, reverse1):
     return "second" if reverse1 else "none"
 
 
+def _member(value, kind, parameter):
+    """A member of an enumeration; ints that stand for one, as before NKI 0.3, are warned about."""
+    if isinstance(value, kind):
+        return value
+    if type(value) is int:
+        for member in kind:
+            if member.value == value:
+                _klr.warn_old(f"`{parameter}` is the int {value}; ints are no longer accepted for enumerations",
+                              f"`nki.isa.{kind.__name__}.{member.name}` is the same")
+                return member
+    _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a member of `nki.isa.{kind.__name__}`",
+               "its members are " + ", ".join([f"`nki.isa.{kind.__name__}.{member.name}`" for member in kind]))
+
+
+def _oob_name(oob_mode):
+    return _member(oob_mode, constants.oob_mode, "oob_mode").name
+
+
+def _dge_value(dge_mode):
+    return _member(dge_mode, constants.dge_mode, "dge_mode").value
+
+
 def _pairs(pattern):
     """[[step, count], ...], outermost first."""
     return [(step, count) for step, count in pattern]
@@ -41,7 +64,7 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=dge_mode
     through float32. A view made with a scalar_offset or vector_offset is addressed at run time: an index out of bounds is
     an error, or with oob_mode.skip its rows are not moved. `priority` 0 (urgent) to 3 needs NeuronCore-v4.
     """
-    return _klr.emit("nc_dma_copy", name, dst=dst, src=src, compute_op="none", oob_mode=oob_mode.name, dge_mode=dge_mode.value,
+    return _klr.emit("nc_dma_copy", name, dst=dst, src=src, compute_op="none", oob_mode=_oob_name(oob_mode), dge_mode=_dge_value(dge_mode),
                      unique_indices=False, priority=priority, engine=engine)
 
 
@@ -60,7 +83,7 @@ def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown,
     turned = tuple([src.shape[i] for i in standard[rank]])
     if not (tuple(dst.shape) == turned):
         _klr.error(f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}")
-    return _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=dge_mode.value, oob_mode=oob_mode.name,
+    return _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=_dge_value(dge_mode), oob_mode=_oob_name(oob_mode),
                      priority=priority)
 
 
@@ -433,7 +456,8 @@ def core_barrier(data, cores, engine=engine.gpsimd, name=None):
 def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id, dma_engine=dma_engine.dma, name=None):
     """Send `src` to one logical core and receive `dst` from one; tiles of one shape and dtype in SBUF."""
     return _klr.emit("send_recv", name, dst=dst, src=src, send_to_rank=send_to_rank, recv_from_rank=recv_from_rank,
-                     pipe_id=pipe_id, use_gpsimd_dma=dma_engine.name == "gpsimd_dma")
+                     pipe_id=pipe_id,
+                     use_gpsimd_dma=_member(dma_engine, constants.dma_engine, "dma_engine").name == "gpsimd_dma")
 
 
 # ---- registers

@@ -198,6 +198,7 @@ extern const DeviceHooks device_hooks;
   X("need", klr_need, "value parameter what")                                                                          \
   X("describe", klr_describe, "value")                                                                                 \
   X("deprecated", klr_deprecated, "name help")                                                                         \
+  X("warn_old", klr_warn_old, "message help")                                                                          \
   X("removed", klr_removed, "name help")                                                                               \
   X("operator", klr_operator, "name")                                                                                  \
   X("memory", klr_memory, "name")                                                                                      \

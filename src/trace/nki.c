@@ -164,6 +164,18 @@ bool klr_deprecated(Tracer *t, const Call *call, Value *out)
   return true;
 }
 
+// Of something that the vendor's compiler refuses by now: an error under --strict.
+bool klr_warn_old(Tracer *t, const Call *call, Value *out)
+{
+  const char *function = library_function(t);
+  *out = value_none();
+  Diag *diag = warn_once(t, W_NKI_OLD, user_span(t, call->span), "`%s`: %s", function ? function : "nki",
+                         call->args[0].string->text.data);
+  if (diag->helps.count == 0)
+    diag_help(diag, "%s", call->args[1].string->text.data);
+  return true;
+}
+
 bool klr_cached(Tracer *t, const Call *call, Value *out)
 {
   Builder *b = builder_need(t, "a cached value", call->span);

@@ -607,3 +607,17 @@ def test_an_assertion_about_elements_is_not_checked(tmp_path):
     done = run_klr("trace", tmp_path / "k.py", "x=f32[4,6]", "--json")
     codes = [(d["code"], d["line"]) for d in json.loads(done.stdout)["diagnostics"]]
     assert codes == [("W0403", 8), ("E0318", 9)]
+
+
+def test_ints_for_enumerations_are_of_an_older_nki(tmp_path):
+    lines = ["t = nl.ndarray(x.shape, x.dtype)", "nisa.dma_copy(dst=t, src=x, dge_mode=2, oob_mode=0)"]
+    (tmp_path / "k.py").write_text(source(["x"], lines))
+    for options, severity, status in (((), "warning", 0), (("--strict",), "error", 1)):
+        done = run_klr("run", tmp_path / "k.py", "x=zeros:f32[4,6]", "--json", *options)
+        found = [(d["code"], d["severity"], d["line"]) for d in json.loads(done.stdout)["diagnostics"]]
+        assert done.returncode == status and ("W0404", severity, 8) in found, done.stdout
+    for argument, text in (("dge_mode=9", "int 9"), ("oob_mode='skip'", "str `skip`"), ("dge_mode=None", "None")):
+        (tmp_path / "k.py").write_text(source(["x"], [lines[0], f"nisa.dma_copy(dst=t, src=x, {argument})"]))
+        (error,) = json.loads(run_klr("run", tmp_path / "k.py", "x=zeros:f32[4,6]", "--json").stdout)["diagnostics"]
+        assert error["code"] == "E0410" and text in error["message"] and "nki.isa.oob_mode.skip" in str(error["help"]) or (
+            "nki.isa.dge_mode.none" in str(error["help"]))
