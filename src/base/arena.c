@@ -51,7 +51,15 @@ static size_t round_up(size_t bytes)
   return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
 }
 
-void *arena_alloc_slowly(Arena *arena, size_t bytes)
+void arena_reserve(Arena *arena, size_t bytes)
+{
+  if (arena->limit_bytes && arena->used_bytes + bytes > arena->limit_bytes)
+    return;
+  if (bytes > (size_t)(arena->end - arena->next) || !arena->chunk)
+    add_chunk(arena, bytes);
+}
+
+static void *take(Arena *arena, size_t bytes)
 {
   if (arena->fail_after >= 0 && arena->fail_after-- == 0)
     arena_exhausted(arena);
@@ -63,7 +71,20 @@ void *arena_alloc_slowly(Arena *arena, size_t bytes)
   void *result = arena->next;
   arena->next += bytes;
   arena->used_bytes += bytes;
-  return memset(result, 0, bytes);
+  return result;
+}
+
+void *arena_alloc_unset(Arena *arena, size_t count, size_t item_bytes)
+{
+  if (item_bytes && count > SIZE_MAX / 2 / item_bytes)
+    arena_exhausted(arena);
+  return take(arena, count * item_bytes);
+}
+
+void *arena_alloc_slowly(Arena *arena, size_t bytes)
+{
+  void *result = take(arena, bytes);
+  return memset(result, 0, round_up(bytes));
 }
 
 void *arena_alloc_array(Arena *arena, size_t count, size_t item_bytes)

@@ -40,6 +40,13 @@ void arena_free(Arena *arena);
 // `bytes` zeroed bytes, aligned for any type. Zero bytes give a valid pointer that is never read.
 static inline void *arena_alloc(Arena *arena, size_t bytes);
 
+// The same for `count` items that are written before they are read: not zeroed, not to be grown.
+void *arena_alloc_unset(Arena *arena, size_t count, size_t item_bytes);
+#define arena_array_unset(arena, Type, count) ((Type *)arena_alloc_unset((arena), (count), sizeof(Type)))
+
+// Room for `bytes` in one piece, so that what is allocated and rewound again and again does not go to the system.
+void arena_reserve(Arena *arena, size_t bytes);
+
 // Like realloc for the newest allocation or a copy otherwise; the grown part is zeroed.
 void *arena_grow(Arena *arena, void *old, size_t old_bytes, size_t new_bytes);
 

@@ -1,13 +1,15 @@
 // exec_matmul.c -- the tensor engine.
 
-#include "sim/piece.h"
+#include "sim/product.h"
+
+#include "number/convert.h"
+#include "sim/kernels/matmul_bf16.h"
 
 #include <string.h>
 
 typedef struct Matmul {
-  uint64_t rows, columns, depth;
-  const float *stationary, *moving;
-  size_t stationary_stride, moving_stride;
+  uint64_t columns, depth;
+  Factor a, b;
   float *out;
   size_t out_stride;
 } Matmul;
@@ -15,17 +17,84 @@ typedef struct Matmul {
 static void matmul_rows(void *context, uint64_t first, uint64_t last)
 {
   const Matmul *w = context;
-  kernel_matmul_f32(last - first, w->columns, w->depth, w->out + first * w->out_stride, w->out_stride,
-                    w->stationary + first, w->stationary_stride, w->moving, w->moving_stride, false);
+  float *out = w->out + first * w->out_stride;
+  if (w->a.is_bf16)
+    matmul_bf16(last - first, w->columns, w->depth, out, w->out_stride, (const uint16_t *)w->a.at + first, w->a.stride,
+                w->b.at, w->b.stride);
+  else
+    kernel_matmul_f32(last - first, w->columns, w->depth, out, w->out_stride, (const float *)w->a.at + first,
+                      w->a.stride, w->b.at, w->b.stride, false);
 }
+
+// ---- factors as bfloat16
+
+// Whether every value of the dtype is a bfloat16.
+static bool is_within_bf16(DType dtype)
+{
+  return dtype == DTYPE_BFLOAT16 || (dtype_is_float(dtype) && dtype_bytes(dtype) == 1 && dtype != DTYPE_FLOAT8_E8M0FNU);
+}
+
+static Factor bf16_factor(Sim *sim, const Tile *tile)
+{
+  Factor factor = {.is_bf16 = true, .stride = tile->free_elems};
+  uint64_t rows = tile->partitions, n = tile->free_elems;
+  if (tile->dtype == DTYPE_BFLOAT16 && tile->is_row_contiguous && tile->partition_step >= 0 &&
+      tile->partition_step % 2 == 0 && (uintptr_t)tile->base % 2 == 0) {
+    factor.at = tile->base;
+    factor.stride = (size_t)tile->partition_step / 2;
+  } else if (tile->dtype == DTYPE_BFLOAT16) {
+    uint16_t *values = arena_array_unset(&sim->scratch, uint16_t, rows * n);
+    for (uint64_t p = 0; p < rows; p++)
+      tile_gather(tile, p, 0, n, values + p * n);
+    factor.at = values;
+  } else {
+    uint16_t *values = arena_array_unset(&sim->scratch, uint16_t, rows * n), table[128];
+    uint8_t *codes = arena_array_unset(&sim->scratch, uint8_t, n);
+    for (unsigned code = 0; code < 128; code++)
+      table[code] = (uint16_t)(f32_bits(dtype_to_f32(tile->dtype, &(uint8_t){(uint8_t)code})) >> 16);
+    for (uint64_t p = 0; p < rows; p++) {
+      const uint8_t *from = codes;
+      if (tile->is_row_contiguous)
+        from = tile_row(tile, p);
+      else
+        tile_gather(tile, p, 0, n, codes);
+      bf16_from_codes(n, values + p * n, from, table);
+    }
+    factor.at = values;
+  }
+  factor.least = bf16_least_magnitude(rows, n, factor.at, factor.stride);
+  return factor;
+}
+
+static Factor f32_factor(Sim *sim, const Tile *tile)
+{
+  Factor factor = {0};
+  factor.at = tile_matrix(sim, tile, &factor.stride);
+  return factor;
+}
+
+void product_factors(Sim *sim, const Tile *stationary, const Tile *moving, Factor *a, Factor *b)
+{
+  if (is_within_bf16(stationary->dtype) && is_within_bf16(moving->dtype) && !sim->number_mode.flush_to_zero &&
+      matmul_bf16_available()) {
+    *a = bf16_factor(sim, stationary);
+    *b = bf16_factor(sim, moving);
+    if (bf16_products_are_normal(a->least, b->least))
+      return;
+  }
+  *a = f32_factor(sim, stationary);
+  *b = f32_factor(sim, moving);
+}
+
+// ---- sums into PSUM
 
 // What the destination's cells say when `accumulate` is left out.
 typedef enum Cells { CELLS_FRESH, CELLS_WRITTEN, CELLS_MIXED } Cells;
 
-static Cells cells_of(const struct Op_nc_matmul *o, const Tile *dst)
+static Cells cells_of(Core_OPT_BOOL accumulate, const Tile *dst)
 {
-  if (o->accumulate.some)
-    return o->accumulate.value ? CELLS_WRITTEN : CELLS_FRESH;
+  if (accumulate.some)
+    return accumulate.value ? CELLS_WRITTEN : CELLS_FRESH;
   if (!dst->buffer->written)
     return CELLS_WRITTEN;
   if (!dst->is_row_contiguous || dst->item != 4)
@@ -78,12 +147,37 @@ static void finish(Sim *sim, const Tile *dst, Cells cells, float *sums, size_t s
   }
 }
 
+void product_run(Sim *sim, const Tile *dst, Core_OPT_BOOL accumulate, uint64_t depth, const Factor *a, const Factor *b)
+{
+  uint64_t rows = dst->partitions;
+  Matmul w = {.columns = dst->free_elems, .depth = depth, .a = *a, .b = *b};
+  Cells cells = cells_of(accumulate, dst);
+  bool is_direct = cells == CELLS_FRESH && tile_is_direct(dst) && !sim->number_mode.flush_to_zero;
+  w.out = is_direct ? (float *)(void *)dst->base : arena_array_unset(&sim->scratch, float, rows *w.columns);
+  w.out_stride = is_direct ? (size_t)dst->partition_step / sizeof(float) : w.columns;
+  piece_parallel(sim, rows, rows * w.columns * depth / 8, matmul_rows, &w);
+  if (!is_direct)
+    finish(sim, dst, cells, w.out, w.out_stride);
+  tile_mark(dst);
+  sim->stats.multiply_add_count += depth * rows * w.columns;
+}
+
+// Bits other than the sign's of n values.
+static uint32_t magnitudes(const float *values, uint64_t n)
+{
+  uint32_t any = 0;
+  for (uint64_t i = 0; i < n; i++)
+    any |= f32_bits(values[i]) & 0x7FFFFFFF;
+  return any;
+}
+
 static bool is_identity(const float *values, size_t stride, uint64_t n)
 {
-  for (uint64_t r = 0; r < n; r++)
-    for (uint64_t c = 0; c < n; c++)
-      if (values[r * stride + c] != (r == c ? 1.0f : 0.0f))
-        return false;
+  for (uint64_t r = 0; r < n; r++) {
+    const float *row = values + r * stride;
+    if (row[r] != 1 || magnitudes(row, r) || magnitudes(row + r + 1, n - r - 1))
+      return false;
+  }
   return true;
 }
 
@@ -105,33 +199,37 @@ static bool transpose(Sim *sim, const Tile *dst, const Tile *stationary, const T
   return true;
 }
 
+// Two rows at a time: elements [j * n, (j + 1) * n) of partition k are row 2k + j. False when they lie elsewhere.
+static bool split_rows(Factor *factor, const Tile *tile)
+{
+  if (factor->stride != tile->free_elems)
+    return false;
+  factor->stride = tile->free_elems / 2;
+  return true;
+}
+
 static bool fast_nc_matmul(Sim *sim, const Op *op)
 {
   const struct Op_nc_matmul *o = &op->nc_matmul;
   Tile dst = tile_of(sim, &o->dst, "dst"), stationary = tile_read(sim, &o->stationary, "stationary"),
        moving = tile_read(sim, &o->moving, "moving");
-  if (o->perf_mode != PERF_MODE_NONE || stationary.partitions != moving.partitions ||
-      dst.partitions != stationary.free_elems || dst.free_elems != moving.free_elems || dst.buffer == moving.buffer ||
-      dst.buffer == stationary.buffer)
+  uint64_t halves = o->perf_mode == PERF_MODE_NONE ? 1 : 2;
+  if (stationary.partitions != moving.partitions || dst.partitions != stationary.free_elems / halves ||
+      dst.free_elems != moving.free_elems / halves || dst.buffer == moving.buffer || dst.buffer == stationary.buffer ||
+      dtype_is_packed(dst.dtype) || dtype_is_packed(stationary.dtype) || dtype_is_packed(moving.dtype) ||
+      (halves == 2 && (stationary.free_elems % 2 || moving.free_elems % 2)))
     return false;
   if (o->is_stationary_one_zero || o->is_moving_zero)
     matmul_check_hints(sim, o, &stationary, &moving);
   if (o->is_transpose && sim->machine->transpose_is_exact)
-    return transpose(sim, &dst, &stationary, &moving);
+    return halves == 1 && transpose(sim, &dst, &stationary, &moving);
   if (o->accumulate.some && o->accumulate.value && !tile_is_written(&dst))
     return false;  // the reference warns about cells that were never written
-  Matmul w = {.rows = dst.partitions, .columns = dst.free_elems, .depth = moving.partitions};
-  w.stationary = tile_matrix(sim, &stationary, &w.stationary_stride);
-  w.moving = tile_matrix(sim, &moving, &w.moving_stride);
-  Cells cells = cells_of(o, &dst);
-  bool is_direct = cells == CELLS_FRESH && tile_is_direct(&dst) && !sim->number_mode.flush_to_zero;
-  w.out = is_direct ? (float *)(void *)dst.base : arena_array(&sim->scratch, float, w.rows *w.columns);
-  w.out_stride = is_direct ? (size_t)dst.partition_step / sizeof(float) : w.columns;
-  piece_parallel(sim, w.rows, w.rows * w.columns * w.depth / 8, matmul_rows, &w);
-  if (!is_direct)
-    finish(sim, &dst, cells, w.out, w.out_stride);
-  tile_mark(&dst);
-  sim->stats.multiply_add_count += w.depth * w.rows * w.columns;
+  Factor a, b;
+  product_factors(sim, &stationary, &moving, &a, &b);
+  if (halves == 2 && (!split_rows(&a, &stationary) || !split_rows(&b, &moving)))
+    return false;
+  product_run(sim, &dst, o->accumulate, stationary.partitions * halves, &a, &b);
   return true;
 }
 

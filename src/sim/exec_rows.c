@@ -22,7 +22,7 @@ static const float *whole_row(const Tile *tile, uint64_t p, float *scratch, Numb
 
 static float *row_memory(Sim *sim, const Tile *tile)
 {
-  return arena_array(&sim->scratch, float, tile->free_elems);
+  return arena_array_unset(&sim->scratch, float, tile->free_elems);
 }
 
 static bool computes(const Tile *a, const Tile *b)

@@ -4,10 +4,11 @@
 
 FastFn *fast_executor(OpKind kind)
 {
-  FastFn *found = fast_elementwise(kind);
-  if (!found)
-    found = fast_move(kind);
-  if (!found)
-    found = fast_rows(kind);
-  return found ? found : fast_tensor_engine(kind);
+  typedef FastFn *Find(OpKind kind);
+  static Find *const files[] = {fast_elementwise, fast_move, fast_rows, fast_tensor_engine, fast_mx, fast_gathers,
+                                fast_random};
+  FastFn *found = NULL;
+  for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++)
+    found = files[i](kind);
+  return found;
 }

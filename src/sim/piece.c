@@ -107,7 +107,7 @@ const float *tile_matrix(Sim *sim, const Tile *tile, size_t *stride)
     *stride = (size_t)tile->partition_step / sizeof(float);
     return (const float *)(const void *)tile->base;
   }
-  float *values = arena_array(&sim->scratch, float, tile->partitions * tile->free_elems), scratch[TILE_PIECE];
+  float *values = arena_array_unset(&sim->scratch, float, tile->partitions * tile->free_elems), scratch[TILE_PIECE];
   *stride = tile->free_elems;
   for (uint64_t p = 0; p < tile->partitions; p++)
     for (uint64_t i = 0; i < tile->free_elems; i += TILE_PIECE) {

@@ -43,3 +43,6 @@ FastFn *fast_elementwise(OpKind kind);
 FastFn *fast_move(OpKind kind);
 FastFn *fast_rows(OpKind kind);
 FastFn *fast_tensor_engine(OpKind kind);
+FastFn *fast_mx(OpKind kind);
+FastFn *fast_gathers(OpKind kind);
+FastFn *fast_random(OpKind kind);

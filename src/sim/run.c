@@ -139,8 +139,12 @@ static void make_rank(Sim *sim, uint32_t number, const Kernel *kernel)
   state_start_core(sim, &rank->cores[rank->core_count]);
 }
 
+// Temporaries of an instruction on usual tiles.
+enum { SCRATCH_BYTES = 4 << 20 };
+
 static void run_all(Sim *sim, const SimRank *ranks, uint32_t count)
 {
+  arena_reserve(&sim->scratch, SCRATCH_BYTES);
   sim->ranks = arena_array(&sim->arena, Rank, count);
   for (; sim->rank_count < count; sim->rank_count++)
     make_rank(sim, sim->rank_count, ranks[sim->rank_count].kernel);

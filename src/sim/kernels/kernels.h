@@ -7,6 +7,7 @@
 
 #pragma once
 #include "number/alu.h"
+#include "number/random.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,3 +88,8 @@ void kernel_max8_f32(size_t rows, size_t n, float *dst, size_t dst_stride, const
 // For each j, 0 to 7, or 7 to 0 if `last_first`: index[j] = the smallest i with row[i] == wanted[j] that is not yet an
 // index, or UINT32_MAX. n < UINT32_MAX.
 void kernel_claim8_f32(size_t n, const float *row, const float *wanted, bool last_first, uint32_t *index);
+
+// --- random numbers ---
+
+// dst[r][i] = the next number of states[r * each + i % each], for i < n ascending; `each` is 1 or 4. See number/random.h.
+void kernel_random_bits(size_t rows, size_t n, size_t each, uint32_t *dst, size_t dst_stride, Xorwow *states);
