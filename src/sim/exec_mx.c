@@ -151,21 +151,23 @@ static void row_magnitudes(uint64_t n, const float *rows, size_t stride, uint32_
     }
 }
 
-// The scales of units whose largest magnitudes are known, and what their elements are multiplied by.
-static void unit_scales(uint64_t units, int emax, const uint32_t *largest, uint8_t *scales, float *factors)
+// The scales of units whose largest magnitudes are known, and what their elements are multiplied by; false when there is
+// an infinity or NaN, which the reference has something to say about.
+static bool unit_scales(uint64_t units, int emax, const uint32_t *largest, uint8_t *scales, float *factors)
 {
   for (uint64_t u = 0; u < units; u++) {
     const uint32_t *four = largest + u * LANES;
     uint32_t left = four[0] > four[1] ? four[0] : four[1], right = four[2] > four[3] ? four[2] : four[3];
     int biased = (int)((left > right ? left : right) >> 23);  // 0: subnormal, far below the least scale
-    bool is_finite = biased < 255;
+    if (biased == 255)
+      return false;
     int exponent = biased - 127 - (emax - 1);
     exponent = exponent < -SCALE_BIAS ? -SCALE_BIAS : exponent;
-    scales[u] = is_finite ? (uint8_t)(exponent + SCALE_BIAS) : SCALE_NAN;
-    float factor = is_finite ? f32_from_bits((uint32_t)(127 - exponent) << 23) : f32_from_bits(F32_NAN_BITS);
+    scales[u] = (uint8_t)(exponent + SCALE_BIAS);
     for (int q = 0; q < LANES; q++)
-      factors[u * LANES + (uint64_t)q] = factor;
+      factors[u * LANES + (uint64_t)q] = f32_from_bits((uint32_t)(127 - exponent) << 23);
   }
+  return true;
 }
 
 static bool fast_quantize_mx(Sim *sim, const Op *op)
@@ -187,7 +189,8 @@ static bool fast_quantize_mx(Sim *sim, const Op *op)
   int emax = dst.dtype == DTYPE_FLOAT8_E5M2_X4 ? 15 : 8;
   for (uint64_t first = 0; first < dst.partitions; first += GROUP) {
     row_magnitudes(n, rows + first * stride, stride, largest);
-    unit_scales(units, emax, largest, scales, factors);
+    if (!unit_scales(units, emax, largest, scales, factors))
+      return false;
     tile_scatter(&scale, scale_row(first), 0, units, scales);
     for (uint64_t p = first; p < first + GROUP; p++) {
       kernel_binary_f32(ALU_OP_MULT, 1, n, scaled, n, (KernelRows){rows + p * stride, n, false},

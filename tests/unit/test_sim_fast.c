@@ -70,6 +70,10 @@ static void fill_units(DType dtype, uint64_t n, uint8_t *to)
   unsigned bytes = dtype_bytes(dtype);
   for (uint64_t i = 0; i < n; i++) {
     uint64_t bits = next_random();
+    if (dtype_is_packed(dtype)) {
+      memcpy(to + i * bytes, &bits, bytes);
+      continue;
+    }
     float value = (float)(int64_t)(bits % 4001 - 2000) / 64.0f;
     if (bits >> 40 & 1)
       value = (float)((int64_t)(bits >> 50) % 9 - 4);
@@ -619,6 +623,198 @@ static void make_matmul(Case *c)
   }
 }
 
+// Normal numbers and zeros only: what the CPU's own bfloat16 products are used for.
+static void make_plain(Case *c, const Tensor *tensor)
+{
+  DType dtype = tensor->dtype;
+  unsigned bytes = dtype_bytes(dtype);
+  Array *array = &c->arrays.items[c->arrays.count - 1];
+  for (uint64_t i = 0; i < array->bytes / bytes; i++) {
+    uint64_t bits = next_random();
+    float value = (float)((int64_t)(bits >> 40) % 255 - 127) * (1.0f / 64) * f32_from_bits((uint32_t)(110 + bits % 34) << 23);
+    dtype_from_f32(dtype, bits >> 33 & 7 ? value : 0, (uint8_t *)array->data + i * bytes);
+  }
+}
+
+static void make_narrow_matmul(Case *c)
+{
+  static const DType dtypes[] = {DTYPE_BFLOAT16, DTYPE_BFLOAT16, DTYPE_FLOAT8E5, DTYPE_FLOAT8_E4M3FN, DTYPE_FLOAT8E4};
+  bool doubles = chance(25);
+  uint64_t m = 1 + below(128), n = c->dims[0] > 600 ? 600 : c->dims[0], dims[2] = {2, m}, moving_dims[2] = {2, n};
+  DType a = dtypes[below(5)], b = chance(60) ? a : dtypes[below(5)];
+  uint64_t depth = 1 + below(128);
+  uint64_t rank = doubles ? 2 : 1, first = doubles ? 0 : 1;
+  TensorRef stationary = operand_of(c, USE_READ, a, depth, rank, dims + first, MEMORY_SBUF, false);
+  make_plain(c, c->last);
+  TensorRef moving = operand_of(c, USE_READ, b, depth, rank, moving_dims + first, MEMORY_SBUF, false);
+  make_plain(c, c->last);
+  TensorRef dst =
+      operand_of(c, USE_WRITE, chance(80) ? DTYPE_FLOAT32 : DTYPE_BFLOAT16, m, 1, &n, MEMORY_PSUM, chance(50));
+  for (int times = 0; times < 2; times++) {
+    struct Op_nc_matmul *o = &build_op(&c->b, OP_nc_matmul)->nc_matmul;
+    o->dst = dst;
+    o->stationary = stationary;
+    o->moving = moving;
+    o->perf_mode = doubles ? PERF_MODE_DOUBLE_ROW : PERF_MODE_NONE;
+  }
+}
+
+static TensorRef scales(Case *c, uint64_t partitions, uint64_t columns)
+{
+  TensorRef ref = operand_of(c, USE_READ, DTYPE_UINT8, partitions, 1, &columns, MEMORY_SBUF, false);
+  Array *array = &c->arrays.items[c->arrays.count - 1];
+  bool far = chance(20);
+  for (uint64_t i = 0; i < array->bytes; i++)
+    ((uint8_t *)array->data)[i] = far ? (uint8_t)next_random() : chance(1) ? 255 : (uint8_t)(100 + below(60));
+  return ref;
+}
+
+static DType random_packed(bool writes)
+{
+  static const DType dtypes[] = {DTYPE_FLOAT8_E4M3FN_X4, DTYPE_FLOAT8_E5M2_X4, DTYPE_FLOAT4_E2M1FN_X4};
+  return dtypes[below(writes ? 2 : 3)];
+}
+
+// Packed units are any bits.
+static TensorRef packed(Case *c, Use use, DType dtype, uint64_t partitions, uint64_t columns)
+{
+  TensorRef ref = operand_of(c, use, dtype, partitions, 1, &columns, MEMORY_SBUF, false);
+  Array *array = &c->arrays.items[c->arrays.count - 1];
+  bool zeros = chance(10);
+  for (uint64_t i = 0; i < array->bytes; i++)
+    ((uint8_t *)array->data)[i] = zeros ? 0 : (uint8_t)(next_random() >> 20);
+  return ref;
+}
+
+static void make_matmul_mx(Case *c)
+{
+  uint64_t partitions = 32 * (1 + below(2)), m = 2 * (1 + below(20)), n = 1 + below(60);
+  TensorRef stationary = packed(c, USE_READ, random_packed(false), partitions, m);
+  TensorRef moving = packed(c, USE_READ, random_packed(false), partitions, n);
+  TensorRef stationary_scale = scales(c, partitions, m), moving_scale = scales(c, partitions, n);
+  TensorRef dst =
+      operand_of(c, USE_WRITE, chance(80) ? DTYPE_FLOAT32 : DTYPE_BFLOAT16, m, 1, &n, MEMORY_PSUM, chance(50));
+  for (int times = 0; times < 2; times++) {
+    struct Op_nc_matmul_mx *o = &build_op(&c->b, OP_nc_matmul_mx)->nc_matmul_mx;
+    o->dst = dst;
+    o->stationary = stationary;
+    o->moving = moving;
+    o->stationary_scale = stationary_scale;
+    o->moving_scale = moving_scale;
+  }
+}
+
+static void make_quantize_mx(Case *c)
+{
+  static const DType dtypes[] = {DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_FLOAT32};
+  uint64_t partitions = 32 * (1 + below(2)), units = 1 + below(40), columns = 4 * units;
+  TensorRef src = operand_of(c, USE_READ, dtypes[below(3)], partitions, 1, &columns, MEMORY_SBUF, false);
+  if (chance(60))
+    make_plain(c, c->last);
+  TensorRef dst = packed(c, USE_WRITE, random_packed(true), partitions, units), scale = scales(c, partitions, units);
+  struct Op_quantize_mx *o = &build_op(&c->b, OP_quantize_mx)->quantize_mx;
+  o->dst = dst;
+  o->src = src;
+  o->dst_scale = scale;
+}
+
+// Indices below `limit`, rarely beyond.
+static void limit_indices(Case *c, DType dtype, uint64_t limit)
+{
+  unsigned bytes = dtype_bytes(dtype);
+  Array *array = &c->arrays.items[c->arrays.count - 1];
+  bool goes_beyond = chance(5);
+  for (uint64_t i = 0; i < array->bytes / bytes; i++) {
+    uint32_t index = (uint32_t)below(limit + goes_beyond);
+    memcpy((uint8_t *)array->data + i * bytes, &index, bytes);
+  }
+}
+
+static void make_n_gather(Case *c)
+{
+  uint64_t columns = 1 + below(chance(20) ? 2000 : 100);
+  DType dtype = random_dtype(), index = chance(70) ? DTYPE_UINT32 : DTYPE_UINT16;
+  TensorRef dst = target(c, dtype), data = operand_of(c, USE_READ, dtype, c->par, 1, &columns, MEMORY_SBUF, false);
+  TensorRef indices = operand_of(c, USE_READ, index, c->par, c->free_rank, c->dims, MEMORY_SBUF, false);
+  limit_indices(c, index, columns);
+  struct Op_nc_n_gather *o = &build_op(&c->b, OP_nc_n_gather)->nc_n_gather;
+  o->dst = dst;
+  o->data = data;
+  o->indices = indices;
+}
+
+static void make_local_gather(Case *c)
+{
+  uint64_t partitions = 16 * (1 + below(3)), columns = 8 + below(200), count = 1 + below(6), each = 1 + below(4);
+  uint64_t results = 16 * count * each;
+  DType dtype = random_dtype();
+  TensorRef dst = operand_of(c, USE_WRITE, dtype, partitions, 1, &results, MEMORY_SBUF, false);
+  TensorRef src = operand_of(c, USE_READ, dtype, partitions, 1, &columns, MEMORY_SBUF, false);
+  TensorRef index = operand_of(c, USE_READ, DTYPE_UINT16, partitions, 1, &count, MEMORY_SBUF, false);
+  limit_indices(c, DTYPE_UINT16, columns - each + 1);
+  struct Op_nc_local_gather *o = &build_op(&c->b, OP_nc_local_gather)->nc_local_gather;
+  o->dst = dst;
+  o->src = src;
+  o->index = index;
+  o->num_elem_per_idx = (Immediate){.ctor = Immediate_integer, .integer = (int32_t)each};
+}
+
+static void make_dma_compute(Case *c)
+{
+  TensorRef dst = target(c, random_dtype());
+  uint32_t count = 2 + (uint32_t)below(3);
+  TensorRef *srcs = arena_array(c->b.arena, TensorRef, count);
+  Immediate *factors = arena_array(c->b.arena, Immediate, count);
+  for (uint32_t s = 0; s < count; s++) {
+    TensorRef src = source(c);
+    memcpy(&srcs[s], &src, sizeof src);
+    factors[s] = (Immediate){.ctor = Immediate_real, .real = chance(50) ? 1 : 0.75f};
+  }
+  struct Op_dma_compute *o = &build_op(&c->b, OP_dma_compute)->dma_compute;
+  o->dst = dst;
+  o->srcs.items = srcs;
+  o->srcs.count = count;
+  o->scales.items = factors;
+  o->scales.count = count;
+  o->reduce_op = chance(70) ? ALU_OP_ADD : random_reduction();
+}
+
+static void make_nonzero(Case *c)
+{
+  uint64_t partitions = chance(50) ? 128 : 1 + below(40), n = c->dims[0], results = n + 1;
+  TensorRef dst = operand_of(c, USE_WRITE, chance(80) ? DTYPE_INT32 : DTYPE_FLOAT32, partitions, 1, &results, MEMORY_SBUF,
+                             false);
+  TensorRef src = operand_of(c, USE_READ, random_dtype(), partitions, 1, &n, MEMORY_SBUF, false);
+  struct Op_nonzero_with_count *o = &build_op(&c->b, OP_nonzero_with_count)->nonzero_with_count;
+  o->dst = dst;
+  o->src = src;
+  o->index_offset = (Immediate){.ctor = Immediate_integer, .integer = (int32_t)below(100)};
+  o->padding_val = (Immediate){.ctor = Immediate_integer, .integer = -1};
+}
+
+static void make_random(Case *c)
+{
+  for (int times = 0; times < 2; times++) {
+    TensorRef bits = operand_of(c, USE_WRITE, random_int_dtype(), c->par, c->free_rank, c->dims, MEMORY_SBUF, false);
+    struct Op_rng *rng = &build_op(&c->b, OP_rng)->rng;
+    rng->dst = bits;
+    rng->engine = chance(50) ? ENGINE_POOL : ENGINE_DVE;
+    DType dtype = random_dtype();
+    TensorRef dst = target(c, dtype);
+    TensorRef src = chance(70) ? operand_of(c, USE_READ, dtype, c->par, c->free_rank, c->dims, MEMORY_SBUF, false) : source(c);
+    struct Op_dropout *dropout = &build_op(&c->b, OP_dropout)->dropout;
+    dropout->dst = dst;
+    dropout->src = src;
+    dropout->threshold_type = chance(50) ? DROPOUT_THRESHOLD_KEEP_RATE : DROPOUT_THRESHOLD_DROP_RATE;
+    dropout->threshold = build_real((float)below(17) / 16);
+    TensorRef uniform = operand_of(c, USE_WRITE, random_dtype(), c->par, c->free_rank, c->dims, MEMORY_SBUF, false);
+    struct Op_rand2 *rand2 = &build_op(&c->b, OP_rand2)->rand2;
+    rand2->dst = uniform;
+    rand2->min = build_real(-(float)below(5));
+    rand2->max = build_real(1 + (float)below(5));
+  }
+}
+
 static void make_statistics(Case *c)
 {
   uint64_t six = 6, two = 2, triples = 3 * (1 + below(5));
@@ -702,6 +898,14 @@ static Make *const makes[] = {
     make_statistics,
     make_eights,
     make_shuffle,
+    make_narrow_matmul,
+    make_matmul_mx,
+    make_quantize_mx,
+    make_n_gather,
+    make_local_gather,
+    make_dma_compute,
+    make_nonzero,
+    make_random,
 };
 enum { MAKE_COUNT = sizeof makes / sizeof *makes };
 
