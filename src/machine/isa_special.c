@@ -717,6 +717,8 @@ bool isa_state_words_out(IsaCheck *check)
 bool isa_barrier_cores(IsaCheck *check)
 {
   const Core_LIST_INT *cores = &check->instr->op->core_barrier.cores;
+  if (cores->count == 1 && cores->items[0] == 0)
+    return true;
   if (cores->count == 2 && cores->items[0] + cores->items[1] == 1 && cores->items[0] * cores->items[1] == 0)
     return true;
   StrBuf list = strbuf_new(&check->reporter->session->arena);
