@@ -131,6 +131,18 @@ static const FillName *fill_form(const char *text)
   return NULL;
 }
 
+static const char rank_mark[] = "{rank}";
+
+// The path with the rank's number for every `{rank}`.
+static const char *path_of_rank(Session *session, const char *path, uint32_t rank)
+{
+  StrBuf out = strbuf_new(&session->arena);
+  for (const char *mark; (mark = strstr(path, rank_mark)); path = mark + sizeof rank_mark - 1)
+    strbuf_printf(&out, "%.*s%" PRIu32, (int)(mark - path), path, rank);
+  strbuf_puts(&out, path);
+  return strbuf_cstr(&out);
+}
+
 static bool load_file(Session *session, Arg *arg)
 {
   const char *colon = strrchr(arg->text, ':');
@@ -142,6 +154,7 @@ static bool load_file(Session *session, Arg *arg)
     arg->has_dtype = true;
     arg->path = arena_strndup(&session->arena, arg->text + 1, (size_t)(colon - arg->text - 1));
   }
+  arg->path = path_of_rank(session, arg->path, arg->of_rank);
   if (!file_read(session, &session->arena, arg->path, &arg->file))
     return false;
   Npy npy;
@@ -214,6 +227,15 @@ bool args_parse(Session *session, const char *const *texts, size_t count, ArgLis
     vec_push(&session->arena, out, arg);
   }
   return ok;
+}
+
+bool arg_for_rank(Session *session, const Arg *arg, uint32_t rank, Arg *out)
+{
+  *out = *arg;
+  if (arg->kind != ARG_FILE || !strstr(arg->text, rank_mark) || rank == arg->of_rank)
+    return true;
+  *out = (Arg){.name = arg->name, .text = arg->text, .kind = ARG_FILE, .of_rank = rank};
+  return load_file(session, out);
 }
 
 // ---- data

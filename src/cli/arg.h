@@ -25,6 +25,7 @@ typedef struct Arg {
   Fill fill;
   int64_t low, high; // RANDINT: low <= value < high
   Str file;          // FILE: its bytes, once read
+  uint32_t of_rank;  // FILE: what `{rank}` stands for in the path
 } Arg;
 
 typedef Vec(Arg) ArgList_;
@@ -32,6 +33,9 @@ typedef Vec(Arg) ArgList_;
 // Reads `texts[from..)` as NAME=VALUE. Files are opened (for their shape), other data is not made yet. False after
 // reporting every wrong one.
 bool args_parse(Session *session, const char *const *texts, size_t count, ArgList_ *out);
+
+// The same argument for another rank: a file whose name has `{rank}` in it is that rank's. False after reporting.
+bool arg_for_rank(Session *session, const Arg *arg, uint32_t rank, Arg *out);
 
 // The array's data: read and converted, or made from `seed` and the argument's name. False after reporting.
 bool arg_make_array(Session *session, const Arg *arg, uint64_t seed, Array *out);

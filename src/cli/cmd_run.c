@@ -19,15 +19,20 @@ typedef struct Result {
   const char *file;  // NULL: not written
 } Result;
 
+typedef struct RankRun {
+  uint32_t number;
+  Array *inputs, *outputs;
+  Vec(Result) results;
+} RankRun;
+
 typedef struct Run {
   Cli *cli;
   Program program;
   SimOptions options;
   SimStats stats;
-  Array *inputs, *outputs;
-  uint32_t input_count, output_count;
+  RankRun *ranks;
+  uint32_t rank_count, input_count, output_count;
   double seconds;
-  Vec(Result) results;
 } Run;
 
 // ---- inputs
@@ -74,29 +79,48 @@ static bool fits(Run *run, const Tensor *tensor, const Array *array)
   return false;
 }
 
-static bool make_inputs(Run *run)
+static bool tell_missing(Run *run, const Tensor *tensor)
+{
+  Session *session = run->cli->session;
+  Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` of kernel `%s` is missing", tensor->name,
+                          run->program.kernel->name);
+  uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
+  uint32_t rank;
+  tensor_shape(tensor, shape, &rank);
+  diag_help(diag, "add %s=randn:%s or %s=@file.npy", tensor->name,
+            shape_text(&session->arena, tensor->dtype, rank, shape), tensor->name);
+  return false;
+}
+
+// The arrays of one rank. Random ones are made as with the seed of --seed plus its number.
+static bool make_rank_inputs(Run *run, RankRun *rank)
 {
   const Kernel *kernel = run->program.kernel;
   Session *session = run->cli->session;
-  run->input_count = kernel->inputs.count;
-  run->inputs = arena_array(&session->arena, Array, run->input_count);
+  rank->inputs = arena_array(&session->arena, Array, run->input_count);
+  uint64_t seed = (uint64_t)run->cli->options.seed + rank->number;
   bool ok = true;
   for (uint32_t i = 0; i < run->input_count; i++) {
     const Tensor *tensor = kernel->inputs.items[i];
     const Arg *arg = find_arg(&run->program, tensor->name);
-    if (!arg) {
-      Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` of kernel `%s` is missing", tensor->name, kernel->name);
-      uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
-      uint32_t rank;
-      tensor_shape(tensor, shape, &rank);
-      diag_help(diag, "add %s=randn:%s or %s=@file.npy", tensor->name,
-                shape_text(&session->arena, tensor->dtype, rank, shape), tensor->name);
-      ok = false;
-      continue;
-    }
-    ok = arg_make_array(session, arg, (uint64_t)run->cli->options.seed, &run->inputs[i]) &&
-         fits(run, tensor, &run->inputs[i]) && ok;
+    Arg own;
+    if (!arg)
+      ok = rank->number == 0 ? tell_missing(run, tensor) : false;
+    else
+      ok = arg_for_rank(session, arg, rank->number, &own) && arg_make_array(session, &own, seed, &rank->inputs[i]) &&
+           fits(run, tensor, &rank->inputs[i]) && ok;
   }
+  return ok;
+}
+
+static bool make_inputs(Run *run)
+{
+  const Kernel *kernel = run->program.kernel;
+  Session *session = run->cli->session;
+  bool ok = true;
+  run->input_count = kernel->inputs.count;
+  for (uint32_t r = 0; r < run->rank_count; r++)
+    ok = make_rank_inputs(run, &run->ranks[r]) && ok;
   for (size_t i = 0; !run->program.tracer && i < run->program.args.count; i++) {
     bool known = false;
     for (uint32_t j = 0; j < run->input_count && !known; j++)
@@ -141,18 +165,18 @@ static bool kernel_writes(const Kernel *kernel, const Tensor *tensor)
   return false;
 }
 
-static void collect_results(Run *run)
+static void collect_results(Run *run, RankRun *rank)
 {
   const Kernel *kernel = run->program.kernel;
   Arena *arena = &run->cli->session->arena;
   for (uint32_t i = 0; i < run->output_count; i++)
-    vec_push(arena, &run->results, (Result){kernel->outputs.items[i]->name, "output", &run->outputs[i], NULL});
+    vec_push(arena, &rank->results, (Result){kernel->outputs.items[i]->name, "output", &rank->outputs[i], NULL});
   for (uint32_t i = 0; i < run->input_count; i++) {
     bool is_output = false;
     for (uint32_t j = 0; j < run->output_count; j++)
       is_output = is_output || strcmp(kernel->outputs.items[j]->name, kernel->inputs.items[i]->name) == 0;
     if (!is_output && kernel_writes(kernel, kernel->inputs.items[i]))
-      vec_push(arena, &run->results, (Result){kernel->inputs.items[i]->name, "input", &run->inputs[i], NULL});
+      vec_push(arena, &rank->results, (Result){kernel->inputs.items[i]->name, "input", &rank->inputs[i], NULL});
   }
 }
 
@@ -185,9 +209,14 @@ static Summary summarise(const Array *array)
   return s;
 }
 
-static void result_json(const Result *result, bool with_summary, JsonWriter *json)
+// `rank` below 0: a run without ranks.
+static void result_json(const Result *result, int64_t rank, bool with_summary, JsonWriter *json)
 {
   json_begin_object(json);
+  if (rank >= 0) {
+    json_key(json, "rank");
+    json_uint(json, (uint64_t)rank);
+  }
   json_key(json, "name");
   json_text(json, str_from(result->name));
   json_key(json, "dtype");
@@ -229,12 +258,18 @@ static bool cannot_make(Cli *cli, const char *path)
   return false;
 }
 
-// All results into `folder`, outputs.json last.
-static bool write_files(Run *run, const char *folder)
+// What --ranks makes of results: -1 without it.
+static int64_t rank_shown(const Run *run, const RankRun *rank)
+{
+  return run->cli->options.ranks ? (int64_t)rank->number : -1;
+}
+
+// All results of a rank into `folder`, outputs.json last.
+static bool write_rank(Run *run, RankRun *rank, const char *folder)
 {
   Cli *cli = run->cli;
-  for (size_t i = 0; i < run->results.count; i++) {
-    Result *result = &run->results.items[i];
+  for (size_t i = 0; i < rank->results.count; i++) {
+    Result *result = &rank->results.items[i];
     StrBuf npy = strbuf_new(&cli->session->arena);
     array_to_npy(result->array, cli->options.raw, &npy);
     result->file = arena_printf(&cli->session->arena, "%s.npy", result->name);
@@ -250,12 +285,48 @@ static bool write_files(Run *run, const char *folder)
   json_text(&json, str_from(run->program.machine->name));
   json_key(&json, "outputs");
   json_begin_array(&json);
-  for (size_t i = 0; i < run->results.count; i++)
-    result_json(&run->results.items[i], false, &json);
+  for (size_t i = 0; i < rank->results.count; i++)
+    result_json(&rank->results.items[i], rank_shown(run, rank), false, &json);
   json_end_array(&json);
   json_end_object(&json);
   strbuf_putc(&text, '\n');
   return file_write(cli->session, arena_printf(&cli->session->arena, "%s/outputs.json", folder), strbuf_str(&text));
+}
+
+static const char *rank_folder(Run *run, const RankRun *rank, const char *folder)
+{
+  return run->cli->options.ranks ? arena_printf(&run->cli->session->arena, "%s/rank%" PRIu32, folder, rank->number)
+                                 : folder;
+}
+
+// Every rank's results into `folder`, which exists.
+static bool write_files(Run *run, const char *folder)
+{
+  for (uint32_t r = 0; r < run->rank_count; r++) {
+    const char *own = rank_folder(run, &run->ranks[r], folder);
+    struct stat info;
+    if (stat(own, &info) != 0 && mkdir(own, 0777) != 0)
+      return cannot_make(run->cli, own);
+    if (!write_rank(run, &run->ranks[r], own))
+      return false;
+  }
+  return true;
+}
+
+static void remove_files(Run *run, const char *folder)
+{
+  Arena *arena = &run->cli->session->arena;
+  for (uint32_t r = 0; r < run->rank_count; r++) {
+    const RankRun *rank = &run->ranks[r];
+    const char *own = rank_folder(run, rank, folder);
+    for (size_t i = 0; i < rank->results.count; i++)
+      if (rank->results.items[i].file)
+        unlink(arena_printf(arena, "%s/%s", own, rank->results.items[i].file));
+    unlink(arena_printf(arena, "%s/outputs.json", own));
+    if (own != folder)
+      rmdir(own);
+  }
+  rmdir(folder);
 }
 
 // A new folder is filled under another name and then renamed, so that it is whole or absent.
@@ -273,11 +344,7 @@ static bool write_out(Run *run)
     return true;
   if (cli->session->error_count == 0)
     cannot_make(cli, folder);
-  for (size_t i = 0; i < run->results.count; i++)
-    if (run->results.items[i].file)
-      unlink(arena_printf(&cli->session->arena, "%s/%s", beside, run->results.items[i].file));
-  unlink(arena_printf(&cli->session->arena, "%s/outputs.json", beside));
-  rmdir(beside);
+  remove_files(run, beside);
   return false;
 }
 
@@ -305,6 +372,10 @@ static void report_json(Run *run)
   json_text(&json, str_from(program->machine->name));
   json_key(&json, "cores");
   json_uint(&json, program->kernel->bodies.count);
+  if (cli->options.ranks) {
+    json_key(&json, "ranks");
+    json_uint(&json, run->rank_count);
+  }
   json_key(&json, "operators");
   json_uint(&json, kernel_operators(program->kernel));
   json_key(&json, "tensors");
@@ -326,8 +397,9 @@ static void report_json(Run *run)
   json_end_object(&json);
   json_key(&json, "outputs");
   json_begin_array(&json);
-  for (size_t i = 0; i < run->results.count; i++)
-    result_json(&run->results.items[i], true, &json);
+  for (uint32_t r = 0; r < run->rank_count; r++)
+    for (size_t i = 0; i < run->ranks[r].results.count; i++)
+      result_json(&run->ranks[r].results.items[i], rank_shown(run, &run->ranks[r]), true, &json);
   json_end_array(&json);
   json_key(&json, "diagnostics");
   StrBuf diags = strbuf_new(&cli->session->arena);
@@ -338,34 +410,45 @@ static void report_json(Run *run)
   strbuf_putc(&cli->out, '\n');
 }
 
+static void print_result(Run *run, const RankRun *rank, const Result *result)
+{
+  Cli *cli = run->cli;
+  Summary s = summarise(result->array);
+  if (cli->options.ranks)
+    strbuf_printf(&cli->out, "  rank %-3" PRIu32, rank->number);
+  strbuf_printf(&cli->out, "  %-12s %-24s", result->name,
+                shape_text(&cli->session->arena, result->array->dtype, result->array->rank, result->array->shape));
+  if (s.finite)
+    strbuf_printf(&cli->out, " min %.6g  max %.6g  mean %.6g", s.min, s.max, s.mean);
+  if (s.nan)
+    strbuf_printf(&cli->out, "  %" PRIu64 " NaN", s.nan);
+  if (s.infinite)
+    strbuf_printf(&cli->out, "  %" PRIu64 " infinite", s.infinite);
+  if (strcmp(result->role, "input") == 0)
+    strbuf_puts(&cli->out, "  (input, modified)");
+  if (result->file)
+    strbuf_printf(&cli->out, "  -> %s/%s", rank_folder(run, rank, cli->options.out_dir), result->file);
+  strbuf_putc(&cli->out, '\n');
+}
+
 static void report_text(Run *run)
 {
   Cli *cli = run->cli;
   const Kernel *kernel = run->program.kernel;
   strbuf_printf(&cli->out, "%s on %s", kernel->name, run->program.machine->name);
+  if (run->rank_count > 1)
+    strbuf_printf(&cli->out, ", %" PRIu32 " ranks", run->rank_count);
   if (kernel->bodies.count > 1)
     strbuf_printf(&cli->out, ", %u logical cores", kernel->bodies.count);
   strbuf_printf(&cli->out, ": %" PRIu64 " instructions in %.1f ms\n", run->stats.instruction_count, run->seconds * 1e3);
-  for (size_t i = 0; i < run->results.count; i++) {
-    const Result *result = &run->results.items[i];
-    Summary s = summarise(result->array);
-    strbuf_printf(&cli->out, "  %-12s %-24s", result->name,
-                  shape_text(&cli->session->arena, result->array->dtype, result->array->rank, result->array->shape));
-    if (s.finite)
-      strbuf_printf(&cli->out, " min %.6g  max %.6g  mean %.6g", s.min, s.max, s.mean);
-    if (s.nan)
-      strbuf_printf(&cli->out, "  %" PRIu64 " NaN", s.nan);
-    if (s.infinite)
-      strbuf_printf(&cli->out, "  %" PRIu64 " infinite", s.infinite);
-    if (strcmp(result->role, "input") == 0)
-      strbuf_puts(&cli->out, "  (input, modified)");
-    if (result->file)
-      strbuf_printf(&cli->out, "  -> %s/%s", cli->options.out_dir, result->file);
-    strbuf_putc(&cli->out, '\n');
-  }
+  for (uint32_t r = 0; r < run->rank_count; r++)
+    for (size_t i = 0; i < run->ranks[r].results.count; i++)
+      print_result(run, &run->ranks[r], &run->ranks[r].results.items[i]);
 }
 
 // ---- the command
+
+enum { MOST_RANKS = 1024 };
 
 static bool read_options(Run *run)
 {
@@ -378,6 +461,11 @@ static bool read_options(Run *run)
   const char *slash = strrchr(run->program.path, '/');
   run->options.folder = slash ? arena_strndup(&run->cli->session->arena, run->program.path,
                                               (size_t)(slash - run->program.path)) : NULL;
+  int64_t ranks = options->ranks ? options->ranks : 1;
+  if (ranks < 1 || ranks > MOST_RANKS)
+    cli_usage(run->cli, "--ranks is 1 to %d, found %" PRId64, MOST_RANKS, ranks);
+  else
+    run->rank_count = (uint32_t)ranks;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
   const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";
@@ -393,17 +481,35 @@ static bool read_options(Run *run)
 static int execute(Run *run)
 {
   Cli *cli = run->cli;
+  Arena *arena = &cli->session->arena;
   run->output_count = run->program.kernel->outputs.count;
-  run->outputs = arena_array(&cli->session->arena, Array, run->output_count);
-  double start = seconds_now();
+  run->ranks = arena_array(arena, RankRun, run->rank_count);
+  SimRank *ranks = arena_array(arena, SimRank, run->rank_count);
+  for (uint32_t r = 0; r < run->rank_count; r++) {
+    run->ranks[r].number = r;
+    run->ranks[r].outputs = arena_array(arena, Array, run->output_count);
+  }
   if (!make_inputs(run))
     return EXIT_USER;
-  start = seconds_now();
-  if (!sim_run(cli->session, run->program.kernel, &run->options, run->inputs, run->outputs, &run->stats))
+  for (uint32_t r = 0; r < run->rank_count; r++)
+    ranks[r] = (SimRank){run->program.kernel, run->ranks[r].inputs, run->ranks[r].outputs};
+  double start = seconds_now();
+  if (!sim_run_ranks(cli->session, ranks, run->rank_count, &run->options, &run->stats))
     return EXIT_USER;
   run->seconds = seconds_now() - start;
-  collect_results(run);
+  for (uint32_t r = 0; r < run->rank_count; r++)
+    collect_results(run, &run->ranks[r]);
   return !cli->options.out_dir || write_out(run) ? EXIT_OK : EXIT_USER;
+}
+
+static void free_arrays(Run *run)
+{
+  for (uint32_t r = 0; run->ranks && r < run->rank_count; r++) {
+    for (uint32_t i = 0; run->ranks[r].inputs && i < run->input_count; i++)
+      array_free(&run->ranks[r].inputs[i]);
+    for (uint32_t i = 0; i < run->output_count; i++)
+      array_free(&run->ranks[r].outputs[i]);
+  }
 }
 
 int cmd_run(Cli *cli)
@@ -423,10 +529,7 @@ int cmd_run(Cli *cli)
   }
   if (status == EXIT_OK && cli->options.time)
     program_print_times(&run.program);
-  for (uint32_t i = 0; i < run.input_count; i++)
-    array_free(&run.inputs[i]);
-  for (uint32_t i = 0; i < run.output_count && run.outputs; i++)
-    array_free(&run.outputs[i]);
+  free_arrays(&run);
   program_free(&run.program);
   return status;
 }

@@ -18,6 +18,16 @@ static const struct {
 #include "core/nki_names.def"
 };
 
+// Operators whose function depends on an optional operand.
+static const struct {
+  OpKind op;
+  uint32_t offset;
+  const char *function;
+} variants[] = {
+#define NKI_VARIANT(op, field, function) {OP_##op, offsetof(Op, op.field), function},
+#include "core/nki_names.def"
+};
+
 bool instr_is_traced(const Instr *instr)
 {
   return instr->pos && instr->pos->is_traced;
@@ -26,6 +36,10 @@ bool instr_is_traced(const Instr *instr)
 const char *op_known_as(const Instr *instr)
 {
   const char *function = instr_is_traced(instr) ? functions[instr->op->kind] : NULL;
+  for (size_t i = 0; function && i < sizeof variants / sizeof *variants; i++)
+    if (variants[i].op == instr->op->kind &&
+        *(const TensorRef *const *)(const void *)((const char *)instr->op + variants[i].offset))
+      function = variants[i].function;
   return function ? function : op_info(instr->op->kind)->name;
 }
 

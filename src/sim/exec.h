@@ -22,6 +22,7 @@ ExecFn run_core_barrier, run_send_recv, run_send_recv_compute;                  
 
 // Whether a copy rounds to a dtype that is not dst's on the way.
 bool copy_rounds_between(Sim *sim, const struct Op_nc_copy *op, const Tile *dst);
+ExecFn run_collective, run_rank_id, run_current_processing_rank_id;                                // collective.c
 
 // ---- matrix products
 // Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.

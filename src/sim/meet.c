@@ -525,6 +525,14 @@ const Meeting *meeting_of(OpKind kind)
   case OP_core_barrier: return &barrier;
   case OP_send_recv:
   case OP_send_recv_compute: return &exchange;
+  case OP_all_reduce:
+  case OP_all_gather:
+  case OP_reduce_scatter:
+  case OP_all_to_all:
+  case OP_broadcast:
+  case OP_collective_permute:
+  case OP_collective_permute_implicit:
+  case OP_collective_permute_implicit_reduce: return meeting_of_collective();
   default: return NULL;
   }
 }

@@ -19,7 +19,8 @@ typedef struct Meeting {
   void (*complete)(Sim *sim, Party party);                            // all have arrived, in the order of their numbers
 } Meeting;
 
-const Meeting *meeting_of(OpKind kind);  // NULL: nobody waits at such an instruction
+const Meeting *meeting_of(OpKind kind);     // NULL: nobody waits at such an instruction
+const Meeting *meeting_of_collective(void);  // collective.c
 
 // The running core has arrived at its instruction. Completes it when it was the last.
 void meet(Sim *sim);

@@ -1592,6 +1592,16 @@ ExecFn *reference_executor(OpKind kind)
       [OP_core_barrier] = run_core_barrier,
       [OP_send_recv] = run_send_recv,
       [OP_send_recv_compute] = run_send_recv_compute,
+      [OP_all_reduce] = run_collective,
+      [OP_all_gather] = run_collective,
+      [OP_reduce_scatter] = run_collective,
+      [OP_all_to_all] = run_collective,
+      [OP_broadcast] = run_collective,
+      [OP_collective_permute] = run_collective,
+      [OP_collective_permute_implicit] = run_collective,
+      [OP_collective_permute_implicit_reduce] = run_collective,
+      [OP_rank_id] = run_rank_id,
+      [OP_current_processing_rank_id] = run_current_processing_rank_id,
   };
   return executors[kind];
 }

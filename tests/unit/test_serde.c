@@ -562,7 +562,9 @@ TEST(extensions_are_those_documented)
               "20 bool\n21 float8_e8m0fnu\n22 float4_e2m1fn\n"
               "29 abs_max\n30 abs_min\n31 square\n32 relu\n33 reciprocal\n34 logical_not\n25 prelu\n"
               "CopyPredicated.imm\nNcMatMul.accumulate\nTensorScalarReduce.reduceResNegate\n"
-              "TensorScalarReduce.reduceInitTile\nMatMulMX.accumulate\nDmaCompute.skipsOob\n128 topk 230\n");
+              "TensorScalarReduce.reduceInitTile\nMatMulMX.accumulate\nDmaCompute.skipsOob\nCollectiveOp.metadata\n"
+              "CollectiveOp.recvCountsKnown\nCollectiveOp.hasRdispls\nCollectiveOp.metadata\n"
+              "CollectiveOp.recvCountsKnown\nCollectiveOp.hasRdispls\n128 topk 230\n");
   finish(&f);
 }
 
