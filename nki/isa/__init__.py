@@ -61,8 +61,10 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=dge_mode
     """Copy `src` to `dst`, element by element in order, by the DMA engines.
 
     Both are in HBM or SBUF and hold equally many elements; shapes may differ. Equal dtypes copy bits; others convert
-    through float32. A view made with a scalar_offset or vector_offset is addressed at run time: an index out of bounds is
-    an error, or with oob_mode.skip its rows are not moved. `priority` 0 (urgent) to 3 needs NeuronCore-v4.
+    through float32. A view made with a scalar_offset or vector_offset is addressed at run time: an index out of bounds (a
+    negative one too) is an error, or with oob_mode.skip its rows are not moved. Rows that are scattered to one place must be
+    equal. `priority` 0 (urgent) to 3 needs NeuronCore-v4; dge_mode.hwdge needs NeuronCore-v3, equal dtypes and no vector_offset,
+    and `engine`, sync or scalar, belongs to it.
     """
     return _klr.emit("nc_dma_copy", name, dst=dst, src=src, compute_op="none", oob_mode=_oob_name(oob_mode), dge_mode=_dge_value(dge_mode),
                      unique_indices=False, priority=priority, engine=engine)
@@ -71,7 +73,9 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=dge_mode
 def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown, oob_mode=oob_mode.error, name=None):
     """Copy `src` (HBM or SBUF) to `dst` (SBUF) transposed, bits unchanged; both have one dtype.
 
-    (i, j) becomes (j, i), (i, j, k) becomes (k, j, i), and (i, j, k, l) becomes (l, j, k, i). `axes` can only say that.
+    (i, j) becomes (j, i), (i, j, k) becomes (k, j, i), and (i, j, k, l) becomes (l, j, k, i). `axes` can only say that. With a
+    vector_offset of uint32 indices in SBUF the rows of `src`, in HBM, are gathered first, partition first through the indices;
+    oob_mode.skip leaves out those out of bounds.
     """
     rank = len(src.shape)
     standard = {2: (1, 0), 3: (2, 1, 0), 4: (3, 1, 2, 0)}
@@ -108,13 +112,18 @@ def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode
 def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):
     """Copy a tile inside SBUF and PSUM. Equal dtypes copy bits; others convert through float32.
 
+    On the vector engine, gpsimd (SBUF only) or, from NeuronCore-v3, the scalar engine.
+
     `dtype`, of earlier versions, rounds the values to another dtype on their way to dst.
     """
     return _klr.emit("nc_copy", name, dst=dst, src=src, engine=engine, dtype=dtype)
 
 
 def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None):
-    """Overwrite `dst` with `src`, a tile of its dtype or a number, where `predicate` (unsigned integers) is not zero."""
+    """Overwrite `dst` with `src`, a tile of its dtype or a number, where `predicate` (unsigned integers) is not zero.
+
+    reverse_pred: where it is zero. Elsewhere `dst` keeps its value. `src` and `predicate` are not both in PSUM.
+    """
     if isinstance(src, (int, float)):
         return _klr.emit("copy_predicated", name, dst=dst, src=dst, predicate=predicate, reverse_pred=reverse_pred, imm=src)
     else:
@@ -143,13 +152,17 @@ def _word(dtype, value):
 def iota(dst, pattern, offset=0, channel_multiplier=0, name=None):
     """dst[p, w, z, y, x] = offset + p * channel_multiplier + w*sw + z*sz + y*sy + x*sx, as int32, converted to dst's dtype.
 
-    `pattern` is up to four [step, count] pairs, outermost first; the counts multiply to the elements of a partition.
+    `pattern` is up to four [step, count] pairs, outermost first; the counts multiply to the elements of a partition. Values
+    that leave 32 bits are unspecified.
     """
     return _klr.emit("iota", name, dst=dst, pattern=(offset, _pairs(pattern), channel_multiplier))
 
 
 def affine_select(dst, pattern, channel_multiplier, on_true_tile, on_false_value, cmp_op=nl.equal, offset=0, name=None):
-    """Keep `on_true_tile` where the value that `iota` would have there compares true with 0; elsewhere a constant."""
+    """Keep `on_true_tile` where the value that `iota` would have there compares true with 0; elsewhere a constant.
+
+    Equal dtypes keep bits; others, and the float32 constant, are converted. cmp_op is a comparison.
+    """
     return _klr.emit("nc_affine_select", name, dst=dst, pred=(offset, _pairs(pattern), channel_multiplier),
                      on_true_tile=on_true_tile, on_false_value=on_false_value, cmp_op=cmp_op)
 
@@ -158,7 +171,9 @@ def nc_transpose(dst, data, engine=engine.unknown, name=None):
     """dst[j, i] = data[i, j] for a (P, F) tile.
 
     The tensor engine reads SBUF, writes PSUM and takes 128 x 128; the vector engine works on 32 x 32. Left open, a dst in
-    PSUM is written by the tensor engine, another by the vector engine. Bits are kept.
+    PSUM is written by the tensor engine, another by the vector engine. Bits are kept; but on NeuronCore-v2 the tensor engine
+    multiplies by an identity, and an infinity or NaN spoils other elements. 8-bit data there fill 16-bit elements, with zeros
+    above, from NeuronCore-v3 on; bytes side by side are unspecified.
     """
     if engine.name == "unknown":
         engine = tensor_engine if nl.is_psum(dst.buffer) and nl.is_sbuf(data.buffer) else vector_engine
@@ -166,14 +181,22 @@ def nc_transpose(dst, data, engine=engine.unknown, name=None):
 
 
 def nc_stream_shuffle(dst, src, shuffle_mask, name=None):
-    """In each group of 32 partitions, dst[i] = src[mask[i]]; mask value 255 keeps the partition of `dst`."""
+    """In each group of 32 partitions, dst[i] = src[mask[i]]; mask value 255 keeps the partition of `dst`.
+
+    All of `src` is read before `dst` is written, so they may be one tile. Partitions beyond those of `src` are unspecified.
+    """
     if not (len(shuffle_mask) == 32):
         _klr.error(f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}")
     return _klr.emit("shuffle", name, dst=dst, src=src, shuffle_mask=list(shuffle_mask))
 
 
 def local_gather(dst, src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, name=None):
-    """Gather along the free dimension; each group of 16 partitions shares the uint16 indices of its `index` rows."""
+    """Gather along the free dimension; each group of 16 partitions shares the uint16 indices of its `index` rows.
+
+    The indices of a group are taken partition first, num_valid_indices of them; number n selects num_elem_per_idx (1, 2, 4, 8, 16
+    or 32) neighbours from element index[n] of each row on: dst[p, n, e] = src_buffer[p, index[n] + e]. Indices outside of a
+    row, and what `dst` holds beyond the valid indices, are unspecified.
+    """
     return _klr.emit("nc_local_gather", name, dst=dst, src=src_buffer, index=index, num_elem_per_idx=num_elem_per_idx,
                      num_valid_indicies=num_valid_indices)
 
@@ -192,7 +215,10 @@ def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_on
 
     stationary (K <= 128, M <= 128) and moving (K, N <= 512) are in SBUF, dst (M, N) in PSUM. accumulate=True adds to dst,
     False overwrites it; None overwrites what was not written since the tile was allocated and adds to the rest.
-    float32 and tfloat32 go only with each other. is_transpose: `moving` is an identity and bits of `stationary` are kept.
+    float32 and tfloat32 go only with each other, float8_e4m3 not with float8_e4m3fn. is_transpose: `moving` is an identity and
+    bits of `stationary` are kept, from NeuronCore-v3 on. perf_mode double_row (from NeuronCore-v3): 8-bit operands (K, 2, M) and
+    (K, 2, N), both halves contracted. tile_position and tile_size choose a part of the array and change no value. The onezero
+    hints, about float32 tiles, must be true.
     """
     return _klr.emit("nc_matmul", name, dst=dst, stationary=stationary, moving=moving,
                      is_stationary_one_zero=is_stationary_onezero, is_moving_zero=is_moving_onezero, is_transpose=is_transpose,

@@ -116,6 +116,8 @@ bool dma_repeats_rows(Sim *sim, const Tile *dst)
 
 uint64_t dma_transpose_last(Sim *sim, const Tile *dst, const Tile *src)
 {
+  if (tile_memory(dst) != MEMORY_SBUF)
+    sim_unspecified(sim, GAP_DMA_TRANSPOSE_DST, "`dma_transpose` into HBM");
   uint32_t rank = src->view->pattern.count;
   uint64_t last = rank > 1 ? src->view->pattern.items[rank - 1].num : 1;
   if (dst->partitions * dst->free_elems == src->partitions * src->free_elems && dst->partitions == last &&

@@ -182,6 +182,12 @@ def test_dma_transpose_leaves_out_rows(kernels, random):
     assert "E0605" in kernels.fails(INDIRECT_TRANSPOSE.format(rows=32, mode="error"), x=x, index=index)
 
 
+def test_gap_dma_transpose_dst(kernels, random):
+    x = random_bits(random, "float32", 12, 7)
+    body = "out = nl.ndarray((7, 12), dtype=x.dtype, buffer=nl.shared_hbm)\nnisa.dma_transpose(dst=out, src=x)\nreturn out"
+    same_bits(kernels.gap("dma-transpose-dst", body, x=x), x.T)
+
+
 # ---- dma_compute
 
 @targets
