@@ -10,3 +10,8 @@ def jit(kernel=None, **options):
     if kernel is None:
         return jit
     return _klr.jit(kernel)
+
+
+def simulate(kernel):
+    """The kernel as a function of arrays that runs on the simulator, wherever `kernel(...)` would run."""
+    return _klr.simulate(kernel)

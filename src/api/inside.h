@@ -5,3 +5,13 @@
 #include "klr.h"
 
 Session *klr_core_session(KlrSession *klr);
+
+// Runs `work(context)` as an entry point of the interface: false when it gave false or memory ran out.
+bool klr_guarded(KlrSession *klr, bool (*work)(void *context), void *context);
+
+// A tracer that lives until it is released, or the session's next call that is not inside `work`.
+struct Tracer *klr_new_tracer(KlrSession *klr);
+void klr_release_tracer(KlrSession *klr);
+
+// Lets `klr` quote the sources that kernels of `owner` come from; `owner` must outlive it.
+void klr_share_sources(KlrSession *klr, KlrSession *owner);

@@ -83,6 +83,33 @@ KlrSession *klr_session_new(void)
   return klr;
 }
 
+bool klr_guarded(KlrSession *klr, bool (*work)(void *context), void *context)
+{
+  ENTER(klr, false);
+  bool ok = work(context);
+  klr->session->arena.on_exhausted = NULL;
+  return ok;
+}
+
+Tracer *klr_new_tracer(KlrSession *klr)
+{
+  return klr->tracer = tracer_new(klr->session);
+}
+
+void klr_release_tracer(KlrSession *klr)
+{
+  leave(klr);
+}
+
+void klr_share_sources(KlrSession *klr, KlrSession *owner)
+{
+  for (size_t i = klr->session->sources.count; i < owner->session->sources.count; i++) {
+    Source *source = owner->session->sources.items[i];
+    source_place(source, &owner->session->arena, 0);  // its table of lines is made once, where it lives
+    vec_push(&klr->session->arena, &klr->session->sources, source);
+  }
+}
+
 Session *klr_core_session(KlrSession *klr)
 {
   return klr->session;

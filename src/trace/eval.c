@@ -91,6 +91,9 @@ Outcome global_value(Tracer *t, ModuleObject *module, const Name *name, uint32_t
     *out = *value;
     return OUTCOME_OK;
   }
+  Outcome live = module_host_global(t, module, name, out);
+  if (live != OUTCOME_MISSING)
+    return live;
   if (builtin) {
     *out = t->builtin_names.items[builtin - 1].value;
     return OUTCOME_OK;

@@ -292,11 +292,13 @@ static const char *function_name(Value function)
 }
 
 static bool trace_core(Builder *b, Value function, const Name *const *names, const Value *values, size_t count,
-                       TensorVec *outputs)
+                       TensorVec *outputs, Value *wanted)
 {
   Value result;
   if (!trace_call(b->t, function, names, values, count, &result))
     return false;
+  if (wanted)
+    *wanted = result;
   return add_result(b, result, outputs, function_span(function), false);
 }
 
@@ -329,13 +331,14 @@ static void finish_kernel(Builder *b, const TensorVec *outputs)
   }
 }
 
-static bool trace_cores(Builder *b, Value function, const Name *const *names, const Value *values, size_t count)
+static bool trace_cores(Builder *b, Value function, const Name *const *names, const Value *values, size_t count,
+                        Value *result)
 {
   TensorVec first = {0};
   for (uint32_t core = 0; core < b->cores; core++) {
     TensorVec outputs = {0};
     begin_core(b, core);
-    if (!trace_core(b, function, names, values, count, core == 0 ? &first : &outputs))
+    if (!trace_core(b, function, names, values, count, core == 0 ? &first : &outputs, core == 0 ? result : NULL))
       return false;
     b->kernel->bodies.items[core] = take_blocks(b);
     b->kernel->bodies.count = core + 1;
@@ -395,7 +398,7 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
     naming.pos = parameter_pos(b, &parameters, names[i]);
     done = name_inputs(&naming, values[i], names[i]->str.data);
   }
-  done = done && trace_cores(b, function, names, values, count);
+  done = done && trace_cores(b, function, names, values, count, options->result);
   t->kernel = outer;
   t->in_kernel = was_in_kernel;
   if (!done || t->session->error_count != errors)

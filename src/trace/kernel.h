@@ -19,6 +19,7 @@ void nki_install(Tracer *t, const Machine *machine);
 typedef struct TraceOptions {
   int64_t lnc;    // logical cores; 0: as the kernel was launched (`kernel[lnc]`), else one
   bool no_verify; // leave out the core verifier
+  Value *result;  // receives what the function returned on the first core; NULL: not wanted
 } TraceOptions;
 
 // Traces `kernel`, a function or what @nki.jit made of one, called with keyword arguments; once for each logical core.

@@ -3,6 +3,7 @@
 #include "syntax/check.h"
 #include "syntax/parser.h"
 #include "trace/eval_internal.h"
+#include "trace/host.h"
 #include "trace/natives.h"
 
 #include <stdlib.h>
@@ -163,6 +164,8 @@ static bool is_closed(Str name)
 
 ModuleObject *module_find(Tracer *t, Str name)
 {
+  if (t->host && str_starts_with(name, "klr.nki"))  // the library, as the Python package names it
+    name = (Str){name.data + 4, name.len - 4};
   ModuleObject *known = map_get(&t->modules->by_name, name);
   if (known)
     return known;
@@ -171,6 +174,10 @@ ModuleObject *module_find(Tracer *t, Str name)
     module = find_text(t, name);
   if (module)
     return module;
+  if (t->host && (module = t->host->module(t, t->host->context, name))) {
+    map_set(&t->modules->by_name, module->name->str, module);
+    return module;
+  }
   size_t dot = name.len;
   while (dot > 0 && name.data[dot - 1] != '.')
     dot--;
@@ -402,6 +409,16 @@ bool resolve_lazy(Tracer *t, Value *place, Span span)
   return true;
 }
 
+Outcome module_host_global(Tracer *t, ModuleObject *module, const Name *name, Value *out)
+{
+  if (!module->host_scope || !t->host)
+    return OUTCOME_MISSING;
+  Outcome found = t->host->global(t, t->host->context, module->host_scope, name, out);
+  if (found == OUTCOME_OK)
+    attr_set(&t->arena, &module->attrs, name, *out);
+  return found;
+}
+
 Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span span, Value *out)
 {
   if (!module_run(t, module, span))
@@ -422,6 +439,9 @@ Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span s
     *out = *found;
     return OUTCOME_OK;
   }
+  Outcome live = module_host_global(t, module, name, out);
+  if (live != OUTCOME_MISSING)
+    return live;
   if (name == t->builtins->__dict__) {
     *out = value_dict(t);
     for (uint32_t i = 0; i < module->attrs.count; i++)

@@ -40,6 +40,8 @@ struct ModuleObject {
   Module *tree;
   Source *source;
   uint32_t source_id;
+  void *host_scope;  // its names are those of a live object of the host (host.h); NULL: they are in `attrs` only
+  struct HostText *host_texts;
 };
 
 static inline bool module_is_library(const ModuleObject *module) { return module && module->embedded; }
@@ -55,6 +57,8 @@ void module_add_default_paths(Tracer *t);                       // KLR_PATH, the
 ModuleObject *module_find(Tracer *t, Str name);
 bool module_run(Tracer *t, ModuleObject *module, Span span);  // runs the body if it has not been
 ModuleObject *module_load_file(Tracer *t, const char *path, const char *name);  // NULL after reporting
+// The name of a live module, asked of the host and kept; MISSING: not live, or there is none.
+Outcome module_host_global(Tracer *t, ModuleObject *module, const Name *name, Value *out);
 Outcome module_getattr(Tracer *t, ModuleObject *module, const Name *name, Span span, Value *out);
 void module_set(Tracer *t, ModuleObject *module, const char *name, Value value);
 

@@ -81,6 +81,7 @@ struct Tracer {
   const char *stack_base;               // of the C stack, to stop before it overflows
   size_t stack_limit_bytes;
   Value *stack, *stack_top, *stack_end; // frame slots and arguments
+  const struct Host *host;              // the running interpreter around the trace; NULL: none
   Map warned;                           // places and codes already warned about
 };
 

@@ -1,0 +1,100 @@
+"""Diagnostics as Python exceptions and warnings."""
+
+import json
+import linecache
+import types
+import warnings
+
+from klr import _native
+
+
+class Warning(UserWarning):  # noqa: A001
+    """Something in a kernel that is probably not meant; `diagnostic` is its data."""
+
+    diagnostic = None
+
+
+class Error(Exception):
+    """What went wrong in a kernel. `diagnostics` are dictionaries: code, message, file, line, column, labels, help."""
+
+    def __init__(self, text, diagnostics=()):
+        super().__init__(text)
+        self.diagnostics = list(diagnostics)
+
+    @property
+    def code(self):
+        """The stable code of the first error, such as "E0602"; `klr explain CODE` tells more."""
+        errors = [d for d in self.diagnostics if d.get("severity") == "error"]
+        return errors[0]["code"] if errors else None
+
+
+class KernelTypeError(Error, TypeError):
+    pass
+
+
+class KernelValueError(Error, ValueError):
+    pass
+
+
+class KernelAssertionError(Error, AssertionError):
+    pass
+
+
+class KernelNameError(Error, NameError):
+    pass
+
+
+class KernelAttributeError(Error, AttributeError):
+    pass
+
+
+class KernelIndexError(Error, IndexError):
+    pass
+
+
+class KernelKeyError(Error, KeyError):
+    __str__ = Exception.__str__
+
+
+# Errors that Python has a class for are also of that class.
+_CLASSES = {
+    "E0201": KernelNameError, "E0202": KernelNameError, "E0301": KernelTypeError, "E0302": KernelAttributeError,
+    "E0303": KernelTypeError, "E0304": KernelValueError, "E0305": KernelIndexError, "E0306": KernelKeyError,
+    "E0309": KernelAssertionError,
+}
+
+
+def read(session):
+    """Every diagnostic of a session, as dictionaries."""
+    return json.loads(session.diagnostics(True))
+
+
+def _at_place(error, diagnostic):
+    """The error with a traceback that ends in the kernel's own line."""
+    file, line = diagnostic.get("file"), diagnostic.get("line")
+    if not file or not line or not linecache.getline(file, line):
+        return error
+    name = "kernel"
+    code = compile("\n" * (line - 1) + "raise error", file, "exec")
+    code = code.replace(co_name=name)
+    try:
+        exec(code, {"error": error})
+    except Error as raised:
+        trace = raised.__traceback__
+        return raised.with_traceback(trace.tb_next if isinstance(trace, types.TracebackType) else None)
+    return error
+
+
+def report(session, failed, first=0):
+    """Give the warnings of `session` after the first `first` diagnostics; raise its errors when it `failed`."""
+    found = read(session)[first:]
+    errors = [d for d in found if d["severity"] == "error"]
+    for diagnostic in found:
+        if diagnostic["severity"] == "warning":
+            warning = Warning(f"[{diagnostic['code']}] {diagnostic['message']}")
+            warning.diagnostic = diagnostic
+            warnings.warn_explicit(warning, None, diagnostic.get("file") or "<kernel>", diagnostic.get("line") or 1)
+    if failed:
+        kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
+        error = kind(session.diagnostics(False).rstrip(), found)
+        raise _at_place(error, errors[0] if errors else {})

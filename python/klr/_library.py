@@ -1,0 +1,198 @@
+"""The functions that the NKI library calls, for a library that Python itself has imported.
+
+What the library declares when it is imported (element types, memories, operators, classes) exists here as plain objects.
+Instructions belong to a kernel: called outside one they say so.
+"""
+
+import inspect
+import os
+
+import numpy as np
+
+from klr import _native
+from klr._dtypes import DTYPES
+
+DType = np.dtype
+_constants = {}
+
+
+class Constant:
+    """A memory, an operator: known by its group and name."""
+
+    __slots__ = ("group", "name")
+
+    def __init__(self, group, name):
+        self.group = group
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+    def __reduce__(self):
+        return (_constant, (self.group, self.name))
+
+
+def _constant(group, name):
+    return _constants.setdefault((group, name), Constant(group, name))
+
+
+def memory(name):
+    return _constant("memory", name)
+
+
+def operator(name):
+    return _constant("operator", name)
+
+
+def dtype(name):
+    return DTYPES[name]
+
+
+def common_dtype(a, b):
+    return a if a == b else np.promote_types(a, b)
+
+
+def is_integer(dtype):
+    return np.dtype(dtype).kind in "iub"
+
+
+def target():
+    """The target of kernels that name none: trn2, or what NEURON_PLATFORM_TARGET_OVERRIDE says."""
+    return os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or "trn2"
+
+
+_sizes = {}
+
+
+def tile_size(name):
+    key = (target(), name)
+    if key not in _sizes:
+        _sizes[key] = _native.Session().evaluate(f"nl.tile_size.{name}", key[0])
+    return _sizes[key]
+
+
+def generation():
+    return _native.Session().evaluate("nisa.get_nc_version().value", target())
+
+
+def jit(function):
+    from klr._jit import Kernel
+
+    return Kernel(function)
+
+
+def simulate(kernel):
+    from klr._jit import Kernel
+
+    return kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+
+
+class _Removed:
+    def __init__(self, name, help):
+        self.name, self.help = name, help
+
+    def _raise(self, *_arguments, **_keywords):
+        raise AttributeError(f"{self.name} is no longer part of NKI; use {self.help}")
+
+    __call__ = __getitem__ = _raise
+
+
+def removed(name, help):
+    return _Removed(name, help)
+
+
+class _NkiMeta(type):
+    """Gives classes without an initialiser of their own the one NKI generates.
+
+    Its fields are the names of the class and its bases, annotated or not, in order of definition; each defaults to the
+    class's value, or to None. @dataclass changes nothing about it.
+    """
+
+    def __call__(cls, *arguments, **keywords):
+        if not cls._klr_generated():
+            return super().__call__(*arguments, **keywords)
+        fields = cls._klr_fields()
+        self = cls.__new__(cls)
+        if len(arguments) > len(fields):
+            raise TypeError(f"{cls.__name__}() takes at most {len(fields)} arguments ({len(arguments)} given)")
+        values = dict(zip(fields, arguments))
+        for name, value in keywords.items():
+            if name not in fields or name in values:
+                raise TypeError(f"{cls.__name__}() got an unexpected or repeated argument '{name}'")
+            values[name] = value
+        for name in fields:
+            object.__setattr__(self, name, values[name] if name in values else _default(cls, name))
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
+        return self
+
+    def _klr_generated(cls):
+        init = cls.__init__
+        if init is object.__init__:
+            return True
+        code = getattr(init, "__code__", None)
+        return code is not None and code.co_filename.startswith("<") and code.co_filename == "<string>"
+
+    def _klr_fields(cls):
+        fields = {}
+        for base in reversed(cls.__mro__):
+            if base is object or base.__name__ == "NKIObject":
+                continue
+            for name in _names_in_order(base):
+                fields.setdefault(name, None)
+        return fields
+
+
+def _names_in_order(cls):
+    annotated = list(cls.__dict__.get("__annotations__", {}))
+    plain = [n for n, v in cls.__dict__.items()
+             if not n.startswith("__") and n not in annotated and not inspect.isroutine(v)
+             and not isinstance(v, (property, type, staticmethod, classmethod)) and not n.startswith("_abc_")]
+    order = list(cls.__dict__)
+    result = list(annotated)
+    for name in plain:
+        after = [n for n in annotated if n in cls.__dict__ and order.index(n) < order.index(name)]
+        result.insert(result.index(after[-1]) + 1 if after else len(result), name)
+    return result
+
+
+def _default(cls, name):
+    spec = getattr(cls, "__dataclass_fields__", {}).get(name)
+    if spec is not None:
+        import dataclasses
+
+        if spec.default is not dataclasses.MISSING:
+            return spec.default
+        if spec.default_factory is not dataclasses.MISSING:
+            return spec.default_factory()
+    return getattr(cls, name, None)
+
+
+class NKIObject(metaclass=_NkiMeta):
+    """Base of the classes that kernels use."""
+
+
+class NkiTensor:
+    """A tensor of a kernel."""
+
+
+def _only_in_kernels(name):
+    def function(*_arguments, **_keywords):
+        raise RuntimeError("instructions belong to a kernel: mark the function with @nki.jit and call it with arrays")
+
+    function.__name__ = name
+    return function
+
+
+for _name in ("emit", "ndarray", "unique_name", "ds", "shared_constant", "cached", "program_id", "num_programs",
+              "program_ndim", "register_alloc", "register_move", "register_load", "register_store", "dynamic_range",
+              "no_reorder", "kind", "error", "repeat_partition", "rank_id", "processing_rank_id"):
+    globals()[_name] = _only_in_kernels(_name)
+
+__all__ = [n for n in globals() if not n.startswith("__")]
+
+
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return _only_in_kernels(name)

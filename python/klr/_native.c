@@ -1,0 +1,1036 @@
+// _native.c -- the Python package's door to the library: live objects in, kernels, arrays and diagnostics out.
+//
+// It converts and decides nothing. What a Python object is (a function with its text, a class, a tensor, a part of the
+// NKI library, ...) says `describe`, a Python function of klr._live, as a tuple whose first item is a tag; atoms and
+// containers are converted here. Only the stable interface of Python 3.9 is used.
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x03090000
+#include <Python.h>
+
+#include "api/inside.h"
+#include "core/verify.h"
+#include "machine/legal.h"
+#include "trace/eval_internal.h"
+#include "trace/host.h"
+#include "trace/kernel.h"
+
+#include <string.h>
+
+// ---- sessions and kernels as Python objects
+
+typedef struct SessionObject {
+  PyObject_HEAD
+  KlrSession *klr;
+} SessionObject;
+
+typedef struct KernelHandle {
+  PyObject_HEAD
+  SessionObject *session;  // owned; keeps the kernel alive
+  KlrKernel *kernel;
+} KernelHandle;
+
+static PyTypeObject *session_type, *kernel_handle_type;
+
+// ---- one trace
+
+typedef struct LiveInput {
+  PyObject *object;
+  Value value;
+} LiveInput;
+
+typedef struct Live {
+  Tracer *t;
+  Host host;
+  PyObject *describe, *seen;
+  PyObject *kept;     // what handles and cached values point to stays alive as long
+  Map values;         // by address of the object
+  Map modules;        // by address of the dictionary of globals
+  Map cells;          // by address of the closure's cell
+  Vec(LiveInput) inputs;
+  bool in_arguments;  // arrays become tensors
+  PyObject *error_type, *error_value, *error_trace;  // the first Python exception met on the way
+} Live;
+
+static bool to_value(Live *live, PyObject *object, Value *out);
+
+// A Python exception on the way becomes one of the trace; the first is kept to be raised again.
+static bool python_failed(Live *live, const char *doing)
+{
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  PyObject *text = value ? PyObject_Str(value) : NULL, *utf8 = text ? PyUnicode_AsUTF8String(text) : NULL;
+  const char *said = utf8 ? PyBytes_AsString(utf8) : NULL;
+  raise_error(live->t, E_RUNTIME, (Span){0}, "%s: %s", doing, said ? said : "an exception");
+  PyErr_Clear();
+  Py_XDECREF(utf8);
+  Py_XDECREF(text);
+  if (!live->error_type) {
+    live->error_type = type, live->error_value = value, live->error_trace = trace;
+  } else {
+    Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+  }
+  return false;
+}
+
+static bool keep(Live *live, PyObject *object)
+{
+  return PyList_Append(live->kept, object) == 0 || python_failed(live, "keeping an object");
+}
+
+static bool remember(Live *live, PyObject *object, Value value)
+{
+  Value *place = arena_new(&live->t->arena, Value);
+  *place = value;
+  map_set_number(&live->values, (uint64_t)(uintptr_t)object, place);
+  return keep(live, object);
+}
+
+// A copy in the tracer's arena. Lone surrogates have no UTF-8: the text is refused.
+static bool text_of(Live *live, PyObject *object, Str *out)
+{
+  char *data = NULL;
+  Py_ssize_t len = 0;
+  PyObject *utf8 = PyUnicode_AsUTF8String(object);
+  *out = STR("");
+  if (!utf8 || PyBytes_AsStringAndSize(utf8, &data, &len) < 0) {
+    Py_XDECREF(utf8);
+    return python_failed(live, "a text that is not Unicode");
+  }
+  *out = (Str){arena_strndup(&live->t->arena, data, (size_t)len), (size_t)len};
+  Py_DECREF(utf8);
+  return true;
+}
+
+static const char *item_text(Live *live, PyObject *tuple, Py_ssize_t index)
+{
+  PyObject *item = PyTuple_GetItem(tuple, index);
+  Str text = STR("");
+  if (item && PyUnicode_Check(item) && !text_of(live, item, &text))
+    catch_exception(live->t);
+  PyErr_Clear();
+  return text.data;
+}
+
+static long long item_int(PyObject *tuple, Py_ssize_t index)
+{
+  PyObject *item = PyTuple_GetItem(tuple, index);
+  long long number = item ? PyLong_AsLongLong(item) : 0;
+  PyErr_Clear();
+  return number;
+}
+
+// ---- atoms and containers
+
+static bool big_int_value(Live *live, PyObject *object, Value *out)
+{
+  PyObject *text = PyObject_Str(object);
+  Str digits;
+  if (!text || !text_of(live, text, &digits))
+    return text ? false : python_failed(live, "a number");
+  bool done = trace_eval_text(live->t, "number", arena_strndup(&live->t->arena, digits.data, digits.len), out);
+  Py_DECREF(text);
+  return done;
+}
+
+static bool int_value(Live *live, PyObject *object, Value *out)
+{
+  int overflow;
+  long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
+  if (overflow)
+    return big_int_value(live, object, out);
+  *out = value_int(number);
+  return true;
+}
+
+static bool items_value(Live *live, PyObject *object, bool is_tuple, Value *out)
+{
+  Py_ssize_t count = is_tuple ? PyTuple_Size(object) : PyList_Size(object);
+  *out = is_tuple ? value_tuple(live->t, NULL, (size_t)count) : value_list(live->t, NULL, 0);
+  if (!remember(live, object, *out))
+    return false;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    PyObject *item = is_tuple ? PyTuple_GetItem(object, i) : PyList_GetItem(object, i);
+    Value value;
+    if (!item)
+      return python_failed(live, "reading a list");
+    if (!to_value(live, item, &value))
+      return false;
+    if (is_tuple)
+      out->tuple->items[i] = value;
+    else
+      list_push(live->t, out->list, value);
+  }
+  return true;
+}
+
+static bool dict_value(Live *live, PyObject *object, Value *out)
+{
+  PyObject *key, *item;
+  Py_ssize_t at = 0;
+  *out = value_dict(live->t);
+  if (!remember(live, object, *out))
+    return false;
+  while (PyDict_Next(object, &at, &key, &item)) {
+    Value k, v;
+    if (!to_value(live, key, &k) || !to_value(live, item, &v) || !dict_set(live->t, out->dict, k, v))
+      return false;
+  }
+  return true;
+}
+
+static bool set_value(Live *live, PyObject *object, bool frozen, Value *out)
+{
+  *out = value_set(live->t, frozen);
+  PyObject *list = PySequence_List(object);
+  if (!list)
+    return python_failed(live, "reading a set");
+  bool done = true;
+  for (Py_ssize_t i = 0; done && i < PyList_Size(list); i++) {
+    Value item;
+    done = to_value(live, PyList_GetItem(list, i), &item) && dict_set(live->t, out->dict, item, value_none());
+  }
+  Py_DECREF(list);
+  return done;
+}
+
+static bool attribute_value(Live *live, PyObject *object, const char *name, Value *out)
+{
+  PyObject *item = PyObject_GetAttrString(object, name);
+  if (!item)
+    return python_failed(live, name);
+  bool done = to_value(live, item, out);
+  Py_DECREF(item);
+  return done;
+}
+
+static bool slice_value(Live *live, PyObject *object, Value *out)
+{
+  Value start, stop, step;
+  if (!attribute_value(live, object, "start", &start) || !attribute_value(live, object, "stop", &stop) ||
+      !attribute_value(live, object, "step", &step))
+    return false;
+  *out = value_slice(live->t, start, stop, step);
+  return true;
+}
+
+static bool range_value(Live *live, PyObject *object, Value *out)
+{
+  Value start, stop, step;
+  int64_t a, b, c;
+  if (!attribute_value(live, object, "start", &start) || !attribute_value(live, object, "stop", &stop) ||
+      !attribute_value(live, object, "step", &step))
+    return false;
+  if (!value_as_int(start, &a) || !value_as_int(stop, &b) || !value_as_int(step, &c))
+    return RAISE(live->t, E_OVERFLOW, (Span){0}, "a range beyond 64 bits");
+  *out = value_range(live->t, a, b, c);
+  return true;
+}
+
+// ---- what describe() names
+
+static bool live_attr(Live *live, Value owner, const char *dotted, Value *out)
+{
+  *out = owner;
+  while (*dotted) {
+    size_t len = strcspn(dotted, ".");
+    const Name *name = name_intern(&live->t->session->names, (Str){dotted, len});
+    Outcome found = op_find_attr(live->t, *out, name, (Span){0}, out);
+    if (found == OUTCOME_ERROR)
+      return false;
+    if (found == OUTCOME_MISSING) {
+      *out = value_opaque(live->t, arena_strdup(&live->t->arena, dotted), (Span){0}, NULL);
+      return true;
+    }
+    dotted += len + (dotted[len] == '.');
+  }
+  return true;
+}
+
+// ("library", module, dotted name): a module the tracer has itself, or something in it.
+static bool library_value(Live *live, PyObject *what, Value *out)
+{
+  const char *module = item_text(live, what, 1), *name = item_text(live, what, 2);
+  ModuleObject *found = module_find(live->t, str_from(module));
+  if (!found) {
+    *out = value_opaque(live->t, arena_printf(&live->t->arena, "%s.%s", module, name), (Span){0}, NULL);
+    return true;
+  }
+  return live_attr(live, (Value){.tag = VALUE_MODULE, .module = found}, name, out);
+}
+
+// (globals, name, path, is_package)
+static ModuleObject *module_of(Live *live, PyObject *what)
+{
+  PyObject *globals = PyTuple_GetItem(what, 0);
+  ModuleObject *known = map_get_number(&live->modules, (uint64_t)(uintptr_t)globals);
+  if (known)
+    return known;
+  known = host_module(live->t, globals, item_text(live, what, 1), item_text(live, what, 2), item_int(what, 3) != 0);
+  map_set_number(&live->modules, (uint64_t)(uintptr_t)globals, known);
+  return keep(live, globals) ? known : NULL;
+}
+
+static HostText *text_object(Live *live, PyObject *module, PyObject *path, PyObject *text)
+{
+  ModuleObject *owner = module_of(live, module);
+  Str p, source;
+  if (!owner || !text_of(live, path, &p) || !text_of(live, text, &source))
+    return NULL;
+  return host_text(live->t, owner, p.data, source);
+}
+
+static bool unknown_source(Live *live, const char *what, const char *name, const char *path, Value *out)
+{
+  Diag *diag = raise_error(live->t, E_IMPORT, (Span){0}, "the source text of %s '%s' is not at hand ('%s')", what, name,
+                           path);
+  diag_help(diag, "define it in a file or a notebook cell, not at a prompt or with exec()");
+  catch_exception(live->t);
+  *out = value_opaque(live->t, arena_strdup(&live->t->arena, name), (Span){0}, diag);
+  return true;
+}
+
+static bool cell_value(Live *live, PyObject *cell, Cell **out)
+{
+  Cell *known = map_get_number(&live->cells, (uint64_t)(uintptr_t)cell);
+  if (!known) {
+    known = arena_new(&live->t->arena, Cell);
+    map_set_number(&live->cells, (uint64_t)(uintptr_t)cell, known);
+    PyObject *content = PyObject_GetAttrString(cell, "cell_contents");
+    if (!content)
+      PyErr_Clear();  // an empty cell: unbound here too
+    bool done = keep(live, cell) && (!content || to_value(live, content, &known->value));
+    Py_XDECREF(content);
+    if (!done)
+      return false;
+  }
+  *out = known;
+  return true;
+}
+
+// Names and cells of a closure: {name: cell}.
+static bool bind_cells(Live *live, Function *function, PyObject *closure)
+{
+  for (uint32_t i = 0; i < function->code->free_count; i++) {
+    PyObject *cell = PyDict_GetItemString(closure, host_free_name(function, i)->str.data);
+    if (cell && !cell_value(live, cell, &function->cells[i]))
+      return false;
+  }
+  return true;
+}
+
+static bool bind_defaults(Live *live, Function *function, PyObject *defaults, PyObject *keyword_defaults)
+{
+  if (PyTuple_Check(defaults)) {
+    function->default_count = (uint32_t)PyTuple_Size(defaults);
+    function->defaults = arena_array(&live->t->arena, Value, function->default_count);
+    for (uint32_t i = 0; i < function->default_count; i++)
+      if (!to_value(live, PyTuple_GetItem(defaults, i), &function->defaults[i]))
+        return false;
+  }
+  const FunctionCode *code = function->code;
+  for (uint32_t i = 0; i < code->keyword_only && PyDict_Check(keyword_defaults); i++) {
+    PyObject *item = PyDict_GetItemString(keyword_defaults, code->slot_names[code->positional + i]->str.data);
+    if (item && !to_value(live, item, &function->keyword_defaults[i]))
+      return false;
+  }
+  return true;
+}
+
+// ("function", module, path, text, name, line, defaults, keyword defaults, {name: cell})
+static bool function_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  if (!PyUnicode_Check(PyTuple_GetItem(what, 3)))
+    return unknown_source(live, "function", item_text(live, what, 4), item_text(live, what, 2), out);
+  HostText *text = text_object(live, PyTuple_GetItem(what, 1), PyTuple_GetItem(what, 2), PyTuple_GetItem(what, 3));
+  if (!text)
+    return false;
+  Function *function = host_function(live->t, text, item_text(live, what, 4), (uint32_t)item_int(what, 5));
+  if (!function)
+    return unknown_source(live, "function", item_text(live, what, 4), item_text(live, what, 2), out);
+  *out = (Value){.tag = VALUE_FUNCTION, .function = function};
+  return remember(live, object, *out) && bind_cells(live, function, PyTuple_GetItem(what, 8)) &&
+         bind_defaults(live, function, PyTuple_GetItem(what, 6), PyTuple_GetItem(what, 7));
+}
+
+// ("class", module, path, text, qualname, {name: value})
+static bool class_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  if (!PyUnicode_Check(PyTuple_GetItem(what, 3)))
+    return unknown_source(live, "class", item_text(live, what, 4), item_text(live, what, 2), out);
+  HostText *text = text_object(live, PyTuple_GetItem(what, 1), PyTuple_GetItem(what, 2), PyTuple_GetItem(what, 3));
+  if (!text)
+    return false;
+  PyObject *variables = PyTuple_GetItem(what, 5), *key, *item;
+  HostVariable *free = arena_array(&live->t->arena, HostVariable, (size_t)PyDict_Size(variables));
+  Py_ssize_t at = 0;
+  size_t count = 0;
+  while (PyDict_Next(variables, &at, &key, &item)) {
+    Str name;
+    if (!text_of(live, key, &name) || !to_value(live, item, &free[count].value))
+      return false;
+    free[count++].name = name_intern(&live->t->session->names, name);
+  }
+  Outcome made = host_class(live->t, text, item_text(live, what, 4), free, count, out);
+  if (made == OUTCOME_MISSING)
+    return unknown_source(live, "class", item_text(live, what, 4), item_text(live, what, 2), out);
+  return made == OUTCOME_OK && remember(live, object, *out);
+}
+
+// ("instance", class, {attribute: value}, what it wraps or None)
+static bool instance_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  Value class;
+  if (!to_value(live, PyTuple_GetItem(what, 1), &class))
+    return false;
+  if (class.tag != VALUE_CLASS) {
+    *out = class.tag == VALUE_OPAQUE ? class : value_opaque(live->t, "an object", (Span){0}, NULL);
+    return true;
+  }
+  *out = instance_new(live->t, class.class);
+  if (!remember(live, object, *out))
+    return false;
+  PyObject *attributes = PyTuple_GetItem(what, 2), *held = PyTuple_GetItem(what, 3), *key, *item;
+  if (held != Py_None && !to_value(live, held, &out->instance->held))
+    return false;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(attributes, &at, &key, &item)) {
+    Str name;
+    Value value;
+    if (!PyUnicode_Check(key))
+      continue;
+    if (!text_of(live, key, &name) || !to_value(live, item, &value))
+      return false;
+    attr_set(&live->t->arena, &out->instance->attrs, name_intern(&live->t->session->names, name), value);
+  }
+  return true;
+}
+
+// ("tensor", dtype, shape, the object it stands for)
+static bool tensor_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  DType dtype;
+  uint64_t sizes[VIEW_RANK_MAX + 1];
+  PyObject *shape = PyTuple_GetItem(what, 2);
+  Py_ssize_t rank = PyTuple_Size(shape);
+  if (!dtype_from_nki_name(str_from(item_text(live, what, 1)), &dtype))
+    return RAISE(live->t, E_TYPE, (Span){0}, "an array of dtype '%s', which NKI does not have", item_text(live, what, 1));
+  for (Py_ssize_t i = 0; i < rank && i <= VIEW_RANK_MAX; i++)
+    sizes[i] = (uint64_t)item_int(shape, i);
+  size_t errors = live->t->session->error_count;
+  if (!tensor_argument(live->t, "array", dtype, sizes, (uint32_t)rank, out)) {
+    if (live->t->session->error_count > errors)
+      raise_diag(live->t, "ValueError", live->t->session->diags.items[live->t->session->diags.count - 1]);
+    return false;
+  }
+  vec_push(&live->t->arena, &live->inputs, ((LiveInput){object, *out}));
+  return remember(live, object, *out);
+}
+
+static bool described_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  const char *tag = item_text(live, what, 0);
+  if (strcmp(tag, "library") == 0)
+    return library_value(live, what, out);
+  if (strcmp(tag, "module") == 0) {
+    ModuleObject *module = module_of(live, PyTuple_GetItem(what, 1));
+    *out = (Value){.tag = VALUE_MODULE, .module = module};
+    return module != NULL;
+  }
+  if (strcmp(tag, "value") == 0)
+    return to_value(live, PyTuple_GetItem(what, 1), out);
+  if (strcmp(tag, "function") == 0)
+    return function_value(live, object, what, out);
+  if (strcmp(tag, "class") == 0)
+    return class_value(live, object, what, out);
+  if (strcmp(tag, "instance") == 0)
+    return instance_value(live, object, what, out);
+  if (strcmp(tag, "tensor") == 0)
+    return tensor_value(live, object, what, out);
+  if (strcmp(tag, "member") == 0 || strcmp(tag, "attribute") == 0) {
+    Value owner;
+    return to_value(live, PyTuple_GetItem(what, 1), &owner) && live_attr(live, owner, item_text(live, what, 2), out);
+  }
+  if (strcmp(tag, "method") == 0) {
+    struct Method *method = arena_new(&live->t->arena, struct Method);
+    *out = (Value){.tag = VALUE_METHOD, .method = method};
+    return to_value(live, PyTuple_GetItem(what, 1), &method->function) &&
+           to_value(live, PyTuple_GetItem(what, 2), &method->self);
+  }
+  if (strcmp(tag, "kernel") == 0) {
+    Value function;
+    if (!to_value(live, PyTuple_GetItem(what, 1), &function))
+      return false;
+    *out = value_kernel(live->t, function, item_int(what, 2));
+    return remember(live, object, *out);
+  }
+  if (strcmp(tag, "constant") == 0) {
+    Value maker, name = value_cstr(live->t, item_text(live, what, 2));
+    ModuleObject *module = module_find(live->t, STR("_klr"));
+    return module && live_attr(live, (Value){.tag = VALUE_MODULE, .module = module}, item_text(live, what, 1), &maker) &&
+           call_simple(live->t, maker, &name, 1, (Span){0}, out);
+  }
+  if (strcmp(tag, "builtin") == 0) {
+    Value *found = attr_find(&live->t->builtin_names, tracer_name(live->t, item_text(live, what, 1)));
+    *out = found ? *found : value_opaque(live->t, item_text(live, what, 1), (Span){0}, NULL);
+    return true;
+  }
+  DType dtype;
+  if (strcmp(tag, "dtype") == 0 && dtype_from_nki_name(str_from(item_text(live, what, 1)), &dtype)) {
+    *out = value_dtype(live->t, dtype);
+    return true;
+  }
+  *out = value_opaque(live->t, arena_strdup(&live->t->arena, item_text(live, what, 1)), (Span){0}, NULL);
+  return remember(live, object, *out);
+}
+
+static bool other_value(Live *live, PyObject *object, Value *out)
+{
+  PyObject *what = PyObject_CallFunction(live->describe, "Oi", object, (int)live->in_arguments);
+  if (!what)
+    return python_failed(live, "a live object cannot be read");
+  bool done = keep(live, what) && described_value(live, object, what, out);
+  Py_DECREF(what);
+  return done;
+}
+
+static bool to_value(Live *live, PyObject *object, Value *out)
+{
+  if (object == Py_None) {
+    *out = value_none();
+    return true;
+  }
+  if (PyBool_Check(object)) {
+    *out = value_bool(object == Py_True);
+    return true;
+  }
+  if (PyLong_CheckExact(object))
+    return int_value(live, object, out);
+  if (PyFloat_CheckExact(object)) {
+    *out = value_float(PyFloat_AsDouble(object));
+    return true;
+  }
+  if (PyUnicode_CheckExact(object)) {
+    Str text;
+    if (!text_of(live, object, &text))
+      return false;
+    *out = value_str(live->t, text);
+    return true;
+  }
+  Value *known = map_get_number(&live->values, (uint64_t)(uintptr_t)object);
+  if (known) {
+    *out = *known;
+    return true;
+  }
+  if (!check_stack(live->t, (Span){0}))
+    return false;
+  if (PyTuple_CheckExact(object) || PyList_CheckExact(object))
+    return items_value(live, object, PyTuple_CheckExact(object), out);
+  if (PyDict_CheckExact(object))
+    return dict_value(live, object, out);
+  if (PyAnySet_CheckExact(object))
+    return set_value(live, object, PyFrozenSet_CheckExact(object), out);
+  if (PySlice_Check(object))
+    return slice_value(live, object, out);
+  if (PyRange_Check(object))
+    return range_value(live, object, out);
+  if (object == Py_Ellipsis) {
+    *out = (Value){.tag = VALUE_ELLIPSIS};
+    return true;
+  }
+  if (PyBytes_CheckExact(object)) {
+    char *data;
+    Py_ssize_t len;
+    if (PyBytes_AsStringAndSize(object, &data, &len) < 0)
+      return python_failed(live, "bytes");
+    *out = value_bytes(live->t, (Str){data, (size_t)len});
+    return true;
+  }
+  return other_value(live, object, out);
+}
+
+// ---- the host
+
+static Outcome live_global(Tracer *t, void *context, void *scope, const Name *name, Value *out)
+{
+  Live *live = context;
+  (void)t;
+  PyObject *found = PyDict_GetItemString(scope, name->str.data);
+  if (!found)
+    return OUTCOME_MISSING;
+  bool in_arguments = live->in_arguments;
+  live->in_arguments = false;
+  PyObject *told = PyObject_CallFunction(live->seen, "Os", (PyObject *)scope, name->str.data);
+  if (!told)
+    return python_failed(live, "a global name"), OUTCOME_ERROR;
+  Py_DECREF(told);
+  Py_INCREF(found);
+  bool done = to_value(live, found, out);
+  Py_DECREF(found);
+  live->in_arguments = in_arguments;
+  return done ? OUTCOME_OK : OUTCOME_ERROR;
+}
+
+static ModuleObject *live_module(Tracer *t, void *context, Str name)
+{
+  Live *live = context;
+  PyObject *text = PyUnicode_FromStringAndSize(name.data, (Py_ssize_t)name.len);
+  PyObject *module = text ? PyImport_GetModule(text) : NULL;
+  (void)t;
+  Py_XDECREF(text);
+  PyErr_Clear();
+  if (!module)
+    return NULL;
+  Value value;
+  bool done = to_value(live, module, &value);
+  Py_DECREF(module);
+  if (!done)
+    catch_exception(live->t);
+  return done && value.tag == VALUE_MODULE ? value.module : NULL;
+}
+
+// ---- tracing
+
+typedef struct TraceCall {
+  Live live;
+  KlrSession *klr;
+  PyObject *kernel, *arguments;  // {name: object}
+  const char *target;
+  int lnc;
+  const Kernel *kernel_made;
+  Value result;
+} TraceCall;
+
+static const Machine *target_machine(Session *session, const char *target)
+{
+  const Machine *machine = *target ? machine_find(target) : machine_default();
+  if (!machine)
+    diag_error(session, E_USAGE, "`%s` is no target: trn1, trn2, trn3", target);
+  return machine;
+}
+
+static bool trace_live(void *context)
+{
+  TraceCall *call = context;
+  Live *live = &call->live;
+  Session *session = klr_core_session(call->klr);
+  const Machine *machine = target_machine(session, call->target);
+  if (!machine)
+    return false;
+  Tracer *t = live->t = klr_new_tracer(call->klr);
+  t->host = &live->host;
+  live->host = (Host){live, live_global, live_module};
+  live->values = live->modules = live->cells = map_new(&t->arena);
+  nki_install(t, machine);
+  Value kernel;
+  size_t count = (size_t)PyDict_Size(call->arguments), n = 0;
+  const Name **names = arena_array(&t->arena, const Name *, count);
+  Value *values = arena_array(&t->arena, Value, count);
+  if (!to_value(live, call->kernel, &kernel))
+    return false;
+  live->in_arguments = true;
+  PyObject *key, *item;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(call->arguments, &at, &key, &item)) {
+    Str name;
+    if (!text_of(live, key, &name) || !to_value(live, item, &values[n]))
+      return false;
+    names[n++] = name_intern(&session->names, name);
+  }
+  live->in_arguments = false;
+  size_t errors = session->error_count;
+  TraceOptions options = {.lnc = call->lnc, .no_verify = true, .result = &call->result};
+  Kernel *made = trace_kernel(t, kernel, names, values, count, &options);
+  if (!made || !core_verify(session, made) || !machine_check(session, machine, made) || session->error_count != errors)
+    return false;
+  call->kernel_made = made;
+  return true;
+}
+
+// The argument objects in the order of the kernel's inputs; NULL after setting a Python error.
+static PyObject *inputs_in_order(const Live *live, const Kernel *kernel)
+{
+  PyObject *list = PyList_New(kernel->inputs.count);
+  for (uint32_t i = 0; list && i < kernel->inputs.count; i++) {
+    PyObject *found = Py_None;
+    for (size_t k = 0; k < live->inputs.count; k++)
+      if (tensor_argument_input(live->inputs.items[k].value) == kernel->inputs.items[i])
+        found = live->inputs.items[k].object;
+    Py_INCREF(found);
+    PyList_SetItem(list, i, found);
+  }
+  return list;
+}
+
+// What a result is made of: the number of an output, None, or ("tuple" or "list", parts).
+static PyObject *result_form(Value value, long *next)
+{
+  const Value *items;
+  size_t count;
+  if (value.tag == VALUE_TENSOR)
+    return PyLong_FromLong((*next)++);
+  if (!value_sequence(value, &items, &count))
+    Py_RETURN_NONE;
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++)
+    PyList_SetItem(list, (Py_ssize_t)i, result_form(items[i], next));
+  return list ? Py_BuildValue("sN", value.tag == VALUE_LIST ? "list" : "tuple", list) : NULL;
+}
+
+static PyObject *new_handle(SessionObject *session, const Kernel *kernel)
+{
+  KernelHandle *handle = (KernelHandle *)PyType_GenericAlloc(kernel_handle_type, 0);
+  if (!handle)
+    return NULL;
+  Py_INCREF((PyObject *)session);
+  handle->session = session;
+  handle->kernel = (KlrKernel *)(uintptr_t)kernel;
+  return (PyObject *)handle;
+}
+
+// trace(describe, seen, kernel, arguments, target, lnc, strict, lenient) -> (handle, inputs, form of the result) or None.
+// seen(globals, name) is called for every global name that is looked up.
+static PyObject *session_trace(PyObject *self, PyObject *args)
+{
+  SessionObject *object = (SessionObject *)self;
+  TraceCall call = {.klr = object->klr};
+  int strict, lenient;
+  if (!PyArg_ParseTuple(args, "OOOO!sipp", &call.live.describe, &call.live.seen, &call.kernel, &PyDict_Type, &call.arguments,
+                        &call.target, &call.lnc, &strict, &lenient))
+    return NULL;
+  call.live.kept = PyList_New(0);
+  if (!call.live.kept)
+    return NULL;
+  klr_core_session(object->klr)->strict = strict;
+  klr_core_session(object->klr)->lenient = lenient;
+  PyObject *result = NULL;
+  if (klr_guarded(object->klr, trace_live, &call)) {
+    long next = 0;
+    PyObject *inputs = inputs_in_order(&call.live, call.kernel_made), *handle = new_handle(object, call.kernel_made);
+    PyObject *form = result_form(call.result, &next);
+    result = inputs && handle && form ? Py_BuildValue("NNN", handle, inputs, form) : NULL;
+  } else if (call.live.error_type && !PyErr_GivenExceptionMatches(call.live.error_type, PyExc_Exception)) {
+    PyErr_Restore(call.live.error_type, call.live.error_value, call.live.error_trace);  // ctrl-C and the like
+    call.live.error_type = call.live.error_value = call.live.error_trace = NULL;
+  } else {
+    Py_INCREF(Py_None);
+    result = Py_None;
+  }
+  klr_release_tracer(object->klr);
+  Py_XDECREF(call.live.error_type);
+  Py_XDECREF(call.live.error_value);
+  Py_XDECREF(call.live.error_trace);
+  Py_DECREF(call.live.kept);
+  return result;
+}
+
+typedef struct EvaluateCall {
+  KlrSession *klr;
+  const char *text, *target;
+  Value result;
+} EvaluateCall;
+
+static bool evaluate(void *context)
+{
+  EvaluateCall *call = context;
+  Session *session = klr_core_session(call->klr);
+  const Machine *machine = target_machine(session, call->target);
+  if (!machine)
+    return false;
+  Tracer *t = klr_new_tracer(call->klr);
+  nki_install(t, machine);
+  return trace_eval_text(t, "expression", call->text, &call->result);
+}
+
+// evaluate(text, target) -> the number an expression over `nl` and `nisa` has on a target, or None
+static PyObject *session_evaluate(PyObject *self, PyObject *args)
+{
+  EvaluateCall call = {.klr = ((SessionObject *)self)->klr};
+  if (!PyArg_ParseTuple(args, "ss", &call.text, &call.target))
+    return NULL;
+  int64_t number;
+  bool ok = klr_guarded(call.klr, evaluate, &call) && value_as_int(call.result, &number);
+  klr_release_tracer(call.klr);
+  if (!ok)
+    Py_RETURN_NONE;
+  return PyLong_FromLongLong(number);
+}
+
+// ---- files
+
+// read(bytes, path) -> handle or None
+static PyObject *session_read(PyObject *self, PyObject *args)
+{
+  SessionObject *object = (SessionObject *)self;
+  const char *bytes, *path;
+  Py_ssize_t len;
+  if (!PyArg_ParseTuple(args, "y#s", &bytes, &len, &path))
+    return NULL;
+  KlrKernel *kernel = klr_kernel_read(object->klr, bytes, (size_t)len, path);
+  if (!kernel)
+    Py_RETURN_NONE;
+  return new_handle(object, (const Kernel *)kernel);
+}
+
+static PyObject *session_diagnostics(PyObject *self, PyObject *args)
+{
+  int as_json;
+  if (!PyArg_ParseTuple(args, "p", &as_json))
+    return NULL;
+  return PyUnicode_DecodeUTF8(klr_diagnostics(((SessionObject *)self)->klr, as_json),
+                              (Py_ssize_t)strlen(klr_diagnostics(((SessionObject *)self)->klr, as_json)), "replace");
+}
+
+static PyObject *session_new_object(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+  (void)args, (void)keywords;
+  SessionObject *object = (SessionObject *)PyType_GenericAlloc(type, 0);
+  if (object && !(object->klr = klr_session_new())) {
+    Py_DECREF((PyObject *)object);
+    return PyErr_NoMemory();
+  }
+  return (PyObject *)object;
+}
+
+static void session_dealloc(PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE(self);
+  klr_session_free(((SessionObject *)self)->klr);
+  freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+  release(self);
+  Py_DECREF((PyObject *)type);
+}
+
+// ---- kernels
+
+static PyObject *tensor_tuple(KlrTensor tensor)
+{
+  PyObject *shape = PyTuple_New(tensor.rank);
+  for (uint32_t i = 0; shape && i < tensor.rank; i++)
+    PyTuple_SetItem(shape, i, PyLong_FromUnsignedLongLong(tensor.shape[i]));
+  return shape ? Py_BuildValue("ssNs", tensor.name, tensor.dtype, shape, tensor.memory) : NULL;
+}
+
+static PyObject *tensor_list(KernelHandle *handle, size_t count, KlrTensor (*get)(KlrSession *, const KlrKernel *, size_t))
+{
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++) {
+    PyObject *item = tensor_tuple(get(handle->session->klr, handle->kernel, i));
+    if (!item) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SetItem(list, (Py_ssize_t)i, item);
+  }
+  return list;
+}
+
+static PyObject *handle_inputs(PyObject *self, PyObject *none)
+{
+  (void)none;
+  KernelHandle *handle = (KernelHandle *)self;
+  return tensor_list(handle, klr_input_count(handle->kernel), klr_input);
+}
+
+static PyObject *handle_outputs(PyObject *self, PyObject *none)
+{
+  (void)none;
+  KernelHandle *handle = (KernelHandle *)self;
+  return tensor_list(handle, klr_output_count(handle->kernel), klr_output);
+}
+
+static PyObject *handle_name(PyObject *self, PyObject *none)
+{
+  (void)none;
+  return PyUnicode_FromString(klr_kernel_name(((KernelHandle *)self)->kernel));
+}
+
+static PyObject *handle_write(PyObject *self, PyObject *args)
+{
+  KernelHandle *handle = (KernelHandle *)self;
+  int form;
+  size_t len;
+  if (!PyArg_ParseTuple(args, "i", &form))
+    return NULL;
+  const char *bytes = klr_kernel_write(handle->session->klr, handle->kernel, (KlrForm)form, &len);
+  if (!bytes)
+    Py_RETURN_NONE;
+  return PyBytes_FromStringAndSize(bytes, (Py_ssize_t)len);
+}
+
+static PyObject *handle_verify(PyObject *self, PyObject *args)
+{
+  KernelHandle *handle = (KernelHandle *)self;
+  const char *target;
+  if (!PyArg_ParseTuple(args, "s", &target))
+    return NULL;
+  return PyBool_FromLong(klr_verify(handle->session->klr, handle->kernel, *target ? target : NULL));
+}
+
+static PyObject *field_list(KlrSession *klr, const KlrOperator *op)
+{
+  size_t count = klr_field_count(op);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++) {
+    KlrField field = klr_field(klr, op, i);
+    PyObject *item = Py_BuildValue("ssss", field.name, field.kind, field.role, field.json);
+    if (!item) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SetItem(list, (Py_ssize_t)i, item);
+  }
+  return list;
+}
+
+// operators(core) -> [(kind, name, engine, line, text, fields)]
+static PyObject *handle_operators(PyObject *self, PyObject *args)
+{
+  KernelHandle *handle = (KernelHandle *)self;
+  Py_ssize_t core;
+  if (!PyArg_ParseTuple(args, "n", &core))
+    return NULL;
+  if (core < 0 || (size_t)core >= klr_core_count(handle->kernel)) {
+    PyErr_SetString(PyExc_IndexError, "the kernel has no such logical core");
+    return NULL;
+  }
+  size_t count = klr_operator_count(handle->kernel, (size_t)core);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++) {
+    KlrSession *klr = handle->session->klr;
+    const KlrOperator *op = klr_operator_at(handle->kernel, (size_t)core, i);
+    PyObject *fields = field_list(klr, op);
+    PyObject *item = fields ? Py_BuildValue("szsIsN", klr_operator_kind(op), klr_operator_name(op), klr_operator_engine(op),
+                                            klr_operator_line(op), klr_operator_text(klr, op), fields)
+                            : NULL;
+    if (!item) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SetItem(list, (Py_ssize_t)i, item);
+  }
+  return list;
+}
+
+static PyObject *handle_core_count(PyObject *self, PyObject *none)
+{
+  (void)none;
+  return PyLong_FromSize_t(klr_core_count(((KernelHandle *)self)->kernel));
+}
+
+// The memory of each array of a list of (address, bytes); false after setting a Python error.
+static bool take_arrays(KernelHandle *handle, PyObject *list, size_t count,
+                        KlrTensor (*get)(KlrSession *, const KlrKernel *, size_t), KlrArray *arrays)
+{
+  if ((size_t)PyList_Size(list) != count) {
+    PyErr_Format(PyExc_ValueError, "the kernel has %zu arrays here, not %zd", count, PyList_Size(list));
+    return false;
+  }
+  for (size_t i = 0; i < count; i++) {
+    KlrTensor tensor = get(handle->session->klr, handle->kernel, i);
+    unsigned long long address, bytes;
+    if (!PyArg_ParseTuple(PyList_GetItem(list, (Py_ssize_t)i), "KK", &address, &bytes))
+      return false;
+    arrays[i] = (KlrArray){tensor.dtype, tensor.rank, tensor.shape, (void *)(uintptr_t)address, bytes};
+  }
+  return true;
+}
+
+// run(session, inputs, outputs, target, f32, checks, reference, lenient, threads, seed) -> bool. Addresses are of
+// contiguous memory that the caller keeps alive; outputs are written when all went well. The interpreter lock is
+// released meanwhile.
+static PyObject *handle_run(PyObject *self, PyObject *args)
+{
+  KernelHandle *handle = (KernelHandle *)self;
+  SessionObject *session;
+  PyObject *inputs, *outputs;
+  const char *target;
+  int f32, checks, reference, lenient;
+  unsigned threads;
+  unsigned long long seed;
+  if (!PyArg_ParseTuple(args, "O!O!O!sppppIK", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
+                        &target, &f32, &checks, &reference, &lenient, &threads, &seed))
+    return NULL;
+  size_t input_count = klr_input_count(handle->kernel), output_count = klr_output_count(handle->kernel);
+  KlrArray *arrays = PyMem_Malloc((input_count + 2 * output_count + 1) * sizeof *arrays);
+  if (!arrays)
+    return PyErr_NoMemory();
+  KlrArray *wanted = arrays + input_count, *results = wanted + output_count;
+  bool ok = take_arrays(handle, inputs, input_count, klr_input, arrays) &&
+            take_arrays(handle, outputs, output_count, klr_output, wanted);
+  PyObject *answer = NULL;
+  if (ok) {
+    KlrRunOptions options = {.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks,
+                             .reference = reference, .lenient = lenient, .threads = threads, .seed = seed};
+    klr_share_sources(session->klr, handle->session->klr);
+    Py_BEGIN_ALLOW_THREADS
+    ok = klr_run(session->klr, handle->kernel, arrays, results, &options);
+    for (size_t i = 0; ok && i < output_count; i++)
+      if (results[i].bytes == wanted[i].bytes)
+        memcpy(wanted[i].data, results[i].data, wanted[i].bytes);
+    Py_END_ALLOW_THREADS
+    answer = PyBool_FromLong(ok);
+  }
+  PyMem_Free(arrays);
+  return answer;
+}
+
+static void handle_dealloc(PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE(self);
+  Py_XDECREF((PyObject *)((KernelHandle *)self)->session);
+  freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+  release(self);
+  Py_DECREF((PyObject *)type);
+}
+
+// ---- the module
+
+static PyMethodDef session_methods[] = {
+    {"trace", session_trace, METH_VARARGS, "trace(describe, seen, kernel, arguments, target, lnc, strict, lenient)"},
+    {"evaluate", session_evaluate, METH_VARARGS, "evaluate(text, target)"},
+    {"read", session_read, METH_VARARGS, "read(bytes, path)"},
+    {"diagnostics", session_diagnostics, METH_VARARGS, "diagnostics(as_json)"},
+    {0},
+};
+
+static PyMethodDef handle_methods[] = {
+    {"name", handle_name, METH_NOARGS, "The kernel's name."},
+    {"inputs", handle_inputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
+    {"outputs", handle_outputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
+    {"write", handle_write, METH_VARARGS, "write(form)"},
+    {"verify", handle_verify, METH_VARARGS, "verify(target)"},
+    {"core_count", handle_core_count, METH_NOARGS, "Logical cores."},
+    {"operators", handle_operators, METH_VARARGS, "operators(core)"},
+    {"run", handle_run, METH_VARARGS, "run(session, inputs, outputs, target, f32, checks, reference, lenient, threads, seed)"},
+    {0},
+};
+
+static PyType_Slot session_slots[] = {
+    {Py_tp_new, (void *)session_new_object}, {Py_tp_dealloc, (void *)session_dealloc}, {Py_tp_methods, session_methods}, {0}};
+static PyType_Slot handle_slots[] = {
+    {Py_tp_dealloc, (void *)handle_dealloc}, {Py_tp_methods, handle_methods}, {0}};
+static PyType_Spec session_spec = {"klr._native.Session", sizeof(SessionObject), 0, Py_TPFLAGS_DEFAULT, session_slots};
+static PyType_Spec handle_spec = {"klr._native.Kernel", sizeof(KernelHandle), 0, Py_TPFLAGS_DEFAULT, handle_slots};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", "The library behind the klr package.", -1,
+                                    NULL, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__native(void);
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+  PyObject *made = PyModule_Create(&module);
+  session_type = (PyTypeObject *)PyType_FromSpec(&session_spec);
+  kernel_handle_type = (PyTypeObject *)PyType_FromSpec(&handle_spec);
+  if (!made || !session_type || !kernel_handle_type)
+    return NULL;
+  Py_INCREF((PyObject *)session_type);
+  Py_INCREF((PyObject *)kernel_handle_type);
+  if (PyModule_AddObject(made, "Session", (PyObject *)session_type) < 0 ||
+      PyModule_AddObject(made, "Kernel", (PyObject *)kernel_handle_type) < 0 ||
+      PyModule_AddStringConstant(made, "version", klr_version()) < 0)
+    return NULL;
+  return made;
+}
