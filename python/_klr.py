@@ -1,3 +1,7 @@
 """What the NKI library is made of, for Python: the module that `nki/*.py` imports, as the tracer has its own."""
 
-from klr._library import *  # noqa: F401,F403
+import sys
+
+from klr import _library
+
+sys.modules[__name__] = _library

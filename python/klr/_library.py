@@ -176,23 +176,12 @@ class NkiTensor:
     """A tensor of a kernel."""
 
 
-def _only_in_kernels(name):
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+
     def function(*_arguments, **_keywords):
         raise RuntimeError("instructions belong to a kernel: mark the function with @nki.jit and call it with arrays")
 
     function.__name__ = name
     return function
-
-
-for _name in ("emit", "ndarray", "unique_name", "ds", "shared_constant", "cached", "program_id", "num_programs",
-              "program_ndim", "register_alloc", "register_move", "register_load", "register_store", "dynamic_range",
-              "no_reorder", "kind", "error", "repeat_partition", "rank_id", "processing_rank_id"):
-    globals()[_name] = _only_in_kernels(_name)
-
-__all__ = [n for n in globals() if not n.startswith("__")]
-
-
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _only_in_kernels(name)
