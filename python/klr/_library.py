@@ -57,18 +57,24 @@ def is_integer(dtype):
 
 
 def target():
-    """The target of kernels that name none: trn2, or what NEURON_PLATFORM_TARGET_OVERRIDE says."""
-    return os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or "trn2"
+    """The target of kernels that name none: what the vendor's environment variables say, else trn2."""
+    return os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or os.environ.get("NKI_NC_VERSION") or "trn2"
 
 
 _sizes = {}
 
 
-def tile_size(name):
-    key = (target(), name)
-    if key not in _sizes:
-        _sizes[key] = _native.Session().evaluate(f"nl.tile_size.{name}", key[0])
-    return _sizes[key]
+class tile_size:
+    """A member of nl.tile_size: an int that follows the target."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        key = (target(), self.name)
+        if key not in _sizes:
+            _sizes[key] = _native.Session().evaluate(f"nl.tile_size.{self.name}", key[0])
+        return _sizes[key]
 
 
 def generation():

@@ -1,0 +1,110 @@
+"""nki_library.py CHECKOUT [PYTEST ARGUMENT]...: the tests of an aws-neuron/nki-library checkout on the simulator.
+
+The checkout is not changed. What its tests import and do not need on a CPU (clients of machines and services) is replaced
+by empty modules; the two mistakes of the published tree that keep whole test modules from loading are mended while they
+are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import re
+import sys
+import types
+
+MISSING = ["boto3", "botocore", "fabric2", "paramiko", "filelock", "aws_embedded_metrics", "plotext", "invoke",
+           "test.utils.scripts", "test.utils.perf_analysis_private"]
+
+
+class _Anything(types.ModuleType):
+    """A module in which every name is a class that takes anything."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        made = type(name, (Exception,), {"__init__": lambda self, *a, **k: None})
+        setattr(self, name, made)
+        return made
+
+
+class _Stubs(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path, target=None):
+        if any(name == m or name.startswith(m + ".") for m in MISSING):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        module = _Anything(spec.name)
+        module.__path__ = []
+        return module
+
+    def exec_module(self, module):
+        pass
+
+
+def _mend(path, text):
+    if path.endswith("core/mlp/mlp.py"):
+        # The end of the docstring of `mlp` stands twice.
+        tail = re.compile(r'("""\n)(\n        TKG mode supports:.*?\n    """\n)', re.S)
+        return tail.sub(lambda m: m.group(1) + "\n" * (m.group(2).count("\n")), text, count=1)
+    if path.endswith("test_qkv_tkg.py") and "import Platforms" not in text:
+        return text.replace("\nimport ", "\nfrom test.utils.common_dataclasses import Platforms\nimport ", 1)
+    return text
+
+
+class _Mending(importlib.machinery.SourceFileLoader):
+    def get_data(self, path):
+        data = super().get_data(path)
+        return _mend(path, data.decode()).encode() if path.endswith(".py") else data
+
+    def path_stats(self, path):
+        raise OSError("never from a cache")
+
+    def set_data(self, path, data, *, _mode=0o666):
+        pass
+
+
+class _MendingFinder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        last = name.rpartition(".")[2]
+        if last not in ("mlp", "test_qkv_tkg"):
+            return None
+        for folder in path or sys.path:
+            file = os.path.join(folder, last + ".py")
+            if os.path.exists(file):
+                return importlib.util.spec_from_file_location(name, file, loader=_Mending(name, file))
+        return None
+
+
+class _Plugin:
+    """Sets what the harness reads in simulation mode and only its compiling modes set."""
+
+    @staticmethod
+    def pytest_collection_modifyitems():
+        from test.utils import test_orchestrator
+
+        test_orchestrator.Orchestrator._compiled_kernel = None
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    checkout = pathlib.Path(sys.argv[1]).resolve()
+    from klr import _alias
+
+    _alias.install()
+    sys.meta_path.append(_Stubs())
+    sys.meta_path.insert(0, _MendingFinder())
+    sys.path[:0] = [str(checkout), str(checkout / "src"), str(checkout / "src/nkilib_src")]
+    os.chdir(checkout)
+    import pytest
+
+    return pytest.main(["-p", "no:cacheprovider", "--test-mode", "simulation", "-q", *sys.argv[2:]],
+                       plugins=[_Plugin])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
