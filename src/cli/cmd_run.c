@@ -33,6 +33,7 @@ typedef struct Run {
   RankRun *ranks;
   uint32_t rank_count, input_count, output_count;
   double seconds;
+  StrBuf prints;  // JSON of what the kernel printed; empty: nothing
 } Run;
 
 // ---- inputs
@@ -401,6 +402,10 @@ static void report_json(Run *run)
     for (size_t i = 0; i < run->ranks[r].results.count; i++)
       result_json(&run->ranks[r].results.items[i], rank_shown(run, &run->ranks[r]), true, &json);
   json_end_array(&json);
+  if (run->prints.len) {
+    json_key(&json, "prints");
+    json_raw(&json, strbuf_str(&run->prints));
+  }
   json_key(&json, "diagnostics");
   StrBuf diags = strbuf_new(&cli->session->arena);
   diag_print_json(cli->session, &diags);
@@ -494,8 +499,18 @@ static int execute(Run *run)
   for (uint32_t r = 0; r < run->rank_count; r++)
     ranks[r] = (SimRank){run->program.kernel, run->ranks[r].inputs, run->ranks[r].outputs};
   double start = seconds_now();
+  run->prints = strbuf_new(arena);
+  JsonWriter prints = json_writer(&run->prints, 0);
+  if (cli->options.json)
+    run->options.prints = &prints;
+  json_begin_array(&prints);
+  size_t none = run->prints.len;
   if (!sim_run_ranks(cli->session, ranks, run->rank_count, &run->options, &run->stats))
     return EXIT_USER;
+  if (run->prints.len == none)
+    run->prints.len = 0;
+  else
+    json_end_array(&prints);
   run->seconds = seconds_now() - start;
   for (uint32_t r = 0; r < run->rank_count; r++)
     collect_results(run, &run->ranks[r]);

@@ -17,6 +17,7 @@ FastFn *fast_executor(OpKind kind);
 ExecFn run_quantize_mx, run_nc_matmul_mx;                                                          // reference_mx.c
 ExecFn run_dropout, run_rng, run_rand2, run_set_rng_seed, run_rand_get_state, run_rand_set_state;  // reference_random.c
 ExecFn run_topk;                                                                                   // reference_topk.c
+ExecFn run_device_print;                                                                           // print.c
 
 ExecFn run_core_barrier, run_send_recv, run_send_recv_compute;                                     // meet.c
 

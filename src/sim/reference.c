@@ -1524,19 +1524,6 @@ static void run_register_alu_op(Sim *sim, const Op *op)
     dst->bits = alu_int32(o->op, true, src.bits, (uint32_t)o->imm);
 }
 
-// Prints "PREFIX[p, i...] = value" for each element.
-static void run_device_print(Sim *sim, const Op *op)
-{
-  const struct Op_device_print *o = &op->device_print;
-  Tile src;
-  const float *values = read_floats(sim, &o->src, "src", &src);
-  FILE *out = o->buffer == PRINT_BUFFER_STDERR ? stderr : stdout;
-  for (uint64_t p = 0; p < src.partitions; p++)
-    for (uint64_t i = 0; i < src.free_elems; i++)
-      fprintf(out, "%s%s = %.9g\n", o->print_prefix ? o->print_prefix : "", tile_index_text(sim, &src, p, i),
-              (double)values[p * src.free_elems + i]);
-}
-
 ExecFn *reference_executor(OpKind kind)
 {
   static ExecFn *const executors[OP_COUNT] = {

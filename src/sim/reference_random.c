@@ -17,11 +17,11 @@ void random_seed_vector(Random *random, uint32_t seed)
       random->vector[lane][i] = xorwow_seeded(seed, lane * RANDOM_VECTOR_STATES + i);
 }
 
-void random_start(Random *random)
+void random_start(Random *random, uint32_t seed)
 {
-  random_seed_vector(random, 0);
+  random_seed_vector(random, seed);
   for (uint32_t lane = 0; lane < SIM_MAX_PARTITIONS; lane++)
-    random->gpsimd[lane] = xorwow_seeded(0, SIM_MAX_PARTITIONS * RANDOM_VECTOR_STATES + lane);
+    random->gpsimd[lane] = xorwow_seeded(seed, SIM_MAX_PARTITIONS * RANDOM_VECTOR_STATES + lane);
 }
 
 // The generator that element `i` of a row of an instruction on `engine` draws from.

@@ -6,6 +6,7 @@
 // In a lenient session what was never written is a warning, and reads as NaN (4 in integers).
 
 #pragma once
+#include "base/json.h"
 #include "machine/machine.h"
 
 // A tensor's elements outside the machine, row-major, whole units of `dtype`.
@@ -30,6 +31,7 @@ typedef struct SimOptions {
   uint64_t seed;          // of random number generators
   bool reference;         // the executors of reference.c only
   uint64_t step_limit;    // instructions of one logical core; 0: 100 million
+  JsonWriter *prints;      // an open array that also gets an object for each device_print; NULL: text on stderr only
   const char *folder;     // where files of constants are that the session does not keep; NULL: the current one
 } SimOptions;
 

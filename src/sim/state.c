@@ -520,7 +520,7 @@ const Register *state_read_register(Sim *sim, const char *name)
 void state_start_core(Sim *sim, Core *core)
 {
   core->buffers = core->registers = map_new(&sim->arena);
-  random_start(&core->random);
+  random_start(&core->random, (uint32_t)(sim->options.seed ^ sim->options.seed >> 32));
 }
 
 void state_end_core(Sim *sim, Core *core)

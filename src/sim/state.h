@@ -116,7 +116,7 @@ typedef struct Sim {
   SimStats stats;
 } Sim;
 
-void random_start(Random *random);                       // as if seeded with 0
+void random_start(Random *random, uint32_t seed);        // all of them, before a kernel seeds any
 void random_seed_vector(Random *random, uint32_t seed);  // those of the vector engine
 
 void state_start_core(Sim *sim, Core *core);  // as the machine is before the first instruction

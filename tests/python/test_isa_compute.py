@@ -4,6 +4,7 @@ Each kernel runs twice, with the fast executors and with the reference, and both
 are computed here from what the instruction is documented to do, in float32 and in the stated order.
 """
 import json
+import math
 
 import ml_dtypes
 import numpy as np
@@ -474,8 +475,9 @@ def test_large_integer_sums_over_partitions_are_open(run):
 def folded(values, op, start):
     """Lanes after a row's values, left to right."""
     lanes = np.broadcast_to(np.float32(start), values.shape[0])
-    for i in range(values.shape[1]):
-        lanes = FOLDS[op][1](lanes, values[:, i])
+    with np.errstate(over="ignore"):
+        for i in range(values.shape[1]):
+            lanes = FOLDS[op][1](lanes, values[:, i])
     return lanes.reshape(-1, 1)
 
 
@@ -772,3 +774,313 @@ def test_accumulators_of_other_partitions_are_open(run):
     body = "\n".join([call.format("0:32", "reset_reduce"), call.format("32:64", "reduce")])
     _, r = run.open("accumulator-lane", body, outputs, x=x)
     same(r[32:], folded(np.concatenate([x[:32], x[32:]], axis=1), "add", 0))
+
+
+# ---- conversions at the end of every instruction
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_fp32_to_int_casts_round_to_nearest_even_and_saturate(run, dtype, target):
+    x = np.array([[0.5, 1.5, 2.5, -0.5, -1.5, 127.5, 255.5, -128.5, 3e9, -3e9, 1e20, -1e20, np.inf, -np.inf, np.nan, 65535.5]], np.float32)
+    expected = rounded(x, dtype)
+    same(run("nisa.tensor_copy(dst=o, src=x)", {"o": ((1, 16), dtype)}, target, x=x), expected)
+    same(run("nisa.activation(dst=o, op=nl.copy, data=x)", {"o": ((1, 16), dtype)}, target, x=x), expected)
+    same(run("nisa.tensor_scalar(dst=o, data=x, op0=nl.multiply, operand0=1.0)", {"o": ((1, 16), dtype)}, target, x=x), expected)
+
+
+def test_quantities_through_the_scalar_engine_go_by_float32(run):
+    x = np.array([[2**24 + 1, -2**24 - 1, 2**31 - 1, 2**23 + 1]], np.int32)
+    lossy = rounded(f32(x), "int32")
+    same(run("nisa.activation(dst=o, op=nl.copy, data=x)", {"o": ((1, 4), "int32")}, x=x), lossy)
+    same(run("nisa.tensor_copy(dst=o, src=x, engine=nisa.engine.vector)", {"o": ((1, 4), "int32")}, x=x), x)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e5m2", "float8_e4m3", "float8_e4m3fn"])
+def test_narrow_results_overflow(run, dtype):
+    x = np.array([[1e30, -1e30, 448, 449, 480, 240, 248, 250, 65519, 65520, 3.39e38, -3.4e38, 61439, 61440]], np.float32)
+    same(run("nisa.tensor_scalar(dst=o, data=x, op0=nl.multiply, operand0=1.0)", {"o": ((1, 14), dtype)}, x=x), rounded(x, dtype))
+
+
+def test_reciprocal(run):
+    x = np.concatenate([data("float32", 3, 20), np.array([[0, -0.0, np.inf, np.nan, 1e-44, 3e38] * 3 + [1, 2]], np.float32)])
+    with np.errstate(all="ignore"):
+        expected = np.float32(1) / x
+    for dtype in ["float32", "bfloat16"]:
+        same(run("nisa.reciprocal(dst=o, data=x)", {"o": ((4, 20), dtype)}, random.choice(TARGETS), x=x), rounded(expected, dtype))
+
+
+# ---- the eights
+
+def matched(data, vals, order):
+    """For each slot in that order the first place of its value that no other slot took."""
+    taken, places = set(), np.full(8, 0xFFFFFFFF, np.uint32)
+    for j in order:
+        for i, value in enumerate(data):
+            if value == vals[j] and i not in taken:
+                taken.add(i)
+                places[j] = i
+                break
+    return places
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8"])
+def test_max8_keeps_duplicates(run, dtype):
+    x = data(dtype, 11, 40, low=-3, high=3) if dtype == "int32" else data(dtype, 11, 40, low=0, high=9)
+    result = run("nisa.max8(dst=o, src=x)", {"o": ((11, 8), dtype)}, random.choice(TARGETS), x=x)
+    same(f32(result), np.sort(f32(x), axis=1)[:, ::-1][:, :8].copy())
+
+
+def test_max8_of_nan_is_open(run):
+    x = np.arange(10, dtype=np.float32).reshape(1, 10)
+    x[0, 9] = np.nan
+    same(run.open("max8-nan", "nisa.max8(dst=o, src=x)", {"o": ((1, 8), "float32")}, x=x), np.arange(8, 0, -1, dtype=np.float32).reshape(1, 8))
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "uint16"])
+def test_nc_find_index8_unmatched_slots_are_all_ones_and_duplicates_advance(run, dtype):
+    x = data("int16", 9, 50, low=0, high=12).astype(np.float32)
+    vals = data("int16", 9, 8, low=0, high=14).astype(np.float32)
+    vals[0] = 5  # the same eight times
+    result = run("nisa.nc_find_index8(dst=o, data=x, vals=v)", {"o": ((9, 8), dtype)}, random.choice(TARGETS), x=x, v=vals)
+    expected = np.array([matched(row, wanted, range(8)) for row, wanted in zip(x, vals)])
+    same(result, expected.astype(dtype))
+    assert (result == np.iinfo(dtype).max).any()
+
+
+def test_nc_match_replace8_scans_in_reverse(run):
+    x = np.array([[1, 2, 3, 4, 8, 8, 8, 8, 8, 8, 8]], np.float32)
+    vals = np.array([[3, 8, 8, 8, 8, 8, 8, 8]], np.float32)
+    o, i = run("nisa.nc_match_replace8(dst=o, data=x, vals=v, imm=-1.0, dst_idx=i)",
+               {"o": ((1, 11), "float32"), "i": ((1, 8), "uint32")}, x=x, v=vals)
+    np.testing.assert_array_equal(i[0], [2, 10, 9, 8, 7, 6, 5, 4])  # the documents' example
+    np.testing.assert_array_equal(o[0], [1, 2, -1, 4, *[-1] * 7])
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_nc_match_replace8(run, in_place, dtype):
+    x, vals = (data("int16", 20, n, low=0, high=20).astype(NUMPY[dtype]) for n in (60, 8))
+    body = "nisa.nc_match_replace8(dst=o, data=x, vals=v, imm=-7.5)"
+    if in_place:
+        body = "nisa.tensor_copy(dst=o, src=x)\n" + body.replace("data=x", "data=o")
+    result = run(body, {"o": ((20, 60), dtype)}, random.choice(TARGETS), x=x, v=vals)
+    expected = x.copy()
+    for row, values, wanted in zip(expected, x, vals):
+        places = matched(values, wanted, reversed(range(8)))
+        row[places[places < 60]] = -7.5
+    same(result, expected)
+
+
+def test_places_of_values_that_do_not_occur_are_open(run):
+    x, vals = np.arange(8, dtype=np.float32).reshape(1, 8), np.arange(1, 9, dtype=np.float32).reshape(1, 8)
+    body = "nisa.nc_match_replace8(dst=o, data=x, vals=v, imm=-1.0{})"
+    same(run(body.format(""), {"o": ((1, 8), "float32")}, x=x, v=vals), np.array([[0, *[-1] * 7]], np.float32))
+    _, i = run.open("match-index", body.format(", dst_idx=i"), {"o": ((1, 8), "float32"), "i": ((1, 8), "uint32")}, x=x, v=vals)
+    np.testing.assert_array_equal(i[0], [1, 2, 3, 4, 5, 6, 7, 0xFFFFFFFF])
+
+
+def test_looking_for_nan_is_open(run):
+    x, vals = np.arange(8, dtype=np.float32).reshape(1, 8), np.arange(8, dtype=np.float32).reshape(1, 8)
+    x[0, 3] = vals[0, 3] = np.nan
+    i = run.open("find-nan", "nisa.nc_find_index8(dst=i, data=x, vals=v)", {"i": ((1, 8), "uint32")}, x=x, v=vals)
+    np.testing.assert_array_equal(i[0], [0, 1, 2, 0xFFFFFFFF, 4, 5, 6, 7])
+    run.open("find-nan", "nisa.nc_match_replace8(dst=o, data=x, vals=v, imm=0.0)", {"o": ((1, 8), "float32")}, x=x, v=vals)
+
+
+# ---- statistics
+
+def statistics(values):
+    count, total, squares = np.float32(0), np.float32(0), np.float32(0)
+    for value in values:
+        count, total = count + np.float32(1), total + value
+    mean = total / count
+    for value in values:
+        squares = squares + (value - mean) * (value - mean)
+    return [count, mean, squares]
+
+
+@pytest.mark.parametrize("columns", [2, 3, 64, 511])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_bn_stats_and_bn_aggr(run, columns, dtype):
+    x = data(dtype, 6, columns)
+    body = "nisa.bn_stats(dst=s, data=x)\nnisa.bn_aggr(dst=a, data=s)"
+    s, a = run(body, {"s": ((6, 6), "float32"), "a": ((6, 2), "float32")}, random.choice(TARGETS), x=x)
+    same(s, np.array([statistics(f32(row[0::2])) + statistics(f32(row[1::2])) for row in x], np.float32))
+    np.testing.assert_allclose(a[:, 0], f32(x).mean(axis=1, dtype=np.float64), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(a[:, 1], f32(x).var(axis=1, dtype=np.float64), rtol=1e-5, atol=1e-5)
+
+
+def test_statistics_of_nothing_are_open(run):
+    x = data("float32", 2, 1)
+    s = run.open("bn-stats-empty", "nisa.bn_stats(dst=s, data=x)", {"s": ((2, 6), "float32")}, x=x)
+    same(s, np.array([[1, value, 0, 0, 0, 0] for value in x[:, 0]], np.float32))
+    triples = np.zeros((2, 6), np.float32)
+    triples[0] = [2, 1, 3, 0, 0, 0]
+    a = run.open("bn-aggr-empty", "nisa.bn_aggr(dst=a, data=x)", {"a": ((2, 2), "float32")}, x=triples)
+    same(a, np.array([[1, 1.5], [0, 0]], np.float32))
+
+
+# ---- GpSimd
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_sequence_bounds(run, dtype):
+    ids = np.array([[0, 1, 1, 2, 2, 2, 0, 0, 3, 1, 1, 0, 7]], NUMPY[dtype])
+    n = ids.size
+    result = run("nisa.sequence_bounds(dst=o, segment_ids=x)", {"o": ((1, 2, n), dtype)}, random.choice(TARGETS), x=ids)
+    start, end = [], []
+    for i, number in enumerate(ids[0]):
+        same_run = [j for j in range(n) if all(ids[0, k] == number for k in range(min(i, j), max(i, j) + 1))]
+        start.append(n if number == 0 else same_run[0])
+        end.append(-1 if number == 0 else same_run[-1] + 1)
+    same(result, np.array([[start, end]], NUMPY[dtype]))
+
+
+def test_sequence_bounds_tells_large_numbers_apart(run):
+    ids = np.array([[2**24, 2**24 + 1, 2**24 + 1, 5]], np.int32)
+    same(run("nisa.sequence_bounds(dst=o, segment_ids=x)", {"o": ((1, 2, 4), "int32")}, x=ids),
+         np.array([[[0, 1, 1, 3], [1, 3, 3, 4]]], np.int32))
+
+
+@pytest.mark.parametrize("value", [-1, 0.5])
+def test_sequence_bounds_takes_natural_numbers(run, value):
+    run.refused("nisa.sequence_bounds(dst=o, segment_ids=x)", {"o": ((1, 2, 3), "float32")}, "E0613", "[0, 1]",
+                x=np.array([[1, value, 2]], np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("partitions", [1, 33, 128])
+def test_nonzero_with_count(run, dtype, partitions):
+    x = data(dtype, partitions, 23)
+    x[random.random(x.shape) < 0.4] = 0
+    body = "nisa.memset(dst=o, value=77)\nnisa.nonzero_with_count(dst=o, src=x, index_offset=16, padding_val=-3)"
+    result = run(body, {"o": ((partitions, 24), "int32")}, random.choice(["trn2", "trn3"]), x=x)
+    expected = np.full((partitions, 24), 77, np.int32)
+    for p in range(0, partitions, 16):
+        found = np.flatnonzero(x[p]) + 16
+        expected[p] = [*found, *[-3] * (23 - len(found)), len(found)]
+    same(result, expected)
+
+
+def test_nonzero_with_count_reads_every_sixteenth_partition_only(run):
+    body = ("t = nl.ndarray((32, 5), dtype=nl.float32, buffer=nl.sbuf)\nnisa.dma_copy(dst=t[0:1], src=x_hbm[0:1])\n"
+            "nisa.dma_copy(dst=t[16:17], src=x_hbm[1:2])\nnisa.memset(dst=o, value=0)\nnisa.nonzero_with_count(dst=o, src=t)")
+    x = np.array([[0, 1, 0, 2, np.nan], [-0.0, 0, 0, 0, 5]], np.float32)
+    result = run(body, {"o": ((32, 6), "int32")}, x=x)
+    np.testing.assert_array_equal(result[[0, 16]], [[1, 3, 4, -1, -1, 3], [4, -1, -1, -1, -1, 1]])
+
+
+# ---- random numbers
+
+@pytest.mark.parametrize("target, engine, words", [("trn2", "gpsimd", 6), ("trn3", "gpsimd", 6), ("trn3", "vector", 24)])
+def test_random_state_round_trip(run, target, engine, words):
+    body = f"""nisa.rand_get_state(dst=a, engine=nisa.engine.{engine})
+nisa.rng(dst=x1, engine=nisa.engine.{engine})
+nisa.rand_get_state(dst=b, engine=nisa.engine.{engine})
+nisa.rand_set_state(src_seeds=a, engine=nisa.engine.{engine})
+nisa.rng(dst=x2, engine=nisa.engine.{engine})
+nisa.rand_get_state(dst=c, engine=nisa.engine.{engine})"""
+    outputs = {name: ((128, words), "uint32") for name in "abc"} | {name: ((128, 13), "uint32") for name in ["x1", "x2"]}
+    a, b, c, x1, x2 = run(body, outputs, target)
+    np.testing.assert_array_equal(x1, x2)
+    np.testing.assert_array_equal(b, c)
+    assert (a != b).any() and len(np.unique(x1)) > 1600
+
+
+@pytest.mark.parametrize("engine", ["vector", "gpsimd"])
+def test_the_seed_of_a_run(run, engine):
+    body, outputs = f"nisa.rng(dst=o, engine=nisa.engine.{engine})", {"o": ((5, 9), "uint32")}
+    first = run(body, outputs)
+    np.testing.assert_array_equal(first, run(body, outputs, options=["--seed", "0"]))
+    second = run(body, outputs, options=["--seed", "9"])
+    assert (first != second).all()
+    np.testing.assert_array_equal(second, run(body, outputs, options=["--seed", "9"]))
+    seeded = ("s = nl.ndarray((1, 1), dtype=nl.uint32, buffer=nl.sbuf)\nnisa.memset(dst=s, value=9)\n"
+              "nisa.set_rng_seed(src_seeds=s)\n" + body)
+    if engine == "vector":
+        np.testing.assert_array_equal(second, run(seeded, outputs))
+    else:  # the seed of the vector engine changes nothing
+        np.testing.assert_array_equal(first, run(seeded, outputs))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8"])
+def test_dropout_at_its_ends(run, dtype):
+    x, p = data(dtype, 10, 30, low=1, high=9), np.array([[0], [1]] * 5, np.float32)
+    for call, expected in [("0.0", x), ("1.0", np.zeros_like(x)), ("p", np.where(p == 0, f32(x), 0).astype(x.dtype))]:
+        same(run(f"nisa.dropout(dst=o, data=x, prob={call})", {"o": ((10, 30), dtype)}, random.choice(TARGETS), x=x, p=p), expected)
+
+
+def test_dropout_in_between(run):
+    x = np.full((128, 400), 3, np.float32)
+    result = run("nisa.dropout(dst=o, data=x, prob=0.3)", {"o": ((128, 400), "float32")}, x=x)
+    assert set(np.unique(result)) == {0, 3} and abs((result == 0).mean() - 0.3) < 0.01  # kept elements are not scaled
+
+
+def test_rand2_lies_between_its_bounds(run):
+    low, high = data("float32", 128, 1, low=-5, high=0), data("float32", 128, 1, low=1, high=9)
+    result = run("nisa.rand2(dst=o, min=a, max=b)", {"o": ((128, 200), "float32")}, "trn3", a=low, b=high)
+    place = (result - low) / (high - low)
+    assert place.min() >= 0 and place.max() <= 1 and abs(place.mean() - 0.5) < 0.01
+    run.refused("nisa.rand2(dst=o, min=b, max=a)", {"o": ((128, 200), "float32")}, "E0613", "min < max", target="trn3", a=low, b=high)
+
+
+# ---- printing
+
+def test_device_print(run):
+    x = np.array([[1, 2.5], [-3, 1e-30]], np.float32)
+    body = """nl.device_print("tile:", x)
+nl.device_print("one", x[1:2, 0:1])
+nisa.iota(dst=i, pattern=[[2, 2], [1, 2]], channel_multiplier=10)
+nl.device_print("", i)
+nisa.tensor_copy(dst=o, src=x)"""
+    outputs = {"o": ((2, 2), "float32"), "i": ((2, 2, 2), "int32")}
+    for options in [], ["--reference"]:
+        result = run.start(body, {"x": x}, outputs, options)
+        assert result.stderr == ("tile: x.1[2, 2]: float32\n [[1, 2.5],\n  [-3, 1e-30]]\n"
+                                 "one x.1[1, 1]: float32\n [[-3]]\n"
+                                 " i.1[2, 2, 2]: int32\n [[[0, 1],\n   [2, 3]],\n  [[10, 11],\n   [12, 13]]]\n")
+    result = run.start(body, {"x": x}, outputs, ["--json"])
+    prints = json.loads(result.stdout)["prints"]
+    assert [entry["prefix"] for entry in prints] == ["tile:", "one", ""]
+    assert prints[0]["values"] == [1, 2.5, -3, float(x[1, 1])] and prints[2]["values"] == [0, 1, 2, 3, 10, 11, 12, 13]
+    assert prints[1] == {"prefix": "one", "rank": 0, "core": 0, "tensor": "x.1", "dtype": "float32", "shape": [1, 1], "values": [-3]}
+
+
+# ---- every activation function on every generation
+
+def normal(x):
+    return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def slope_of_silu(x):
+    return sigmoid(x) * (1 + x * (1 - sigmoid(x)))
+
+
+FUNCTIONS = {
+    "copy": lambda x: x, "square": np.square, "sigmoid": sigmoid, "relu": lambda x: np.maximum(x, 0),
+    "gelu": lambda x: x * normal(x), "gelu_dx": lambda x: normal(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    "gelu_apprx_tanh": lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "gelu_apprx_sigmoid": lambda x: x * sigmoid(1.702 * x), "gelu_apprx_sigmoid_dx": lambda x: slope_of_silu(1.702 * x),
+    "silu": lambda x: x * sigmoid(x), "silu_dx": slope_of_silu, "tanh": np.tanh, "softplus": lambda x: np.log1p(np.exp(x)),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))), "erf": np.vectorize(math.erf),
+    "erf_dx": lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x), "exp": np.exp, "log": lambda x: np.log(np.abs(x)),
+    "sin": np.sin, "arctan": np.arctan, "sqrt": lambda x: np.sqrt(np.abs(x)), "rsqrt": lambda x: 1 / np.sqrt(np.abs(x)),
+    "reciprocal": lambda x: 1 / x, "sign": np.sign, "abs": np.abs,
+}
+POSITIVE = {"log", "sqrt", "rsqrt"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_activation_functions(run, function):
+    x = data("float32", 9, 35, low=-1.5, high=1.5)
+    if function in POSITIVE:
+        x = np.abs(x) + np.float32(0.01)
+    expected = FUNCTIONS[function](x.astype(np.float64))
+    calls = [("trn1", f"nisa.activation(dst=o, op=nl.{function}, data=x)"), ("trn2", f"nisa.activation(dst=o, op=nl.{function}, data=x)"),
+             ("trn3", f"nisa.activate2(dst=o, op=nl.{function}, data=x, imm0=0.0, imm1=0.0, op0=nl.bypass, op1=nl.bypass)")]
+    results = [run(call, {"o": ((9, 35), "float32")}, target, x=x) for target, call in calls]
+    np.testing.assert_allclose(results[0], expected, rtol=2e-7, atol=1e-12)
+    assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
