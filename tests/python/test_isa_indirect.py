@@ -137,6 +137,37 @@ return evict(d)"""
     same_bits(kernels.run(body, "trn3", a=a, b=b, to=index_of(to, 64, 32)), expected)
 
 
+def scaled(units, scales):
+    """The (4K, N) values of (K, N) units of e4m3fn with a scale for 8 partitions, four elements of a unit after each other."""
+    elements = units.view(ml_dtypes.float8_e4m3fn).reshape(*units.shape, 4).astype(np.float64)
+    wide = elements * np.exp2(np.repeat(scales.astype(int), 8, axis=0) - 127.0)[..., None]
+    return wide.transpose(0, 2, 1).reshape(-1, units.shape[1])
+
+
+def test_matmul_mx(kernels, random):
+    """Data and scales by one index: both are columns of one matrix."""
+    def operand(columns):
+        elements = random.integers(-8, 9, (64, columns, 4)).astype(ml_dtypes.float8_e4m3fn)
+        return elements.view(np.uint32).reshape(64, columns), random.integers(125, 130, (8, columns)).astype(np.uint8)
+    (a, a_scale), (b, b_scale) = operand(50), operand(70)
+    m, n = random.integers(0, 50, 20), random.integers(0, 70, 33)
+    body = """
+def packed(x, scale):
+    rows = sbuf((64, x.shape[1]), nl.uint8)
+    for q in range(2):
+        nisa.dma_copy(dst=rows[32 * q:32 * q + 4, :], src=scale[4 * q:4 * q + 4, :])
+    return load(x, nl.float8_e4m3fn_x4), rows
+(x, xs), (y, ys), i, j = packed(a, a_scale), packed(b, b_scale), load(m), load(n)
+d = psum((20, 33))
+nisa.nc_matmul_mx(dst=d, stationary=x.indirect(i, 20), moving=y.indirect(j, 33), stationary_scale=xs.indirect(i, 20),
+                  moving_scale=ys.indirect(j, 33))
+return evict(d)"""
+    tiles = {"a": a, "a_scale": a_scale, "b": b, "b_scale": b_scale, "m": index_of(m, 64, 32), "n": index_of(n, 64, 32)}
+    same_bits(kernels.run(body, "trn3", **tiles), product(scaled(a, a_scale)[:, m], scaled(b, b_scale)[:, n]))
+    unlike = body.replace("xs.indirect(i, 20)", "xs[:, 0:20]")
+    assert "only one is indirect" in kernels.fails(unlike, "trn3", **tiles)
+
+
 @pytest.mark.parametrize("call, expected", [
     ("tensor_tensor(dst=t.indirect(i, 16), data1=t.indirect(j, 16), data2=load(y), op=nl.add, engine=nisa.engine.vector)",
      lambda x, y: x + y),

@@ -142,6 +142,78 @@ return store(t)"""
     assert "E0605" in kernels.fails(body.format("error"), x=x, at=at)
 
 
+def test_vector_select(kernels, random):
+    x, index = random_values(random, "float32", 9, 4, 5), random.integers(0, 9, (20, 1)).astype(np.int32)
+    body = "t = sbuf((20, 4, 5), x.dtype)\nnisa.dma_copy(dst=t, src=x.vector_select(0, load(index)))\nreturn store(t)"
+    same_bits(kernels.run(body, x=x, index=index), x[index[:, 0]])
+
+
+def test_indices_from_a_column_of_a_tile(kernels, random):
+    """As kernels that route tokens do: one table of indices, a column for each step."""
+    x, index = random_values(random, "bfloat16", 50, 6), random.integers(0, 50, (32, 4)).astype(np.int32)
+    body = """
+i = load(index)
+out = nl.ndarray((4, 32, 6), dtype=x.dtype, buffer=nl.shared_hbm)
+for k in range(4):
+    rows = sbuf((32, 6), x.dtype)
+    nisa.dma_copy(dst=rows, src=x.ap([[6, 32], [1, 6]], vector_offset=i.ap([[4, 32], [1, 1]], offset=k), indirect_dim=0))
+    nisa.dma_copy(dst=out[k], src=rows)
+return out"""
+    same_bits(kernels.run(body, x=x, index=index), x[index.T])
+
+
+def test_gather_of_rows_that_reach_further(kernels, random):
+    """A row may be longer than the dimension's step, up to the end of the tensor."""
+    x, index = random_values(random, "float32", 10, 4), np.array([[0], [6], [8], [3]], np.int32)
+    body = """
+t = sbuf((4, 8), x.dtype)
+nisa.memset(dst=t, value=0.0)
+nisa.dma_copy(dst=t, src=x.ap([[4, 4], [1, 8]], vector_offset=load(index), indirect_dim=0), oob_mode=nisa.oob_mode.{})
+return store(t)"""
+    flat = x.ravel()
+    same_bits(kernels.run(body.format("error"), x=x, index=index), np.stack([flat[4 * i:4 * i + 8] for i in index[:, 0]]))
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_scalar_offset_along_any_dimension(kernels, random, dim):
+    """The index counts in the base tensor's dimension, whatever the pattern."""
+    x, at = random_values(random, "float32", 6, 7, 8), np.array([[2]], np.int32)
+    body = f"""
+t = sbuf((3, 5), x.dtype)
+nisa.dma_copy(dst=t, src=x.ap([[56, 3], [1, 5]], offset=1, scalar_offset=load(at), indirect_dim={dim}))
+return store(t)"""
+    start = 1 + 2 * [56, 8, 1][dim]
+    same_bits(kernels.run(body, x=x, at=at), np.lib.stride_tricks.as_strided(x.ravel()[start:], (3, 5), (56 * 4, 4)).copy())
+
+
+def test_dynamic_columns_on_chip(kernels, random):
+    """Compute engines take a register or a tensor as the offset along a free dimension."""
+    x, at = random_values(random, "float32", 17, 5, 8), np.array([[3]], np.int32)
+    body = """
+r = nisa.register_alloc(2)
+s, t, i = load(x), sbuf((17, 2, 8), x.dtype), load(at)
+nisa.tensor_copy(dst=t[:, 0, :], src=s.select(1, i))
+nisa.tensor_copy(dst=t[:, 1, :], src=s.select(1, r))
+return store(t)"""
+    same_bits(kernels.run(body, x=x, at=at), x[:, [3, 2]])
+    assert "E0603" in kernels.fails(body, x=x, at=np.array([[5]], np.int32))
+
+
+def test_scatter_in_a_device_loop(kernels, random):
+    x, index = random_values(random, "float32", 24, 5), random.permutation(24).astype(np.int32).reshape(6, 4)
+    body = """
+out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+for i in nl.dynamic_range(6):
+    rows, at = sbuf((4, 5), x.dtype), sbuf((4, 1), nl.int32)
+    nisa.dma_copy(dst=rows, src=x.ap([[5, 4], [1, 5]], scalar_offset=i * 4, indirect_dim=0))
+    nisa.dma_copy(dst=at, src=index.ap([[1, 4], [1, 1]], scalar_offset=i, indirect_dim=0))
+    nisa.dma_copy(dst=out.ap([[5, 4], [1, 5]], vector_offset=at, indirect_dim=0), src=rows)
+return out"""
+    expected = np.empty_like(x)
+    expected[index.ravel()] = x
+    same_bits(kernels.run(body, x=x, index=index), expected)
+
+
 # ---- dma_transpose
 
 @pytest.mark.parametrize("shape", [(16, 9), (3, 16, 8), (2, 5, 8, 7), (33, 64)])
