@@ -20,8 +20,8 @@ SPECIAL_A = [[NAN, 1.0, INF, -INF, INF, 0.0, -0.0, NAN, TINY, -BIG, INF, 0.0]]
 SPECIAL_B = [[1.0, NAN, INF, INF, 0.0, 0.0, 0.0, NAN, 0.5, BIG, 1.0, -0.0]]
 
 
-def arithmetic(op, name=None, provenance=D, targets=ALL, shows=None, engine=None, values=(FIRST, SECOND)):
-    v = tt.vector(name or op, shows or f"{op} of float32 tiles: one float32 operation an element", provenance, targets=targets)
+def arithmetic(op, name=None, provenance=D, targets=ALL, shows=None, engine=None, values=(FIRST, SECOND), **more):
+    v = tt.vector(name or op, shows or f"{op} of float32 tiles: one float32 operation an element", provenance, targets=targets, **more)
     x, y = v.put("x", Data.of("float32", values[0])), v.put("y", Data.of("float32", values[1]))
     v.step(f"nisa.tensor_tensor(dst=out, data1=x, data2=y, op=nl.{op}" + (f", engine=nisa.engine.{engine})" if engine else ")"))
     v.expect("out", tensor_tensor(op, x, y, "float32"))
@@ -46,8 +46,9 @@ arithmetic("power", provenance=D, engine="gpsimd", shows="power on gpsimd where 
 arithmetic("power", "power_rounding", A, engine="gpsimd", shows="power is correctly rounded",
            values=([[2.1, 0.3, 1e-5, 77.7, 1.0001, 2.0]], [[0.5, 3.3, -2.2, 7.1, 1234.5, -149.0]]))
 arithmetic("power", "power_special", A, engine="gpsimd", shows="power at its special values is C's powf",
-           values=([[0.0, -0.0, -2.0, NAN, 1.0, INF, 0.5, -INF, 0.0, -8.0]],
-                   [[-1.0, -3.0, 0.5, 0.0, NAN, -1.0, INF, 3.0, 0.0, 3.0]]))
+           values=([[0.0, -0.0, NAN, 1.0, INF, 0.5, -INF, 0.0, -8.0]], [[-1.0, -3.0, 0.0, NAN, -1.0, INF, 3.0, 0.0, 3.0]]))
+arithmetic("power", "power_domain", A, engine="gpsimd", shows="a negative number to a power that is not whole", values=([[-2.0, 4.0]], [[0.5, 0.5]]),
+           source="docs/numerics.md 3", unspecified="power-domain")
 for op in ("add", "subtract", "multiply", "divide"):
     arithmetic(op, f"{op}_special", A, shows=f"{op} with NaN, infinities and zeros follows IEEE; a new NaN is 7fc00000",
                values=(SPECIAL_A, SPECIAL_B))
@@ -110,7 +111,7 @@ for op in ("left_shift", "right_shift"):
         x, y = v.random("x", dtype, (2, 12), bits=True), v.random("y", dtype, (2, 12), integers=(0, 15))
         v.step(f"nisa.tensor_tensor(dst=out, data1=x, data2=y, op=nl.{op})")
         v.expect("out", tensor_tensor(op, x, y, dtype))
-    v = tt.vector(f"{op}_beyond", f"{op} by the width of the dtype or more gives 0", A)
+    v = tt.vector(f"{op}_beyond", f"{op} by the width of the dtype or more", A, source="docs/numerics.md 3", unspecified="shift-count")
     x, y = v.random("x", "uint32", (1, 8), bits=True), v.put("y", Data("uint32", [[31, 32, 33, 64, 255, 1 << 31, 0, 0xFFFFFFFF]]))
     v.step(f"nisa.tensor_tensor(dst=out, data1=x, data2=y, op=nl.{op})")
     v.expect("out", tensor_tensor(op, x, y, "uint32"))

@@ -137,7 +137,7 @@ for dtype, (digits, top) in EDGES.items():
     v = ts.vector(f"to_{dtype}_overflow", f"beyond the largest {dtype}: {what}; half a step beyond it is where that starts", A,
                   targets=targets)
     above = np.nextafter(np.float32(largest + step / 2), np.float32(0))
-    x = v.put("x", Data.of("float32", [[largest + step / 4, float(above), largest + step / 2, 1e38, INF, NAN]]))
+    x = v.put("x", Data.of("float32", [[largest + step / 4, float(above), largest + step / 2, -1e38, INF, -INF, NAN]]))
     if dtype == "bfloat16":
         x = v.put("x", Data("float32", [[0x7F7F0000, 0x7F7F4000, 0x7F7F7FFF, 0x7F7F8000, 0xFF7F8000, 0x7F800000, 0xFF800000, 0x7FA00001]]))
     v.step("nisa.tensor_scalar(dst=out, data=x, op0=nl.multiply, operand0=1.0)")

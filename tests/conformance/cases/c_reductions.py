@@ -105,6 +105,18 @@ v = pr.vector("average", "average: the sum divided by the number of partitions")
 x = v.random("x", "float32", (16, 6), integers=(-100, 100))
 v.step("nisa.tensor_partition_reduce(dst=out, op=nl.average, data=x)")
 v.expect("out", result("float32", alu("divide", fold("add", x.f32.T), np.float32(16))[None, :]))
+for op in ("bitwise_and", "bitwise_or"):
+    v = pr.vector(op, f"{op} over the partitions")
+    x = v.random("x", "uint32", (5, 6), bits=True)
+    v.step(f"nisa.tensor_partition_reduce(dst=out, op=nl.{op}, data=x)")
+    f = np.bitwise_and if op == "bitwise_and" else np.bitwise_or
+    v.expect("out", Data("uint32", f.reduce(x.words, axis=0)[None, :]))
+
+v = pr.vector("integers", "sums of int32 beyond 2^24", A, source="docs/numerics.md 5", unspecified="partition-integers")
+x = v.put("x", Data("int32", [[16777217], [1], [1]]))
+v.step("nisa.tensor_partition_reduce(dst=out, op=nl.add, data=x)")
+v.expect("out", Data("int32", narrow(fold("add", x.f32.T), "int32")[None, :]))
+
 # ---- tensor_tensor_scan
 
 sc = Instruction("tensor_tensor_scan")
@@ -368,3 +380,33 @@ v = ex.vector("special", "exp of -inf is 0, of inf is inf, of NaN is NaN; overfl
 x = v.put("x", Data.of("float32", [[-INF, INF, NAN, 88.72, 88.73, -87.4, -103.9, -104.1, LOWEST]]))
 v.step("nisa.exponential(dst=out, src=x)")
 v.expect("out", result("float32", exp_of(x.f32)))
+
+# ---- what the documents leave open
+
+CUMULATIVE = "nisa.tensor_scalar_cumulative(dst=out, src=x, op0=nl.add, op1=nl.add, imm0=0.0, reduce_cmd=nisa.reduce_cmd.reduce)"
+v = tc.vector("accumulator_unset", "reduce before anything set the accumulator", A, source="docs/numerics.md 7", unspecified="accumulator-unset")
+x = v.random("x", "float32", (2, 5), integers=(-9, 9))
+v.step(CUMULATIVE)
+v.expect("out", result("float32", cumulative(x.f32, "add", 0.0, "add", 0.0)))
+v = sl.vector("accumulator_idle", "reduce after an instruction of the vector engine that ran with idle", A, source="docs/numerics.md 7",
+              unspecified="accumulator-idle")
+p, x = v.random("p", "uint8", (2, 5), integers=(0, 1)), v.random("x", "float32", (2, 5), integers=(-9, 9))
+v.step("nisa.tensor_scalar_reduce(dst=y, data=x, op0=nl.add, operand0=0.0, reduce_op=nl.maximum)",
+       "nisa.select_reduce(dst=y, predicate=p, on_true=x, on_false=50.0)",
+       "nisa.select_reduce(dst=out, predicate=p, on_true=x, on_false=-50.0, reduce_res=peak, reduce_cmd=nisa.reduce_cmd.reduce)")
+v.tile("y", "float32", (2, 5))
+v.expect("out", result("float32", selected(p, x, -50.0)))
+v.expect("peak", result("float32", x.f32.max(axis=1, keepdims=True)))
+v = sl.vector("nan", "the maximum of values with a NaN among them", A, source="docs/numerics.md 8", unspecified="select-reduce-nan")
+p, x = v.put("p", Data("uint8", [[1, 1, 0]])), v.put("x", Data.of("float32", [[1.0, NAN, 9.0]]))
+v.step("nisa.select_reduce(dst=out, predicate=p, on_true=x, on_false=-50.0, reduce_res=peak, reduce_cmd=nisa.reduce_cmd.reset_reduce)")
+v.expect("out", result("float32", selected(p, x, -50.0)))
+v.expect("peak", Data.of("float32", [[1.0]]))
+v = rs.vector("fill_float8_e4m3fn", "the fill value in a dtype that has no infinity", A, source="docs/numerics.md 9", targets=TRN3,
+              unspecified="range-select-e4m3fn")
+x = v.random("x", "float8_e4m3fn", (1, 5), floats=(-3, 3))
+a, b = v.put("a", Data.of("float32", [[1.0]])), v.put("b", Data.of("float32", [[3.0]]))
+v.step("nisa.range_select(dst=out, on_true_tile=x, comp_op0=nl.greater_equal, comp_op1=nl.less, bound0=a, bound1=b, reduce_res=peak)")
+value = ranged(x, "greater_equal", "less", a.f32, b.f32)
+v.expect("out", result("float8_e4m3fn", value))
+v.expect("peak", result("float32", value.max(axis=1, keepdims=True)))

@@ -206,3 +206,15 @@ v.step("nisa.activation(dst=y, op=nl.copy, data=x, reduce_op=nl.add, reduce_cmd=
        "reduce_cmd=nisa.reduce_cmd.reduce)")
 v.tile("y", "float32", (4, 8))
 v.expect("both", result("float32", (x.f32 + abs(x.f32)).sum(axis=1, keepdims=True)))
+
+# ---- what the documents leave open
+
+for name, value in (("log", 2.0 ** 70), ("sqrt", 2.0 ** -120), ("rsqrt", 2.0 ** 100), ("reciprocal", 2.0 ** 50), ("arctan", 3.0)):
+    v = ac.vector(f"{name}_beyond", f"{name} outside of its documented range: the formula", A, source="docs/numerics.md 4", unspecified="activation-range")
+    x = v.put("x", Data.of("float32", [[1.0, value]]))
+    v.step(f"nisa.activation(dst=out, op=nl.{name}, data=x)")
+    v.expect("out", result("float32", activation(name, x.f32)))
+v = ac.vector("prelu_negative", "prelu of a negative number, for which activation has no slope", A, source="docs/numerics.md 4", unspecified="prelu-slope")
+x = v.put("x", Data.of("float32", [[1.0, -2.0]]))
+v.step("nisa.activation(dst=out, op=nl.prelu, data=x)")
+v.expect("out", result("float32", activation("prelu", x.f32, np.float32(0))))

@@ -65,18 +65,15 @@ def word_of_number(number, dtype):
         if top == "nan":
             return highest << fraction_bits | (1 << fraction_bits) - 1
         return highest << fraction_bits | 1 << (fraction_bits - 1)
-    infinity = {"ieee": highest << fraction_bits, "nan": highest << fraction_bits | (1 << fraction_bits) - 1,
-                "numbers": highest << fraction_bits | (1 << fraction_bits) - 1}[top]
+    infinity = highest << fraction_bits | (0 if top == "ieee" else (1 << fraction_bits) - 1)  # or the NaN, or the largest
     if math.isinf(number):
-        return infinity if top == "nan" else sign | infinity
+        return sign | infinity
     if number == 0:
         return sign
     exponent = max(math.frexp(abs(number))[1] - 1, 1 - bias)
     steps = round(math.ldexp(abs(number), fraction_bits - exponent))  # Python rounds halves to even; the scaling is exact
     size = steps + ((exponent + bias - 1) << fraction_bits)           # a carry runs into the exponent by itself
-    if size >= infinity:
-        return (infinity if top == "nan" else sign | infinity) if size > infinity or top != "numbers" else sign | size
-    return sign | size
+    return sign | min(size, infinity)
 
 
 def round_tf32(words):
