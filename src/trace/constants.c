@@ -63,17 +63,18 @@ static Str numbers_file(Numbers *numbers)
 
 // ---- files
 
-// Beside the file of the code that asks, unless the path holds from the current folder.
-static const char *resolve(Tracer *t, const char *path, Span span)
+// From the current folder, else beside the file of the code that asks, of its caller, and so on.
+static const char *resolve(Tracer *t, const char *path)
 {
-  Span user;
-  const Frame *frame = user_frame(t, span, &user);
-  if (path[0] == '/' || access(path, R_OK) == 0 || !frame || !frame->module || !frame->module->path)
+  if (path[0] == '/' || access(path, R_OK) == 0)
     return path;
-  const char *slash = strrchr(frame->module->path, '/');
-  const char *beside = slash ? arena_printf(&t->arena, "%.*s/%s", (int)(slash - frame->module->path), frame->module->path, path)
-                             : path;
-  return access(beside, R_OK) == 0 ? beside : path;
+  for (const Frame *frame = t->frame; frame; frame = frame->caller) {
+    const char *file = frame->module ? frame->module->path : NULL, *slash = file ? strrchr(file, '/') : NULL;
+    const char *beside = slash ? arena_printf(&t->arena, "%.*s/%s", (int)(slash - file), file, path) : path;
+    if (access(beside, R_OK) == 0)
+      return beside;
+  }
+  return path;
 }
 
 static bool constant_file(Tracer *t, const Call *call, Str *file, const char **shown)
@@ -81,13 +82,13 @@ static bool constant_file(Tracer *t, const Call *call, Str *file, const char **s
   Value constant = call->args[0];
   Numbers numbers = {.t = t};
   if (constant.tag == VALUE_STR) {
-    *shown = resolve(t, constant.string->text.data, call->span);
+    *shown = resolve(t, constant.string->text.data);
     size_t errors = t->session->error_count;
     if (file_read(t->session, &t->arena, *shown, file))
       return true;
     if (t->session->error_count > errors) {
       Diag *diag = t->session->diags.items[t->session->diags.count - 1];
-      diag_primary(diag, user_span(t, call->span), "this constant is looked for in the current folder and beside this file");
+      diag_primary(diag, user_span(t, call->span), "this constant is looked for in the current folder, beside this file and beside its callers");
       raise_diag(t, "OSError", diag);
     }
     return false;
