@@ -312,6 +312,8 @@ def _bias(bias, dst, name):
         return None
     if not isinstance(bias, (int, float)):
         return bias
+    if _klr.generation() < 3:
+        _klr.error("bias is a constant; on NeuronCore-v2 it is a (P, 1) tile", "fill one with nisa.memset and pass it")
     tile = nl.ndarray((dst.shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
     memset(dst=tile, value=float(bias))
     return tile

@@ -6,6 +6,7 @@
 
 static const char *const functions[OP_COUNT] = {
 #define NKI(op, function) [OP_##op] = function,
+#define NKI_NATIVE(op, function) [OP_##op] = function,
 #include "core/nki_names.def"
 };
 

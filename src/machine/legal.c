@@ -108,12 +108,13 @@ static void limits_init(Checker *c, OpKind kind)
       isa_uses(&c->reporter.session->arena, &limits->shape, kind, c->machine->generation, &limits->use_count);
 }
 
-static Diag *report_as(Checker *c, const Pos *pos, LegalRule rule, const char *id, const char *message)
+static Diag *report_as(Checker *c, const Pos *pos, LegalRule rule, const char *id, const char *source,
+                       const char *message)
 {
   Diag *diag = report_at(&c->reporter, pos, legal_rules[rule].code, id, "%s", message);
   if (diag)
     diag_note(diag, "expected on %s (%s): %s [%s]", c->machine->name, c->machine->nc_version, legal_rules[rule].doc,
-              legal_rules[rule].source);
+              source);
   return diag;
 }
 
@@ -129,7 +130,13 @@ static Diag *report(Checker *c, const Pos *pos, LegalRule rule, const char *form
   va_start(args, format);
   char *message = arena_vprintf(&c->reporter.session->arena, format, args);
   va_end(args);
-  return report_as(c, pos, rule, legal_rules[rule].id, message);
+  return report_as(c, pos, rule, legal_rules[rule].id, legal_rules[rule].source, message);
+}
+
+// "nki.isa" stands for the page of each instruction.
+static const char *page_of(Arena *arena, OpKind kind, const char *source)
+{
+  return strcmp(source, "nki.isa") == 0 ? arena_printf(arena, "nki.isa %s", op_rule_name(arena, kind)) : source;
 }
 
 // Of a rule about one operator, which names it: "nc_matmul.psum-bank".
@@ -140,7 +147,8 @@ static Diag *report_op(Checker *c, const Instr *instr, LegalRule rule, const cha
   Arena *arena = &c->reporter.session->arena;
   char *message = arena_vprintf(arena, format, args);
   va_end(args);
-  return report_as(c, instr->pos, rule, rule_id(arena, instr->op->kind, NULL, legal_rules[rule].id), message);
+  return report_as(c, instr->pos, rule, rule_id(arena, instr->op->kind, NULL, legal_rules[rule].id),
+                   page_of(arena, instr->op->kind, legal_rules[rule].source), message);
 }
 
 static const char *op_name(const Instr *instr)

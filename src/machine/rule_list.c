@@ -91,7 +91,7 @@ static void add_engines(Arena *arena, Rules *rules)
     rule.code = E_MACHINE_REACH;
     rule.asks = "the engine that was asked for reaches the memory of the operands";
     rule.generations = having;
-    if (*under)
+    if (*under && op != OP_core_barrier)  // whose tensor is only named
       add(arena, rules, op, "", under, "engine-reach", rule);
   }
 }
@@ -125,7 +125,7 @@ static void add_legal(Arena *arena, Rules *rules)
       (RuleInfo){.stage = RULE_TARGET, .generations = ISA_ALL, .code = legal[LEGAL_BOTH_PSUM].code,                    \
                  .asks = arena_printf(arena, "`%s` and `%s` are not both in PSUM", field_rule_name(OP_##op, #a),       \
                                       field_rule_name(OP_##op, #b)),                                                   \
-                 .source = legal[LEGAL_BOTH_PSUM].source});
+                 .source = arena_printf(arena, "nki.isa %s", op_rule_name(arena, OP_##op))});
 #include "machine/legal.def"
 }
 
