@@ -668,6 +668,24 @@ bool isa_bounds_shape(IsaCheck *check)
                   tile_shape_text(arena, ids));
 }
 
+bool isa_topk_wanted(IsaCheck *check)
+{
+  const Tile *values = TILE(topk, val_dst);
+  uint64_t n = check->instr->op->topk.n;
+  return !values || n < 8 || values->free_elements <= n ||
+         isa_fail(check, "`val_dst` of `%s` takes %" PRIu64 " of %" PRIu64 " values", op_name(check),
+                  values->free_elements, n);
+}
+
+bool isa_topk_snake(IsaCheck *check)
+{
+  const Tile *src = TILE(topk, src);
+  uint64_t n = check->instr->op->topk.n, columns = n / GATHER_GROUP + (n % GATHER_GROUP != 0);
+  return !src || src->free_elements >= columns ||
+         isa_fail(check, "`src` of `%s` has %" PRIu64 " elements per partition, for %" PRIu64 " values", op_name(check),
+                  src->free_elements, n);
+}
+
 // ---- random numbers
 
 bool isa_dropout_dtype(IsaCheck *check)

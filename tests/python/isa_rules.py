@@ -120,6 +120,7 @@ BASE = {
                                reduce_op="nl.add", reduce_res="S(32, 1)", reduce_cmd="reduce_cmd.reset_reduce")),
     "sequence_bounds": ("trn2", dict(dst="S(1, 2, 64)", segment_ids="S(1, 64)")),
     "nonzero_with_count": ("trn2", dict(dst="S(128, 65, i32)", src="S(128, 64)", index_offset="0", padding_val="-1")),
+    "topk": ("trn2", dict(val_dst="S(32, 8, bf16)", idx_dst="S(32, 8, u32)", src="S(32, 4, bf16)", n="64")),
     "core_barrier": ("trn2", dict(data="H(32, 64)", cores="(0, 1)", engine="engine.gpsimd")),
     "sendrecv": ("trn2", dict(src="S(32, 64)", dst="S(32, 64)", send_to_rank="1 - nl.program_id(0)",
                               recv_from_rank="1 - nl.program_id(0)", pipe_id="0", dma_engine="dma_engine.dma")),
