@@ -85,7 +85,7 @@ BASE = {
                                    keepdims="False")),
     "tensor_scalar_reduce": ("trn2", dict(dst="S(32, 64)", data="S(32, 64)", op0="nl.multiply", operand0="S(32, 1)",
                                           reduce_op="nl.add", reduce_res="S(32, 1)", reverse0="False",
-                                          reduce_cmd="reduce_cmd.load_reduce", reduce_init="1.0",
+                                          reduce_cmd="reduce_cmd.load_reduce", reduce_init="S(32, 1)",
                                           reduce_res_negate="False")),
     "tensor_partition_reduce": ("trn2", dict(dst="S(1, 64)", op="nl.add", data="S(32, 64)")),
     "select_reduce": ("trn2", dict(dst="S(32, 64)", predicate="S(32, 64, u8)", on_true="S(32, 64)", on_false="S(32, 1)",
