@@ -474,10 +474,11 @@ static bool read_options(Run *run)
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
   const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";
-  run->options.exact_fp = strcmp(fp, "exact") == 0;
+  run->options.bf16_products = strcmp(fp, "bf16-products") == 0;
+  run->options.exact_fp = strcmp(fp, "exact") == 0 || run->options.bf16_products;
   run->options.checks = strcmp(checks, "all") == 0;
   if (!run->options.exact_fp && strcmp(fp, "f32") != 0)
-    cli_usage(run->cli, "--fp is exact or f32, found `%s`", fp);
+    cli_usage(run->cli, "--fp is exact, f32 or bf16-products, found `%s`", fp);
   if (!run->options.checks && strcmp(checks, "none") != 0)
     cli_usage(run->cli, "--checks is all or none, found `%s`", checks);
   return run->cli->session->error_count == 0;

@@ -386,7 +386,7 @@ static void check_matmul(Checker *c, const Instr *instr, const Tile *dst, const 
   else if (is_double && (dtype_bytes(stationary->dtype) != 1 || dtype_bytes(moving->dtype) != 1))
     report_op(c, instr, LEGAL_DOUBLE_ROW, "`%s` in a double-row mode of %s and %s", op_name(instr), a, b);
   bool result_fits = is_wide(dst->dtype) || (dst->dtype == DTYPE_BFLOAT16 && c->machine->gemm_moving_limit_16);
-  if (dst->is_known && !result_fits && !op->is_transpose) {
+  if (dst->is_known && !result_fits && !(op->is_transpose && c->machine->transpose_is_exact)) {
     Diag *diag = report_op(c, instr, LEGAL_MATMUL_RESULT, "`dst` of `%s` is %s", op_name(instr),
                         core_DTYPE.of->member_name(dst->dtype));
     report_operand(&c->reporter, diag, instr, "dst", dst);

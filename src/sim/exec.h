@@ -28,6 +28,8 @@ ExecFn run_collective, run_rank_id, run_current_processing_rank_id;             
 // ---- matrix products
 // Whether dst[m,n], at `element`, is added to: as said, or, when nothing is said, where its 4-byte cell was written.
 bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *element);
+// Whether the products of these operands are rounded before they are added.
+bool matmul_rounds_products(const Sim *sim, const Tile *stationary, const Tile *moving);
 // Warns of an addition to what was never written.
 void matmul_warn_accumulate(Sim *sim, const Tile *dst);
 // Tells of operands that are not what is_stationary_onezero and is_moving_onezero say.

@@ -225,6 +225,8 @@ static bool fast_nc_matmul(Sim *sim, const Op *op)
     return halves == 1 && transpose(sim, &dst, &stationary, &moving);
   if (o->accumulate.some && o->accumulate.value && !tile_is_written(&dst))
     return false;  // the reference warns about cells that were never written
+  if (matmul_rounds_products(sim, &stationary, &moving))
+    return false;
   Factor a, b;
   product_factors(sim, &stationary, &moving, &a, &b);
   if (halves == 2 && (!split_rows(&a, &stationary) || !split_rows(&b, &moving)))

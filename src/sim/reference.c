@@ -1204,6 +1204,21 @@ void matmul_warn_accumulate(Sim *sim, const Tile *dst)
       }
 }
 
+bool matmul_rounds_products(const Sim *sim, const Tile *stationary, const Tile *moving)
+{
+  return sim->options.bf16_products && stationary->dtype == DTYPE_BFLOAT16 && moving->dtype == DTYPE_BFLOAT16;
+}
+
+// sum + a * b: the product exact, or rounded to bfloat16 where a model of the device asks for it; the sum rounded once.
+static float add_product(float sum, float a, float b, bool rounds)
+{
+  uint16_t narrow;
+  if (!rounds)
+    return fmaf(a, b, sum);
+  dtype_from_f32(DTYPE_BFLOAT16, a * b, &narrow);
+  return sum + dtype_to_f32(DTYPE_BFLOAT16, &narrow);
+}
+
 // sum[m,n] = 0, then for k ascending (and within k the 1 or 2 rows of a double row): sum = fma(stationary[k,m],
 // moving[k,n], sum), the product exact, one rounding to float32. dst = sum, or dst + sum in float32 where it is added
 // to.
@@ -1225,12 +1240,13 @@ static void run_nc_matmul(Sim *sim, const Op *op)
     matmul_warn_accumulate(sim, &dst);
   const float *a = floats(sim, &stationary), *b = floats(sim, &moving);
   float *result = new_floats(sim, rows * columns);
+  bool rounds = matmul_rounds_products(sim, &stationary, &moving);
   for (uint64_t m = 0; m < rows; m++)
     for (uint64_t n = 0; n < columns; n++) {
       float sum = 0;
       for (uint64_t k = 0; k < depth; k++)
         for (uint64_t j = 0; j < halves; j++)
-          sum = fmaf(a[(k * halves + j) * rows + m], b[(k * halves + j) * columns + n], sum);
+          sum = add_product(sum, a[(k * halves + j) * rows + m], b[(k * halves + j) * columns + n], rounds);
       const uint8_t *element = tile_element(&dst, m, n);
       bool adds = matmul_adds_to(o->accumulate, &dst, element);
       result[m * columns + n] = adds ? dtype_to_f32_mode(dst.dtype, element, sim->number_mode) + sum : sum;

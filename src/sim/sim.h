@@ -26,6 +26,7 @@ void array_free(Array *array);  // leaves it empty; fine on an empty one
 typedef struct SimOptions {
   const Machine *machine;  // NULL: the largest memories of any generation
   bool exact_fp;          // false: narrow float tensors hold float32 while the kernel runs (`--fp f32`)
+  bool bf16_products;     // products of bfloat16 operands are rounded to bfloat16 before they are added (`--fp bf16-products`)
   bool checks;            // uninitialised reads and operands that overlap; bounds are always checked
   unsigned threads;       // 0 or 1: none besides the caller's; results do not depend on it
   uint64_t seed;          // of random number generators

@@ -257,3 +257,21 @@ def test_transposes_into_float32(kernels, random):
     for target in TARGETS:
         same_bits(kernels.run(body.format("float32"), target, x=x, eye=eye), x.T.astype(np.float32))
     same_bits(kernels.run(body.format("bfloat16"), "trn2", x=x, eye=eye), x.T)
+
+
+def test_bf16_products_as_measured_on_trn1(kernels, random):
+    """A single source: a switch, never the default."""
+    a, b = random_values(random, "bfloat16", 40, 7), random_values(random, "bfloat16", 40, 19)
+    total = np.zeros((7, 19), np.float32)
+    for x, y in zip(a.astype(np.float32), b.astype(np.float32)):
+        total = total + np.outer(x, y).astype(ml_dtypes.bfloat16).astype(np.float32)
+    same_bits(kernels.run(matmul(), "trn1", "--fp", "bf16-products", a=a, b=b), total)
+    same_bits(kernels.run(matmul(), "trn1", a=a, b=b), product(a, b))
+    wide = a.astype(np.float32), b.astype(np.float32)
+    same_bits(kernels.run(matmul(), "trn1", "--fp", "bf16-products", a=wide[0], b=wide[1]), product(*wide))
+
+
+def test_transposes_of_gen2_are_float32_too(kernels, random):
+    x, eye = random_values(random, "bfloat16", 9, 12), np.eye(9, dtype=ml_dtypes.bfloat16)
+    body = "d = psum((12, 9), x.dtype)\nnisa.nc_matmul(dst=d, stationary=load(x), moving=load(eye), is_transpose=True)\nreturn evict(d)"
+    assert "float32" in kernels.fails(body, "trn1", x=x, eye=eye)
