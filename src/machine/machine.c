@@ -84,6 +84,7 @@ static const Machine trn2 = {
   .gemm_moving_limit = 512,           // [isa] nc_matmul
   .gemm_tile_min = 32,                // [isa] nc_matmul tile_size
   .gemm_has_double_row = true,        // [arch 3]
+  .gemm_groups_lose = true,           // measured by users (docs/numerics.md)
   .transpose_is_exact = true,         // [arch 3]
   .logical_cores = 2,                 // [isa] LNC=2
   .device_cores = 8,                  // [arch 3]
@@ -120,6 +121,7 @@ static const Machine trn3 = {
   .gemm_tile_min = 32,                // [isa] nc_matmul tile_size
   .gemm_spans_banks = true,           // [arch 4] moving free size up to a whole PSUM partition
   .gemm_has_double_row = true,        // [isa] nc_matmul
+  .gemm_adds_to_any = true,           // [isa] nc_matmul: undefined on NeuronCore-v2 and v3 only
   .transpose_is_exact = true,         // [arch 3]
   .logical_cores = 2,                 // [isa] LNC=2
   .device_cores = 8,                  // [arch 4]

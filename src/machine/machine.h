@@ -55,6 +55,8 @@ typedef struct Machine {
   uint32_t gemm_tile_min;          // smallest row or column tile of the array
   bool gemm_spans_banks;           // the destination of one matmul may cross a bank
   bool gemm_has_double_row;        // two fp8 rows in one pass
+  bool gemm_adds_to_any;           // products may be added to what another engine wrote in PSUM
+  bool gemm_groups_lose;           // sums that take turns in one PSUM bank were seen to lose contributions
   bool transpose_is_exact;         // transpose mode copies bits
 
   uint32_t bn_stats_fmax;          // elements of a row

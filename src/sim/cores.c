@@ -115,6 +115,11 @@ const Program *cores_program(Sim *sim, const Core *core)
   return prepare(sim, &kernel->bodies.items[core->number]);
 }
 
+const Overlaps *cores_overlaps(const Core *core)
+{
+  return core->program->lifetimes.overlaps;
+}
+
 // A loop from block `first` to block `last` begins its next iteration.
 static void go_round(Sim *sim, const Lifetimes *lifetimes, uint32_t first, uint32_t last)
 {
@@ -138,6 +143,14 @@ static uint32_t run_branch(Sim *sim, const Program *program, uint32_t at, const 
   return next;
 }
 
+static void apply(Sim *sim, const Release *release)
+{
+  if (release->begins)
+    state_begin(sim, release->begins);
+  else
+    state_release(sim, release->address);
+}
+
 // Runs what is left of the core's block, up to an instruction that it waits at; its place is then what comes next, which
 // is the block after this one unless a branch says otherwise.
 static void run_block(Sim *sim, Core *core)
@@ -152,7 +165,7 @@ static void run_block(Sim *sim, Core *core)
   for (uint32_t i = core->next; i < block->body.count; i++) {
     const Instr *instr = block->body.items[i];
     for (; release < end && release->instr <= i; release++)
-      state_release(sim, release->address);
+      apply(sim, release);
     if (instr->op->kind == OP_cmp_branch) {
       core->block = run_branch(sim, program, at, instr);
       core->next = 0;
@@ -165,7 +178,7 @@ static void run_block(Sim *sim, Core *core)
     }
   }
   for (; release < end; release++)
-    state_release(sim, release->address);
+    apply(sim, release);
   core->block = at + 1;
   core->next = 0;
 }

@@ -1,10 +1,13 @@
 // cores.h -- the logical cores of all ranks: each runs until it waits or ends, then the next one, always in one order.
 
 #pragma once
-#include "sim/state.h"
+#include "sim/tenancy.h"
 
 // What `core` runs; its rank and number are set.
 const Program *cores_program(Sim *sim, const Core *core);
+
+// Tensors with an address that lie over each other in what the core runs; NULL: none.
+const Overlaps *cores_overlaps(const Core *core);
 
 // Runs all cores to their ends.
 void cores_run(Sim *sim);

@@ -4,6 +4,7 @@
 
 #include "number/convert.h"
 #include "sim/kernels/matmul_bf16.h"
+#include "sim/psum.h"
 
 #include <string.h>
 
@@ -152,13 +153,14 @@ void product_run(Sim *sim, const Tile *dst, Core_OPT_BOOL accumulate, uint64_t d
   uint64_t rows = dst->partitions;
   Matmul w = {.columns = dst->free_elems, .depth = depth, .a = *a, .b = *b};
   Cells cells = cells_of(accumulate, dst);
+  psum_check_product(sim, dst, matmul_adds_to(accumulate, dst, dst->base), !accumulate.some);
   bool is_direct = cells == CELLS_FRESH && tile_is_direct(dst) && !sim->number_mode.flush_to_zero;
   w.out = is_direct ? (float *)(void *)dst->base : arena_array_unset(&sim->scratch, float, rows *w.columns);
   w.out_stride = is_direct ? (size_t)dst->partition_step / sizeof(float) : w.columns;
   piece_parallel(sim, rows, rows * w.columns * depth / 8, matmul_rows, &w);
   if (!is_direct)
     finish(sim, dst, cells, w.out, w.out_stride);
-  tile_mark(dst);
+  tile_mark_product(dst);
   sim->stats.multiply_add_count += depth * rows * w.columns;
 }
 
@@ -195,7 +197,7 @@ static bool transpose(Sim *sim, const Tile *dst, const Tile *stationary, const T
   kernel_transpose(dst->item, stationary->partitions, stationary->free_elems, dst->base,
                    (size_t)dst->partition_step / dst->item, stationary->base,
                    (size_t)stationary->partition_step / dst->item);
-  tile_mark(dst);
+  tile_mark_product(dst);
   return true;
 }
 

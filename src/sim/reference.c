@@ -5,6 +5,8 @@
 // p * F + i of the arrays here. The fast executors (exec_*.c) must give the same bits.
 
 #include "sim/exec.h"
+#include "sim/psum.h"
+#include "sim/tenancy.h"
 
 #include "number/activation.h"
 
@@ -1190,9 +1192,10 @@ bool matmul_adds_to(Core_OPT_BOOL accumulate, const Tile *dst, const uint8_t *el
 void matmul_warn_accumulate(Sim *sim, const Tile *dst)
 {
   for (uint64_t p = 0; p < dst->partitions && dst->buffer->written; p++)
-    for (uint64_t i = 0; i < dst->free_elems; i++)
-      if (buffer_find_unwritten(dst->buffer, (uint64_t)(tile_element(dst, p, i) - dst->buffer->data), dst->item) !=
-          UINT64_MAX) {
+    for (uint64_t i = 0; i < dst->free_elems; i++) {
+      uint64_t hole =
+          buffer_find_unwritten(dst->buffer, (uint64_t)(tile_element(dst, p, i) - dst->buffer->data), dst->item);
+      if (hole != UINT64_MAX && !tenancy_adopt(sim, dst, hole)) {
         Diag *diag =
             sim_warning(sim, W_SIM_ACCUMULATE, "`%s` adds to element %s of `%s`, which was never written",
                         sim_op_name(sim), tile_index_text(sim, dst, p, i), dst->view->tensor->name);
@@ -1202,6 +1205,7 @@ void matmul_warn_accumulate(Sim *sim, const Tile *dst)
         }
         return;
       }
+    }
 }
 
 bool matmul_rounds_products(const Sim *sim, const Tile *stationary, const Tile *moving)
@@ -1234,10 +1238,12 @@ static void run_nc_matmul(Sim *sim, const Op *op)
   matmul_check_hints(sim, o, &stationary, &moving);
   if (o->is_transpose && sim->machine->transpose_is_exact) {
     matmul_transpose(sim, &dst, &stationary, &moving);
+    tile_mark_product(&dst);
     return;
   }
   if (o->accumulate.some && o->accumulate.value)
     matmul_warn_accumulate(sim, &dst);
+  psum_check_product(sim, &dst, matmul_adds_to(o->accumulate, &dst, dst.base), !o->accumulate.some);
   const float *a = floats(sim, &stationary), *b = floats(sim, &moving);
   float *result = new_floats(sim, rows * columns);
   bool rounds = matmul_rounds_products(sim, &stationary, &moving);
@@ -1252,6 +1258,7 @@ static void run_nc_matmul(Sim *sim, const Op *op)
       result[m * columns + n] = adds ? dtype_to_f32_mode(dst.dtype, element, sim->number_mode) + sum : sum;
     }
   write_floats(sim, &dst, result);
+  tile_mark_product(&dst);
   sim->stats.multiply_add_count += depth * halves * rows * columns;
 }
 

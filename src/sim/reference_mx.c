@@ -5,6 +5,7 @@
 // quadrant's first four rows, each row for 8 partitions; other rows of a scale tile are neither read nor written.
 
 #include "sim/exec.h"
+#include "sim/psum.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -189,6 +190,7 @@ void run_nc_matmul_mx(Sim *sim, const Op *op)
   tile_check_written(sim, &moving_scale);
   if (o->accumulate.some && o->accumulate.value)
     matmul_warn_accumulate(sim, &dst);
+  psum_check_product(sim, &dst, matmul_adds_to(o->accumulate, &dst, dst.base), !o->accumulate.some);
   MxOperand a = read_mx(sim, &stationary, &stationary_scale), b = read_mx(sim, &moving, &moving_scale);
   float *result = arena_array(&sim->scratch, float, dst.partitions * dst.free_elems);
   for (uint64_t m = 0; m < a.columns; m++)
@@ -201,6 +203,6 @@ void run_nc_matmul_mx(Sim *sim, const Op *op)
   for (uint64_t m = 0; m < a.columns; m++)
     for (uint64_t n = 0; n < b.columns; n++)
       dtype_from_f32_mode(dst.dtype, result[m * b.columns + n], tile_element(&dst, m, n), sim->number_mode);
-  tile_mark(&dst);
+  tile_mark_product(&dst);
   sim->stats.multiply_add_count += stationary.partitions * LANES * a.columns * b.columns;
 }

@@ -1,6 +1,9 @@
 // state.c -- memories and registers, and how errors find their place.
 
+#include "sim/bitmap.h"
+#include "sim/psum.h"
 #include "sim/races.h"
+#include "sim/tenancy.h"
 
 #include "base/bug.h"
 #include "core/nki_names.h"
@@ -129,6 +132,8 @@ static void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
   if (!buffer->bitmap || !bytes)
     return;
   buffer->written = buffer->bitmap;
+  if (buffer->plain)
+    bitmap_clear(buffer->plain, start, bytes);
   uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64;
   for (uint64_t w = first; w <= last; w++) {
     uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
@@ -226,6 +231,7 @@ static Buffer *idle_buffer(Sim *sim, const Buffer *wanted)
     buffer->unwritten_bytes = buffer->rows * buffer->row_bytes;
     if (buffer->bitmap)
       memset(buffer->bitmap, 0, bitmap_words(buffer) * sizeof *buffer->bitmap);
+    psum_renew(buffer);
     return buffer;
   }
   return NULL;
@@ -268,6 +274,8 @@ static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t ro
 
 static void free_buffer(Buffer *buffer)
 {
+  tenancy_free(buffer);
+  psum_free(buffer);
   free(buffer->bitmap);
   if (!buffer->is_borrowed)
     free(buffer->block);
@@ -326,6 +334,11 @@ static Buffer *physical_buffer(Sim *sim, Memory memory, DType dtype)
   if (!*buffer)
     *buffer = new_buffer(sim, memory == MEMORY_SBUF ? "sbuf" : "psum", memory, machine->partitions, bytes, dtype);
   return *buffer;
+}
+
+static bool is_physical(const Sim *sim, const Buffer *buffer)
+{
+  return buffer == sim->core->sbuf || buffer == sim->core->psum;
 }
 
 static bool is_shared(const Address *address)
@@ -448,8 +461,18 @@ const TensorPlace *state_place(Sim *sim, const Tensor *tensor)
   if (!place->tensor) {
     *place = find_place(sim, tensor);
     core->place_count++;
+    if (is_physical(sim, place->buffer))
+      tenancy_begin(sim, place, own_row_bytes(sim, tensor));
   }
   return place;
+}
+
+void state_begin(Sim *sim, const Tensor *tensor)
+{
+  (void)state_place(sim, tensor);
+  TensorPlace *place = &sim->core->places[place_slot(sim->core, tensor)];
+  if (is_physical(sim, place->buffer))
+    tenancy_begin(sim, place, own_row_bytes(sim, tensor));
 }
 
 void state_renew(Sim *sim, const Tensor *tensor)

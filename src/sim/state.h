@@ -30,6 +30,10 @@ typedef struct Buffer {
   uint64_t row_stride;      // bytes from one row to the next
   bool is_borrowed;         // `data` belongs to an Array
   Watch *watch;             // who accessed it, where several cores may; else NULL
+  uint64_t *stale;          // physical: one bit a byte that a tensor wrote which lay there before; else NULL
+  struct Owners *owners;    // physical, with tensors that lie over each other at once (tenancy.h); else NULL
+  uint64_t *plain;          // PSUM: one bit a byte that another engine than the tensor engine wrote last; NULL: none
+  struct PsumGroups *groups;  // PSUM: the sums in each bank (psum.h); NULL until there are several
 } Buffer;
 
 // Where a tensor's elements lie.
@@ -38,6 +42,7 @@ typedef struct TensorPlace {
   Buffer *buffer;
   uint64_t start;  // byte of the first element
   DType dtype;    // as stored: float32 for narrow floats that are not rounded
+  uint64_t begun;  // with an address: the core's step count when it began to have its bytes
 } TensorPlace;
 
 typedef struct Register {
@@ -125,6 +130,9 @@ void state_free(Sim *sim);
 
 // The memory of an address that no instruction will use again; unknown names are fine.
 void state_release(Sim *sim, const char *address);
+
+// A tensor with an address begins to have its bytes; the first use of it does the same.
+void state_begin(Sim *sim, const Tensor *tensor);
 
 // Forgets that a tensor on chip was ever written.
 void state_renew(Sim *sim, const Tensor *tensor);

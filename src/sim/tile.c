@@ -2,7 +2,9 @@
 
 #include "sim/tile.h"
 
+#include "sim/psum.h"
 #include "sim/races.h"
+#include "sim/tenancy.h"
 
 #include "base/bug.h"
 #include "number/convert.h"
@@ -316,6 +318,20 @@ static uint64_t buffer_offset(const Tile *tile, uint64_t partition)
   return (uint64_t)(tile_row(tile, partition) - tile->buffer->data);
 }
 
+void tile_each_run(const Tile *tile, uint64_t partition, uint64_t count, TileRunFn *visit, void *context)
+{
+  Walk walk = walk_from(tile, 0, count);
+  uint64_t row = buffer_offset(tile, partition), n;
+  int64_t at, step = inner_step(tile);
+  while ((n = walk_next(&walk, &at))) {
+    uint64_t from = row + (uint64_t)at;
+    if (step == tile->item)
+      visit(context, from, n * tile->item);
+    for (uint64_t i = 0; i < n && step != tile->item; i++)
+      visit(context, from + (uint64_t)((int64_t)i * step), tile->item);
+  }
+}
+
 // The first of the row's first `count` elements that was not written.
 static bool find_hole(const Tile *tile, uint64_t partition, uint64_t count, uint64_t *elem)
 {
@@ -343,6 +359,13 @@ static bool find_hole(const Tile *tile, uint64_t partition, uint64_t count, uint
   return false;
 }
 
+// Of the element's first byte that was not written.
+static uint64_t hole_offset(const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  uint64_t start = (uint64_t)(tile_element(tile, partition, elem) - tile->buffer->data);
+  return buffer_find_unwritten(tile->buffer, start, tile->item);
+}
+
 static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
 {
   const char *index = tile_index_text(sim, tile, partition, elem);
@@ -361,21 +384,27 @@ static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partit
 // Whether anybody wants to know what is read or written.
 static bool is_noted(const Buffer *buffer)
 {
-  return buffer->written || buffer->watch;
+  return buffer->written || buffer->watch || buffer->owners;
 }
 
-static void note_read(const Tile *tile, uint64_t partition, uint64_t count)
+typedef struct Reading {
+  Sim *sim;
+  const Tile *tile;
+} Reading;
+
+static void note_run(void *context, uint64_t start, uint64_t bytes)
 {
-  Walk walk = walk_from(tile, 0, count);
-  uint64_t row = buffer_offset(tile, partition), n;
-  int64_t at, step = inner_step(tile);
-  while ((n = walk_next(&walk, &at))) {
-    uint64_t from = row + (uint64_t)at;
-    if (step == tile->item)
-      races_read(tile->buffer, from, n * tile->item);
-    for (uint64_t i = 0; i < n && step != tile->item; i++)
-      races_read(tile->buffer, from + (uint64_t)((int64_t)i * step), tile->item);
-  }
+  const Reading *reading = context;
+  if (reading->tile->buffer->watch)
+    races_read(reading->tile->buffer, start, bytes);
+  if (reading->tile->buffer->owners)
+    tenancy_read(reading->sim, reading->tile, start, bytes);
+}
+
+static void note_read(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count)
+{
+  Reading reading = {sim, tile};
+  tile_each_run(tile, partition, count, note_run, &reading);
 }
 
 bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count)
@@ -383,9 +412,11 @@ bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t cou
   uint64_t elem;
   if (!count || (tile->rows && tile->rows[partition] == UINT64_MAX))
     return true;
-  if (tile->buffer->watch)
-    note_read(tile, partition, count);
+  if (tile->buffer->watch || tile->buffer->owners)
+    note_read(sim, tile, partition, count);
   if (!tile->buffer->written || !sim->options.checks || !find_hole(tile, partition, count, &elem))
+    return true;
+  if (tenancy_adopt(sim, tile, hole_offset(tile, partition, elem)) && !find_hole(tile, partition, count, &elem))
     return true;
   if (!sim->session->lenient)
     fail_unwritten(sim, tile, partition, elem);
@@ -410,27 +441,41 @@ bool tile_is_written(const Tile *tile)
   return true;
 }
 
+static void mark_run(void *context, uint64_t start, uint64_t bytes)
+{
+  const Tile *tile = context;
+  buffer_mark(tile->buffer, start, bytes);
+  if (tile->buffer->owners)
+    tenancy_write(tile, start, bytes);
+}
+
+static void mark_row(const Tile *tile, uint64_t partition)
+{
+  if (is_noted(tile->buffer) && tile_row(tile, partition))
+    tile_each_run(tile, partition, tile->free_elems, mark_run, (void *)(uintptr_t)tile);
+}
+
 void tile_mark_row(const Tile *tile, uint64_t partition)
 {
-  if (!is_noted(tile->buffer) || !tile_row(tile, partition))
-    return;
-  Walk walk = walk_from(tile, 0, tile->free_elems);
-  uint64_t row = buffer_offset(tile, partition), n;
-  int64_t at, step = inner_step(tile);
-  while ((n = walk_next(&walk, &at))) {
-    if (step == tile->item) {
-      buffer_mark(tile->buffer, row + (uint64_t)at, n * tile->item);
-      continue;
-    }
-    for (uint64_t i = 0; i < n; i++)
-      buffer_mark(tile->buffer, row + (uint64_t)(at + (int64_t)i * step), tile->item);
-  }
+  mark_row(tile, partition);
+  if (tile->buffer->memory == MEMORY_PSUM)
+    psum_note_other(tile);
 }
 
 void tile_mark(const Tile *tile)
 {
   for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
-    tile_mark_row(tile, p);
+    mark_row(tile, p);
+  if (tile->buffer->memory == MEMORY_PSUM)
+    psum_note_other(tile);
+}
+
+void tile_mark_product(const Tile *tile)
+{
+  for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
+    mark_row(tile, p);
+  if (tile->buffer->plain)
+    psum_note_product(tile);
 }
 
 // ---- overlap

@@ -42,6 +42,8 @@ void tile_check_written(Sim *sim, const Tile *tile);
 bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t count);
 // Notes that all of the tile's elements are written now.
 void tile_mark(const Tile *tile);
+// The same for the result of a product, which can be added to.
+void tile_mark_product(const Tile *tile);
 void tile_mark_row(const Tile *tile, uint64_t partition);
 bool tile_is_written(const Tile *tile);  // all of it, whatever the options say
 // An operand on chip whose columns a tensor of offsets chooses: a tile in scratch memory with their contents. Results are
@@ -76,6 +78,10 @@ const char *tile_index_text(Sim *sim, const Tile *tile, uint64_t partition, uint
 // ---- elements and rows; `start + n` does not pass the row's end
 uint8_t *tile_row(const Tile *tile, uint64_t partition);
 uint8_t *tile_element(const Tile *tile, uint64_t partition, uint64_t elem);
+
+// Calls `visit` for the first `count` elements of a row, as runs of bytes from the start of the tile's buffer.
+typedef void TileRunFn(void *context, uint64_t start, uint64_t bytes);
+void tile_each_run(const Tile *tile, uint64_t partition, uint64_t count, TileRunFn *visit, void *context);
 
 // Copies elements' bytes to and from contiguous memory.
 void tile_gather(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, void *out);

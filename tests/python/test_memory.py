@@ -4,6 +4,8 @@ import json
 import os
 import re
 
+import ml_dtypes
+import numpy as np
 import pytest
 from conftest import ROOT, run_klr
 
@@ -116,7 +118,12 @@ def assert_apart(memory):
 
 
 EXAMPLES = [
+    ("attention.py", "q=randn:bf16[512,128] k=randn:bf16[512,128] v=randn:bf16[512,128]"),
     ("avgpool.py", "x=randn:f32[64,24,24]"),
+    ("dynamic_loop.py", "x=randn:f32[5,128,64] count=ones:i32[1,1]"),
+    ("matmul.py:matmul_blocked", "lhs_t=randn:bf16[256,512] rhs=randn:bf16[256,1024]"),
+    ("matmul.py:matmul_tiled", "lhs_t=randn:f32[256,256] rhs=randn:f32[256,1024]"),
+    ("norms.py:layernorm", "x=randn:f32[300,512] weight=randn:f32[1,512] bias=randn:f32[1,512]"),
     ("selective_scan.py", "delta=uniform:f32[128,256] u=randn:f32[128,256] A=randn:f32[128,16] B=randn:f32[16,256] "
                           "C=randn:f32[16,256]"),
     ("softmax.py", "x=randn:f32[300,512]"),
@@ -154,3 +161,193 @@ def test_info_shows_the_map_as_text(tmp_path):
     assert "SBUF  peak 1024 of 180224 bytes of a partition at k.py:12, 2 tiles in all" in text
     assert "1000 bytes: `t0.1` uint8[128, 1000], line 10, used from line 10 to line 13" in text
     assert "PSUM  peak 0 of 16384" in text
+
+
+# ---- tensors with an address, against bytes in NumPy
+
+def run_kernel(path, *arguments, target="trn2"):
+    """The results' arrays by name, and the codes of what was said."""
+    out = path.parent / "out"
+    run = run_klr("run", path, *arguments, "--target", target, "--out", out, "--json")
+    said = json.loads(run.stdout)
+    codes = [diag["code"] for diag in said["diagnostics"]]
+    return {entry[:-4]: np.load(out / entry) for entry in os.listdir(out) if entry.endswith(".npy")} if run.returncode == 0 else None, codes
+
+
+def load(name, dtype, columns, address, rows=128):
+    return (f"{name} = nl.ndarray(({rows}, {columns}), dtype=nl.{dtype}, buffer=nl.sbuf, address={address})\n"
+            f"nisa.dma_copy(dst={name}, src=x[0:{rows}, 0:{columns}])\n")
+
+
+def test_overlapping_tiles_share_their_bytes(tmp_path):
+    """b over the second half of a, written after it: a reads what b wrote there, and is warned."""
+    x = np.arange(128 * 512, dtype=np.float32).reshape(128, 512)
+    np.save(tmp_path / "x.npy", x)
+    path = write(tmp_path, load("a", "float32", 512, (0, 0)) + load("b", "float32", 256, (0, 1024))
+                 + "nisa.dma_copy(dst=out, src=a)")
+    results, codes = run_kernel(path, f"x=@{tmp_path}/x.npy")
+    want = x.copy()
+    want[:, 256:] = x[:, :256]
+    np.testing.assert_array_equal(results["out.1"], want)
+    assert codes == ["W0801"]
+
+
+def test_overlap_by_partitions_and_bytes(tmp_path):
+    x = np.arange(128 * 512, dtype=np.float32).reshape(128, 512)
+    np.save(tmp_path / "x.npy", x)
+    path = write(tmp_path, load("a", "float32", 512, (0, 0)) + load("b", "float32", 100, (64, 400), rows=32)
+                 + "nisa.dma_copy(dst=out, src=a)")
+    results, codes = run_kernel(path, f"x=@{tmp_path}/x.npy")
+    want = x.copy()
+    want[64:96, 100:200] = x[0:32, 0:100]
+    np.testing.assert_array_equal(results["out.1"], want)
+    assert codes == ["W0801"]
+
+
+def test_bytes_are_read_as_another_dtype(tmp_path):
+    """An int32 tile where float32 was written reads its bits, and is warned."""
+    x = np.random.default_rng(3).standard_normal((128, 512)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    body = (load("a", "float32", 512, (0, 512)) + "b = nl.ndarray((128, 512), dtype=nl.int32, buffer=nl.sbuf, address=(0, 512))\n"
+            "bits = nl.ndarray(x.shape, dtype=nl.int32, buffer=nl.shared_hbm)\nnisa.dma_copy(dst=bits, src=b)\n"
+            "nisa.dma_copy(dst=out, src=x)")
+    path = write(tmp_path, body)
+    path.write_text(path.read_text().replace("return out", "return out, bits"))
+    results, codes = run_kernel(path, f"x=@{tmp_path}/x.npy")
+    np.testing.assert_array_equal(results["bits.1"], x.view(np.int32))
+    assert codes == ["W0801"]
+
+
+@pytest.mark.parametrize("body", [
+    # the same tile written down twice
+    load("a", "float32", 512, (0, 0)) + "b = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.sbuf, address=(0, 0))\n"
+    "nisa.tensor_copy(dst=b, src=b)\nnisa.dma_copy(dst=out, src=a)",
+    # bytes taken over when the old tile is no longer used, in another layout
+    load("a", "float32", 512, (0, 0)) + "nisa.dma_copy(dst=out, src=a)\n" + load("b", "float32", 256, (0, 512))
+    + "nisa.dma_copy(dst=out[:, 0:256], src=b)",
+    # in place, into another dtype
+    load("a", "float32", 512, (0, 0)) + "b = nl.ndarray((128, 512), dtype=nl.int32, buffer=nl.sbuf, address=(0, 0))\n"
+    "nisa.tensor_copy(dst=b, src=a)\nc = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.sbuf)\n"
+    "nisa.tensor_copy(dst=c, src=b)\nnisa.dma_copy(dst=out, src=c)",
+    # side by side on other partitions
+    load("a", "float32", 512, (0, 0), 64) + load("b", "float32", 512, (64, 0), 64)
+    + "nisa.dma_copy(dst=out[0:64, :], src=a)\nnisa.dma_copy(dst=out[64:128, :], src=b)",
+    # a ring of two, each reused when it was stored
+    "".join(load(f"t{i}", "float32", 128, (0, i % 2 * 512)) + f"nisa.dma_copy(dst=out[:, {i * 128}:{i * 128 + 128}], src=t{i})\n"
+            for i in range(4)),
+])
+def test_reuse_is_silent(tmp_path, body):
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    results, codes = run_kernel(write(tmp_path, body), f"x=@{tmp_path}/x.npy")
+    assert codes == [] and results["out.1"].shape == (128, 512)
+
+
+def test_a_tile_that_takes_bytes_over_begins_unwritten(tmp_path):
+    """What an earlier tile left is read with a warning; what nobody wrote is an error."""
+    body = load("a", "float32", 256, (0, 0)) + "nisa.dma_copy(dst=out[:, 0:256], src=a)\n"
+    body += "b = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.sbuf, address=(0, {}))\nnisa.dma_copy(dst=out, src=b)"
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    assert run_kernel(write(tmp_path, body.format(0)), f"x=@{tmp_path}/x.npy") == (None, ["W0801", "E0602"])
+    assert run_kernel(write(tmp_path, body.format(2048)), f"x=@{tmp_path}/x.npy") == (None, ["E0602"])
+
+
+# ---- PSUM
+
+SUMS = """
+w, m = nl.load(x[:, 0:128]), nl.load(x[:, 0:512])
+"""
+
+
+def product(dst, accumulate=None):
+    return f"nisa.nc_matmul(dst={dst}, stationary=w, moving=m, accumulate={accumulate})\n"
+
+
+def psum(name, address=None, columns=512, dtype="float32"):
+    return f"{name} = nl.ndarray((128, {columns}), dtype=nl.{dtype}, buffer=nl.psum, address={address})\n"
+
+
+def test_the_first_product_of_a_tile_overwrites_what_another_left_in_its_bank(tmp_path):
+    x = np.random.default_rng(5).standard_normal((128, 512)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    body = SUMS + psum("a", (0, 2048)) + product("a") + psum("b", (0, 2048)) + product("b") + product("b") + "nl.store(out, nl.copy(b))"
+    results, codes = run_kernel(write(tmp_path, body), f"x=@{tmp_path}/x.npy")
+    want = 2 * (x[:, :128].T.astype(np.float64) @ x)
+    np.testing.assert_allclose(results["out.1"], want, rtol=1e-4, atol=1e-3)
+    assert codes == []
+
+
+@pytest.mark.parametrize("target, codes", [("trn1", ["E0540"]), ("trn2", ["E0540"]), ("trn3", [])])
+@pytest.mark.parametrize("accumulate, value", [(True, 0.0), (True, 1.0), (None, 1.0)])
+def test_adding_to_what_another_engine_wrote(tmp_path, target, codes, accumulate, value):
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    body = SUMS + psum("a") + f"nisa.memset(dst=a, value={value})\n" + product("a", accumulate) + "nl.store(out, nl.copy(a))"
+    path = write(tmp_path, body)
+    results, said = run_kernel(path, f"x=@{tmp_path}/x.npy", target=target)
+    assert said == codes
+    run = run_klr("run", path, f"x=@{tmp_path}/x.npy", "--target", target, "--lenient", "--out", tmp_path / "lenient")
+    assert run.returncode == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "lenient" / "out.1.npy"), np.full((128, 512), 128 + value, np.float32))
+
+
+@pytest.mark.parametrize("target", SBUF)
+def test_zeros_begin_a_sum(tmp_path, target):
+    """`nl.zeros` and products without `accumulate`: the pattern of the architecture guide."""
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    body = SUMS + psum("a") + "nisa.memset(dst=a, value=0.0)\n" + product("a") + product("a") + "nl.store(out, nl.copy(a))"
+    results, codes = run_kernel(write(tmp_path, body), f"x=@{tmp_path}/x.npy", target=target)
+    assert codes == [] and (results["out.1"] == 256).all()
+
+
+@pytest.mark.parametrize("options", [[], ["--reference"]])
+def test_products_over_a_copied_value_are_fine_once_overwritten(tmp_path, options):
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    body = SUMS + psum("a") + "nisa.memset(dst=a, value=3.0)\n" + product("a", False) + product("a", True) + "nl.store(out, nl.copy(a))"
+    run = run_klr("run", write(tmp_path, body), f"x=@{tmp_path}/x.npy", *options)
+    assert run.returncode == 0 and run.stderr == "" and "min 256  max 256" in run.stdout
+
+
+def turns(order, addresses=(None, None)):
+    """Two sums of two products each, in halves of one tile or in tiles of their own."""
+    body = SUMS.replace("0:512", "0:256")
+    if addresses[0] is None:
+        body += psum("a")
+        halves = ["a[:, 0:256]", "a[:, 256:512]"]
+    else:
+        body += psum("a", addresses[0], 256) + psum("b", addresses[1], 256)
+        halves = ["a", "b"]
+    seen = set()
+    for i in order:
+        body += product(halves[i], i in seen)
+        seen.add(i)
+    for i, half in enumerate(halves):
+        body += f"nl.store(out[:, {256 * i}:{256 * i + 256}], nl.copy({half}))\n"
+    return body
+
+
+@pytest.mark.parametrize("target", SBUF)
+@pytest.mark.parametrize("order, addresses, is_told", [
+    ((0, 1, 0, 1), (None, None), True), ((0, 0, 1, 1), (None, None), False), ((0, 1, 1, 0), (None, None), True),
+    ((0, 1, 0, 1), ((0, 0), (0, 2048)), False), ((0, 0, 1, 1), ((0, 0), (0, 1024)), False),
+    ((0, 1, 0, 1), ((0, 0), (0, 1024)), True),
+])
+def test_sums_that_take_turns_in_a_bank_are_told_of_on_trn2(tmp_path, target, order, addresses, is_told):
+    np.save(tmp_path / "x.npy", np.ones((128, 512), dtype=np.float32))
+    for options in ([], ["--reference"]):
+        run = run_klr("run", write(tmp_path, turns(order, addresses)), f"x=@{tmp_path}/x.npy", "--target", target, *options)
+        assert run.returncode == 0 and "min 256  max 256" in run.stdout
+        assert run.stderr.count("W0802") == (1 if is_told and target == "trn2" else 0)
+
+
+def test_a_sum_in_bfloat16_is_rounded_at_each_addition(tmp_path):
+    """trn3: the old value is widened, added to in float32, and rounded to the nearest bfloat16 again."""
+    x = np.random.default_rng(6).standard_normal((128, 512)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    body = SUMS + psum("a", dtype="bfloat16") + product("a") * 3 + "nl.store(out, nl.copy(a, dtype=nl.float32))"
+    results, codes = run_kernel(write(tmp_path, body), f"x=@{tmp_path}/x.npy", target="trn3")
+    plain = SUMS + psum("a") + product("a") + "nl.store(out, nl.copy(a))"
+    once, _ = run_kernel(write(tmp_path, plain, "p.py"), f"x=@{tmp_path}/x.npy", target="trn3")
+    want = np.zeros((128, 512), ml_dtypes.bfloat16)
+    for _ in range(3):
+        want = (want.astype(np.float32) + once["out.1"]).astype(ml_dtypes.bfloat16)
+    np.testing.assert_array_equal(results["out.1"], want.astype(np.float32))
+    assert codes == []
