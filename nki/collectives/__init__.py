@@ -68,9 +68,9 @@ def rank_id(name=None):
 
 def _expect_channels(function, channel_ids, lists):
     if list(channel_ids) != list(range(len(channel_ids))) or not 0 < len(channel_ids) <= 4:
-        raise ValueError(f"'{function}': 'channel_ids' is {list(channel_ids)}; expected [0], [0, 1], ..., at most four")
+        _klr.error(f"channel_ids of {function} is {list(channel_ids)}; expected [0], [0, 1], ..., at most four channels")
     if any(len(tensors) != len(channel_ids) for tensors in lists):
-        raise ValueError(f"'{function}': {len(channel_ids)} channels need as many lists of tensors")
+        _klr.error(f"{function} on {len(channel_ids)} channels needs as many lists of tensors")
 
 
 def collective_permute_implicit(srcs_by_channel, dsts_by_channel, replica_group, channel_ids=[0], priority=None, name=None):

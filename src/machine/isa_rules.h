@@ -11,6 +11,7 @@ typedef struct IsaCheck {
   const Instr *instr;
   const OpShape *shape;
   const Tile *tiles;  // in the order of shape->slots
+  uint32_t core_count;  // logical cores of the kernel
   const char *found;  // a predicate that fails says here what it found: "op0 is add and op1 is bitwise_and"
 } IsaCheck;
 

@@ -82,6 +82,7 @@ enum {
 typedef struct Checker {
   Reporter reporter;
   const Machine *machine;
+  uint32_t core_count;  // of the kernel
   OpLimits ops[OP_COUNT];
   const Tensor *recent[RECENT_TENSORS];  // tensors that were looked at
   Tile tiles[TILES_MAX];                 // of the instruction being looked at
@@ -568,7 +569,7 @@ static void check_instr(Checker *c, const Instr *instr)
     check_psum_pair(c, instr, limits, tiles);
   check_special(c, instr, tiles);
   if (limits->use_count) {
-    IsaCheck check = {&c->reporter, c->machine, instr, &limits->shape, tiles, NULL};
+    IsaCheck check = {&c->reporter, c->machine, instr, &limits->shape, tiles, c->core_count, NULL};
     isa_apply(&check, limits->uses, limits->use_count);
   }
 }
@@ -578,6 +579,7 @@ bool machine_check(Session *session, const Machine *machine, const Kernel *kerne
   Checker *c = arena_new(&session->arena, Checker);
   c->reporter = reporter_new(session);
   c->machine = machine;
+  c->core_count = kernel->bodies.count;
   if (kernel->bodies.count > machine->logical_cores) {
     Diag *diag = report(c, NULL, LEGAL_CORES, "kernel `%s` runs on %u logical cores, %s has %u", kernel->name,
                         kernel->bodies.count, machine->nc_version, machine->logical_cores);

@@ -363,19 +363,22 @@ def pieces(rng, n, elements, slot):
 
 
 @pytest.mark.parametrize("known, rdispls, in_sbuf", [(False, False, False), (True, False, True), (False, True, False),
-                                                     (False, False, True)])
+                                                     (False, False, True), (True, True, True)])
 def test_pieces_of_different_lengths(path, tmp_path, known, rdispls, in_sbuf):
     n, slot, elements = 4, 5, 17
+    first = 4 if rdispls else 0  # the ranks of the second group are looked at
     rng = np.random.default_rng(8)
     counts, starts = pieces(rng, n, elements, slot)
     xs = [random_array(rng, (1, elements), np.float32) for _ in range(n)]
     places = [rng.permutation(n) * slot for _ in range(n)]
     metas = [np.stack([counts[r], starts[r], np.full(n, 99)] + ([places[r]] if rdispls else [])).astype(np.uint32)
              for r in range(n)]
-    results = run(path, tmp_path, "all_to_all_v", n, [
-        save(tmp_path, "x", xs), save(tmp_path, "meta", metas), "groups=[[0,1,2,3]]", f"slots={n * slot}", f"known={known}",
-        f"rdispls={rdispls}", f"in_sbuf={in_sbuf}"], "--target", "trn3" if rdispls else "trn2",
-        *(["--lnc", "2"] if rdispls else []))
+    times = 2 if rdispls else 1
+    groups = [[0, 1, 2, 3], [4, 5, 6, 7]][:times]
+    results = run(path, tmp_path, "all_to_all_v", n * times, [
+        save(tmp_path, "x", xs * times), save(tmp_path, "meta", metas * times), f"groups={groups}", f"slots={n * slot}",
+        f"known={known}", f"rdispls={rdispls}", f"in_sbuf={in_sbuf}"], "--target", "trn3" if rdispls else "trn2",
+        *(["--lnc", "2"] if rdispls else []))[first:]
     for r in range(n):
         wanted = np.zeros(n * slot, np.float32)
         for s in range(n):
@@ -450,13 +453,101 @@ def test_a_collective_that_never_completes(path):
 @pytest.mark.parametrize("groups, ranks, words", [
     ("[[0,1]]", 1, "names rank 1, but the run has 1 rank"),
     ("[[0]]", 2, "none of its groups holds it"),
-    ("[[0,1],[1]]", 2, "rank 1"),
-    ("[[0,-1]]", 2, "-1"),
 ])
 def test_groups_that_are_wrong(path, groups, ranks, words):
     found = first_error(path, "one", "x=randn:f32[4,8]", "function='all_reduce'", f"groups={groups}", "shape=(4,8)",
                         "--ranks", str(ranks))
     assert found["code"] == "E0623" and words in found["message"], found["message"]
+
+
+STATIC = """
+import nki
+import nki.collectives as ncc
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def k(x):
+    g = ncc.ReplicaGroup([[0, 1]])
+    h = nl.ndarray((4, 8), dtype=nl.float32, buffer=nl.shared_hbm)
+    h2 = nl.ndarray((8, 8), dtype=nl.float32, buffer=nl.shared_hbm)
+    hb = nl.ndarray((4, 8), dtype=nl.bfloat16, buffer=nl.shared_hbm)
+    s = nl.ndarray((4, 8), dtype=nl.float32, buffer=nl.sbuf)
+    s2 = nl.ndarray((4, 8), dtype=nl.float32, buffer=nl.sbuf)
+    p = nl.ndarray((4, 8), dtype=nl.float32, buffer=nl.psum)
+    m = nl.ndarray((3, 2), dtype=nl.uint32, buffer=nl.shared_hbm)
+    m4 = nl.ndarray((3, 4), dtype=nl.uint32, buffer=nl.shared_hbm)
+    mi = nl.ndarray((3, 2), dtype=nl.int32, buffer=nl.shared_hbm)
+    four = ncc.ReplicaGroup([[0, 1, 2, 3]])
+    CALL
+    return x
+"""
+
+
+CALL_LINE = STATIC[:STATIC.index("CALL")].count("\n") + 1
+
+
+@pytest.mark.parametrize("call, code, rule, options", [
+    ("ncc.all_reduce([x, x], [h], g, nl.add)", "E0518", "all_reduce.srcs.count", ()),
+    ("ncc.all_reduce([], [], g, nl.add)", "E0518", "all_reduce.srcs.count", ()),
+    ("ncc.all_reduce([x], [hb], g, nl.add)", "E0516", "all_reduce.dsts.same-dtype", ()),
+    ("ncc.all_reduce([x], [h2], g, nl.add)", "E0515", "all_reduce.dsts.size", ()),
+    ("ncc.all_reduce([x], [s], g, nl.add)", "E0517", "all_reduce.srcs.memory", ()),
+    ("ncc.all_reduce([s], [p], g, nl.add)", "E0517", "all_reduce.srcs.memory", ()),
+    ("ncc.all_reduce([s, s], [s2, s2], g, nl.add)", "E0517", "all_reduce.dsts.lists", ()),
+    ("ncc.all_reduce([x], [h], g, nl.multiply)", "E0518", "all_reduce.op.operator", ()),
+    ("ncc.all_reduce([x], [h], ncc.ReplicaGroup([[0, 1], [1]]), nl.add)", "E0518", "all_reduce.replica_group.ranks", ()),
+    ("ncc.all_reduce([x], [h], ncc.ReplicaGroup([[0, -1]]), nl.add)", "E0518", "all_reduce.replica_group.ranks", ()),
+    ("ncc.all_reduce([x], [h], ncc.ReplicaGroup([]), nl.add)", "E0518", "all_reduce.replica_group.ranks", ()),
+    ("ncc.all_reduce([x], [h], g, nl.add, priority=1)", "E0534", "all_reduce.priority.generation", ()),
+    ("ncc.all_reduce([x], [h], g, nl.add, priority=4)", "E0518", "all_reduce.priority.range", ("--target", "trn3")),
+    ("ncc.all_gather([x], [h2], g, 1)", "E0518", "all_gather.collective_dim.dim", ()),
+    ("ncc.all_gather([s], [s2], g, 2)", "E0518", "all_gather.collective_dim.dim", ()),
+    ("ncc.all_gather([x], [h], g, 0)", "E0515", "all_gather.dsts.size", ()),
+    ("ncc.reduce_scatter([h2], [h], g, 1, nl.add)", "E0518", "reduce_scatter.collective_dim.dim", ()),
+    ("ncc.reduce_scatter([x], [h], g, 0, nl.add)", "E0515", "reduce_scatter.dsts.size", ()),
+    ("ncc.all_to_all([s], [s2], g, 0)", "E0517", "all_to_all.srcs.hbm", ()),
+    ("ncc.all_to_all([x], [h], g, 1)", "E0518", "all_to_all.collective_dim.dim", ()),
+    ("ncc.all_to_all([x], [h], ncc.ReplicaGroup([[0, 1, 2]]), 0)", "E0515", "all_to_all.dsts.size", ()),
+    ("ncc.collective_permute([s], [s2], [(0, 1)])", "E0517", "collective_permute.srcs.hbm", ()),
+    ("ncc.collective_permute([x, x], [h, h2], [(0, 1)])", "E0518", "collective_permute.dsts.single", ()),
+    ("ncc.collective_permute([x], [h], [(0, 1), (0, 2)])", "E0518", "collective_permute.source_target_pairs.pairs", ()),
+    ("ncc.collective_permute([x], [h], [(0, 1, 2)])", "E0518", "collective_permute.source_target_pairs.pairs", ()),
+    ("ncc.collective_permute_implicit([[x, x]], [[h, h2]], g)", "E0518", "collective_permute_implicit.dsts.single", ()),
+    ("ncc.collective_permute_implicit_reduce([[x]], [[x]], [[h]], g, nl.divide)", "E0518",
+     "collective_permute_implicit_reduce.op.operator", ()),
+    ("ncc.all_to_all_v([x], [h], g, mi)", "E0536", "all_to_all.metadata_tensor.dtype", ()),
+    ("ncc.all_to_all_v([x], [h], g, m4)", "E0515", "all_to_all.metadata_tensor.shape", ()),
+    ("ncc.all_to_all_v([x, x], [h, h2], g, m)", "E0518", "all_to_all.metadata_tensor.tensors", ()),
+    ("ncc.all_to_all_v([x], [h], g, m, has_rdispls=True)", "E0518", "all_to_all.has_rdispls.range", ()),
+    ("ncc.all_to_all_v([x], [h], g, m)", "E0518", "all_to_all.metadata_tensor.group", ("--target", "trn3", "--lnc", "2")),
+    ("ncc.all_to_all_v([x], [h], four, m4)", "E0518", "all_to_all.metadata_tensor.group", ("--target", "trn3", "--lnc", "2")),
+    ("ncc.all_to_all_v([x], [h], four, m4)", "E0539", "all_to_all.metadata_tensor.cores", ("--target", "trn3")),
+    ("ncc.all_gather_v([x], [h2], g, m)", "E0518", "all_gather.metadata_tensor.group", ("--lnc", "2")),
+    ("ncc.all_gather_v([x], [h2], four, m4)", "E0539", "all_gather.metadata_tensor.cores", ()),
+    ("ncc.all_gather_v([x], [h2], four, m4, has_rdispls=True)", "E0518", "all_gather.has_rdispls.range", ("--lnc", "2")),
+])
+def test_every_rule_of_the_page(tmp_path, call, code, rule, options):
+    file = tmp_path / "k.py"
+    file.write_text(STATIC.replace("CALL", call))
+    done = run_klr("trace", file, "x=f32[4,8]", "--json", *options)
+    assert done.returncode == 1, done.stdout
+    found = [d for d in json.loads(done.stdout)["diagnostics"] if d["code"] == code]
+    assert any(rule in note for d in found for note in d["notes"]), done.stdout
+    assert all(d["file"].endswith("k.py") and d["line"] == CALL_LINE for d in found)
+
+
+@pytest.mark.parametrize("call", [
+    "ncc.collective_permute_implicit([[x]], [[h]], g, channel_ids=[1])",
+    "ncc.collective_permute_implicit([[x]], [[h]], g, channel_ids=[0, 1])",
+    "ncc.collective_permute_implicit([[x]] * 5, [[h]] * 5, g, channel_ids=[0, 1, 2, 3, 4])",
+])
+def test_channels_are_counted_from_zero(tmp_path, call):
+    file = tmp_path / "k.py"
+    file.write_text(STATIC.replace("CALL", call))
+    done = run_klr("trace", file, "x=f32[4,8]")
+    assert done.returncode == 1 and "channel" in done.stderr and f"k.py:{CALL_LINE}" in done.stderr, done.stderr
 
 
 def test_random_arguments_differ_by_rank_and_files_are_named_by_it(path, tmp_path):
