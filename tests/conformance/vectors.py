@@ -253,7 +253,8 @@ def kernel_source(vector):
     """The vector as an NKI kernel: `kernel(NAME_in, ...)` returns the tiles that have an expectation.
 
     A tile with data is loaded from the argument NAME_in: by a DMA to SBUF, from there by a copy to PSUM. A tile with an
-    expectation is stored the opposite way to NAME_out. Tiles in HBM are copied from the argument, so that it stays as it was.
+    expectation is stored the opposite way to NAME_out. A tile in HBM is the argument itself or, when the kernel changes it,
+    a copy, so that arguments stay as they were.
     """
     lines = ["import nki", "import nki.isa as nisa", "import nki.language as nl", "", "", "@nki.jit",
              f"def kernel({', '.join(name + '_in' for name in inputs(vector))}):", f"    # {vector['id']}: {vector['shows']}"]
@@ -268,6 +269,9 @@ def kernel_source(vector):
 
     for name, tile in vector["tiles"].items():
         space = tile["space"]
+        if space == "hbm" and "expect" not in tile and "data" in tile:
+            put(f"{name} = {name}_in")
+            continue
         tensor(name, tile, "shared_hbm" if space == "hbm" else space)
         if "data" in tile and space == "psum":
             tensor(f"{name}_load", tile, "sbuf")
