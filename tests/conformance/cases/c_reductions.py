@@ -410,3 +410,12 @@ v.step("nisa.range_select(dst=out, on_true_tile=x, comp_op0=nl.greater_equal, co
 value = ranged(x, "greater_equal", "less", a.f32, b.f32)
 v.expect("out", result("float8_e4m3fn", value))
 v.expect("peak", result("float32", value.max(axis=1, keepdims=True)))
+v = sr.vector("accumulator_lane", "reduce on rows at other partitions than those that set the accumulator", A, source="docs/numerics.md 7",
+              unspecified="accumulator-lane")
+x = v.random("x", "float32", (64, 5), integers=(-9, 9))
+v.step("nisa.tensor_scalar_reduce(dst=y, data=x[0:32, :], op0=nl.add, operand0=0.0, reduce_op=nl.add)",
+       "nisa.tensor_scalar_reduce(dst=y, data=x[32:64, :], op0=nl.add, operand0=0.0, reduce_op=nl.add, reduce_res=total[32:64, :], "
+       "reduce_cmd=nisa.reduce_cmd.reduce)")
+v.tile("y", "float32", (32, 5))
+v.put("total", Data.of("float32", np.zeros((64, 1))))
+v.expect("total", result("float32", np.concatenate([np.zeros((32, 1)), x.f32[:32].sum(axis=1, keepdims=True) + x.f32[32:].sum(axis=1, keepdims=True)])))

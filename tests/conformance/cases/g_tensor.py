@@ -315,3 +315,17 @@ v.tile("data", "float8_e4m3fn_x4", (32, 2)), v.tile("scale", "float8_e8m0fnu", (
 v.step("nisa.quantize_mx(dst=data, src=x, dst_scale=scale)",
        "nisa.nc_matmul_mx(dst=out, stationary=data, moving=data, stationary_scale=scale, moving_scale=scale)")
 v.expect("out", result("float32", matmul_mx(words, "float8_e4m3fn_x4", scales, words, "float8_e4m3fn_x4", scales)), space="psum")
+
+# ---- what the documents leave open
+
+v = mm.vector("transpose_permutation", "transpose mode with a moving matrix that is a permutation, no identity", A, source="docs/numerics.md 6",
+              targets=SINCE_TRN2, unspecified="transpose-moving")
+x = v.random("x", "float32", (4, 3), bits=True)
+v.put("y", Data.of("float32", [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]))
+v.step(CALL + ", is_transpose=True)")
+v.expect("out", Data("float32", x.words[[3, 0, 1, 2]].T), space="psum")
+v = nt.vector("8_bits", "an 8-bit transpose on the tensor engine into neighbouring bytes", A, source="docs/numerics.md 6", targets=SINCE_TRN2,
+              unspecified="transpose-8bit")
+x = v.random("x", "float8_e4m3", (5, 4), floats=(-3, 3))
+v.step("nisa.nc_transpose(dst=out, data=x, engine=nisa.engine.tensor)")
+v.expect("out", Data("float8_e4m3", x.words.T), space="psum")
