@@ -231,7 +231,7 @@ static bool fast_dma_compute(Sim *sim, const Op *op)
 static bool fast_nonzero_with_count(Sim *sim, const Op *op)
 {
   const struct Op_nonzero_with_count *o = &op->nonzero_with_count;
-  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "src");
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_of(sim, &o->src, "src");  // other rows are not read
   uint64_t n = src.free_elems;
   if (dst.dtype != DTYPE_INT32 || dtype_is_packed(src.dtype) || dst.partitions != src.partitions ||
       dst.free_elems != n + 1 || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
@@ -240,6 +240,7 @@ static bool fast_nonzero_with_count(Sim *sim, const Op *op)
   int32_t *results = arena_array_unset(&sim->scratch, int32_t, n + 2);
   float values[TILE_PIECE];
   for (uint64_t p = 0; p < src.partitions; p += GATHER_GROUP) {
+    tile_check_row(sim, &src, p, n);
     uint64_t found = 0;
     for (uint64_t i = 0; i < n; i += TILE_PIECE) {
       uint64_t count = n - i < TILE_PIECE ? n - i : TILE_PIECE;

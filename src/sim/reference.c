@@ -1402,7 +1402,7 @@ static void run_nonzero_with_count(Sim *sim, const Op *op)
     int32_t *results = arena_array(&sim->scratch, int32_t, n + 1), found = 0;
     for (uint64_t i = 0; i < n; i++)
       if (values[p * n + i] != 0)
-        results[found++] = (int32_t)i + offset;
+        results[found++] = (int32_t)((uint32_t)i + (uint32_t)offset);
     for (uint64_t i = (uint64_t)found; i < n; i++)
       results[i] = padding;
     results[n] = found;
