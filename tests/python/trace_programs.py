@@ -20,7 +20,8 @@ def run_ours(*paths, arguments=(), cwd=None):
 
 
 DRIVER = """
-import contextlib, io, runpy, sys, warnings
+import contextlib, io, resource, runpy, sys, warnings
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))  # a string of 20 GB is an error on every machine
 warnings.simplefilter("ignore")
 sys.stdout.reconfigure(encoding="utf-8", errors="surrogatepass")
 for path in sys.argv[1:]:
