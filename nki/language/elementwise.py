@@ -315,8 +315,17 @@ def erf_dx(x, dtype=None):
 
 
 def arctan(x, dtype=None):
-    """The inverse tangent; the device is specified for -pi/2 to pi/2."""
-    return activation(arctan, x, dtype)
+    """The inverse tangent of any number: beyond 1 as a quarter turn less that of the reciprocal."""
+    need(x, "x", "tile")
+    wide = new_tile(x.shape, float32)
+    nki.isa.tensor_copy(dst=wide, src=x)
+    is_large = greater(abs(wide), 1.0, uint8)
+    inverse = reciprocal(wide)
+    nki.isa.tensor_copy_predicated(dst=wide, src=inverse, predicate=is_large)
+    near = activation(arctan, wide, float32)
+    far = subtract(multiply(sign(x, float32), 1.5707963267948966), near)
+    nki.isa.tensor_copy_predicated(dst=near, src=far, predicate=is_large)
+    return cast(near, dtype_or(dtype, x.dtype))
 
 
 def sign(x, dtype=None):

@@ -1,8 +1,9 @@
-"""Annotations for tensors: `tensor`, `tensor[dtype, shape]`. They document; nothing is checked."""
+"""Annotations for tensors: `tensor`, `tensor[128, 512]`. They document; shapes and dtypes are not checked.
 
+`isinstance(x, tensor)` asks whether x is a tensor.
+"""
 
-class tensor:
-    """A tensor argument or result."""
+import _klr
 
-    def __class_getitem__(cls, item):
-        return cls
+tensor = _klr.NkiTensor
+mutable_tensor = _klr.NkiTensor

@@ -328,11 +328,23 @@ static const NativeMethod functions[] = {
         {0},
 };
 
+// `nl.NkiTensor(...)`: binding storage that exists is for frameworks, which have some.
+static bool construct_tensor(Tracer *t, const Call *call, Value *out)
+{
+  (void)out;
+  diag_help(raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span),
+                        "'nl.NkiTensor' binds a tensor to storage that exists, of which a kernel has none"),
+            "`nl.ndarray(shape, dtype, buffer)` makes a tensor with storage of its own");
+  return false;
+}
+
 static void init_module(Tracer *t, ModuleObject *module)
 {
   static const TensorObject tensor = {.head = {&tensor_type}};
   Value sample = value_object(VALUE_TENSOR, (NativeObject *)(uintptr_t)&tensor.head);
-  module_set(t, module, "NkiTensor", value_class(value_class_of(t, sample)));
+  Class *class = value_class_of(t, sample);
+  class->construct = construct_tensor;
+  module_set(t, module, "NkiTensor", value_class(class));
   module_set(t, module, "DType", value_class(value_class_of(t, value_dtype(t, DTYPE_FLOAT32))));
   module_set(t, module, "NKIObject", value_class(t->builtins->class_NKIObject));
 }

@@ -322,6 +322,15 @@ def test_whole_numbers_at_the_ends(tmp_path):
         np.testing.assert_array_equal(array, getattr(np, name)(x), name)
 
 
+def test_angles_of_any_number(tmp_path):
+    x = np.array([[0, -0.0, 1, -1, 1.0001, 1e-30, 1e30, -1e30, np.inf, -np.inf, 0.5, -3, 100, 7e-39, np.nan]], dtype=np.float32)
+    big = np.array([[0, 1e3, -1e4, 3.14159, 6.2831853, 1e5, -7, 100000.5, 1.5707964]], dtype=np.float32)
+    (_, angle), (_, sine), (_, cosine) = run(tmp_path, {"x": x, "b": big}, ["nl.arctan(x)", "nl.sin(b)", "nl.cos(b)"])
+    np.testing.assert_allclose(angle, np.arctan(x), rtol=3e-7, atol=0)
+    np.testing.assert_allclose(sine, np.sin(big.astype(float)), atol=1e-6)
+    np.testing.assert_allclose(cosine, np.cos(big.astype(float)), atol=1e-6)
+
+
 # ---- reductions
 
 
@@ -480,7 +489,8 @@ def test_predicates_ranges_and_launches(tmp_path):
         "assert nl.num_programs() == nl.num_programs(axes=(0,)) == nl.num_programs([0])",
         "assert (nl.num_programs(0), nl.program_ndim()) == (cores, axes)",
         "assert isinstance(t, nl.NkiTensor) and isinstance(x, nl.NkiTensor) and not isinstance(3, nl.NkiTensor)",
-        "assert isinstance(nl.float32, nl.dtype)",
+        "assert isinstance(nl.float32, nl.dtype)", "from nki.typing import tensor, mutable_tensor",
+        "assert isinstance(t, tensor) and isinstance(x, (int, mutable_tensor)) and not isinstance(3, tensor[128, 512])",
         "with nl.no_reorder():", "    a = nl.add(nl.full((4, 4), 3.0, nl.float32), 2.0)",
         "out = nl.ndarray((4, 4), nl.float32, nl.shared_hbm)", "nl.store(out, a)",
         "assert nl.equal(a, nl.full((4, 4), 5.0, nl.float32))", "return out"]
@@ -572,6 +582,7 @@ BAD = {
     "nl.shared_identity_matrix(4, dst=t)": ("E0410", ["(4, 6)", "(4, 4)"]),
     "nl.device_print(3, t)": ("E0410", ["`print_prefix`", "str"]), "nl.device_print('a', 3)": ("E0410", ["`tensor`"]),
     "nl.device_print('a', nl.transpose(t))": ("E0410", ["PSUM", "nl.copy"]),
+    "nl.NkiTensor((4, 4), nl.float32, None)": ("E0410", ["`nl.NkiTensor`", "nl.ndarray"]),
     "nl.is_hbm()": ("E0303", ["buffer"]), "nl.is_sbuf()": ("E0303", ["buffer"]), "nl.is_psum()": ("E0303", ["buffer"]),
     "nl.is_on_chip()": ("E0303", ["buffer"]),
 }
