@@ -47,6 +47,7 @@ fuzz: setup
 # The pages that are made from tables.
 docs: all
 	@KLR_BLESS=1 $(BUILD)/tests/unit_tests --filter _page
+	@$(BUILD)/klr explain isa > docs/isa.md
 
 bench: setup all
 	@$(PYTHON) bench/run.py $(BUILD)/klr

@@ -1,6 +1,7 @@
 // cmd_explain.c -- `klr explain`: one row of a table in full.
 
 #include "cli/cli.h"
+#include "cli/instruction.h"
 #include "cli/library.h"
 #include "cli/pages.h"
 #include "core/core.h"
@@ -73,7 +74,7 @@ static void explain_meaning(Cli *cli, JsonWriter *json, OpKind kind)
   explain_section(cli, json, "choices", "Numeric choices (docs/numerics.md; D documented, M measured, A assumed):", &choices);
 }
 
-static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
+static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind, bool is_part)
 {
   const OpInfo *info = op_info(kind);
   const char *engine = info->has_engine_field ? "its engine field" : core_ENGINE.of->member_name(info->engine);
@@ -82,7 +83,7 @@ static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
   field(cli, json, "operator", info->name);
   field(cli, json, "wire", info->wire);
   field(cli, json, "engine", engine);
-  field(cli, json, "doc", info->doc);
+  field(cli, json, is_part ? "operator_doc" : "doc", info->doc);
   field(cli, json, "run", sim_can_run(kind) ? "yes" : "no");
   if (cli->options.json) {
     json_key(json, "fields");
@@ -110,6 +111,14 @@ static void explain_operator(Cli *cli, JsonWriter *json, OpKind kind)
   explain_meaning(cli, json, kind);
 }
 
+static const char *const isa_prefix = "nki.isa.";
+
+static bool is_instruction(const LibraryFunction *function)
+{
+  return function && str_starts_with(str_from(function->name), isa_prefix);
+}
+
+// A function of the library; of nki.isa with what the tables say about it, and its operator.
 static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *function)
 {
   field(cli, json, "builtin", function->name);
@@ -117,6 +126,156 @@ static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *
   field(cli, json, "doc", function->doc);
   if (!cli->options.json)
     strbuf_printf(&cli->out, "%s%s\n\n%s\n", function->short_name, function->signature, function->doc);
+  if (!is_instruction(function))
+    return;
+  Arena *arena = &cli->session->arena;
+  size_t count;
+  const RuleInfo *rules = rule_list(arena, &count);
+  Instruction instruction = instruction_of(arena, function, rules, count);
+  if (cli->options.json)
+    instruction_add_json(json, &instruction);
+  else
+    instruction_add_text(&cli->out, &instruction);
+  if (!instruction.has_op)
+    return;
+  if (!cli->options.json)
+    strbuf_puts(&cli->out, "\nIn the core language:\n\n");
+  explain_operator(cli, json, instruction.op, true);
+}
+
+// The function of nki.isa that makes operators of `kind`; NULL: none.
+static const LibraryFunction *function_of(Cli *cli, const LibraryFunctions *functions, OpKind kind)
+{
+  const char *name = op_rule_name(&cli->session->arena, kind);
+  for (size_t i = 0; i < functions->count; i++)
+    if (is_instruction(&functions->items[i]) && strcmp(functions->items[i].name + strlen(isa_prefix), name) == 0)
+      return &functions->items[i];
+  return NULL;
+}
+
+// ---- rules
+
+static void explain_rule(Cli *cli, JsonWriter *json, const RuleInfo *rule)
+{
+  static const char *const stages[] = {[RULE_TRACE] = "while the kernel is traced",
+                                       [RULE_VERIFY] = "on every kernel",
+                                       [RULE_TARGET] = "on a kernel for a target",
+                                       [RULE_RUN] = "while the kernel runs"};
+  const char *targets = rule_generations_text(&cli->session->arena, rule->generations);
+  field(cli, json, "rule", rule->id);
+  field(cli, json, "function", rule->function);
+  field(cli, json, "parameter", rule->parameter);
+  field(cli, json, "asks", rule->asks);
+  field(cli, json, "targets", targets);
+  field(cli, json, "checked", rule_stage_name(rule->stage));
+  field(cli, json, "code", diag_info(rule->code)->code);
+  field(cli, json, "source", rule->source);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s\n\n%s\n\nChecked %s, for %s; broken: %s, %s.\nSource: %s\n", rule->id, rule->asks,
+                  stages[rule->stage], targets, diag_info(rule->code)->code, diag_info(rule->code)->title, rule->source);
+}
+
+// A rule by its name, or all rules of a family, `same-free`. False: there is none.
+static bool explain_rules(Cli *cli, JsonWriter *json, const char *what)
+{
+  size_t count, family_count = 0;
+  const RuleInfo *rules = rule_list(&cli->session->arena, &count);
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(rules[i].id, what) == 0) {
+      explain_rule(cli, json, &rules[i]);
+      return true;
+    }
+  for (size_t i = 0; i < count; i++) {
+    const char *family = strrchr(rules[i].id, '.');
+    if (!family || strcmp(family + 1, what) != 0)
+      continue;
+    if (family_count++ == 0 && cli->options.json) {
+      json_key(json, "rules");
+      json_begin_array(json);
+    }
+    if (cli->options.json)
+      json_text(json, str_from(rules[i].id));
+    else
+      strbuf_printf(&cli->out, "%-40s %s\n", rules[i].id, rules[i].asks);
+  }
+  if (family_count && cli->options.json)
+    json_end_array(json);
+  return family_count > 0;
+}
+
+// ---- enumerations, operators of the engines, dtypes
+
+static bool explain_enum(Cli *cli, JsonWriter *json, const char *what)
+{
+  const char *text = library_class(cli->session, what);
+  if (!text)
+    return false;
+  field(cli, json, "enumeration", what);
+  field(cli, json, "definition", text);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s\n", text);
+  return true;
+}
+
+static bool explain_core_enum(Cli *cli, JsonWriter *json, const char *what)
+{
+#define KIND_ENUM(kind, type)                                                                                          \
+  if (strcmp(what, core_##kind.of->name) == 0) {                                                                       \
+    StrBuf members = strbuf_new(&cli->session->arena);                                                                 \
+    for (uint32_t i = 0; i < core_##kind.of->member_count; i++)                                                        \
+      strbuf_printf(&members, "%s%s", i ? ", " : "", core_##kind.of->member_name(i));                                  \
+    field(cli, json, "enumeration", what);                                                                             \
+    field(cli, json, "members", strbuf_cstr(&members));                                                                \
+    if (!cli->options.json)                                                                                            \
+      strbuf_printf(&cli->out, "%s: %s\n", what, strbuf_cstr(&members));                                               \
+    return true;                                                                                                       \
+  }
+#include "core/kinds.def"
+  return false;
+}
+
+static bool explain_dtype(Cli *cli, JsonWriter *json, const char *what)
+{
+  for (int i = 0; i < DTYPE_COUNT; i++) {
+    const DTypeInfo *info = dtype_info((DType)i);
+    if (strcmp(what, dtype_name((DType)i)) != 0)
+      continue;
+    const char *bytes = arena_printf(&cli->session->arena, "%u", info->bytes);
+    field(cli, json, "dtype", what);
+    field(cli, json, "bytes", bytes);
+    field(cli, json, "doc", info->doc);
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "%s: %s bytes; %s\n", what, bytes, info->doc);
+    return true;
+  }
+  return false;
+}
+
+static bool explain_arithmetic(Cli *cli, JsonWriter *json, const char *what)
+{
+  AluOp op;
+  ActivationFunc func;
+  if (alu_from_nki_name(str_from(what), &op) || alu_from_wire_name(str_from(what), &op)) {
+    const AluInfo *info = alu_info(op);
+    const char *group = info->group == ALU_GROUP_BITVEC ? "on bits of integers" : "in float32";
+    field(cli, json, "operator", alu_wire_name(op));
+    field(cli, json, "doc", info->doc);
+    field(cli, json, "group", group);
+    field(cli, json, "reduces", info->reduces ? "yes" : "no");
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "%s: ALU operator, %s, %s%s\n", what, info->doc, group, info->reduces ? "; reduces" : "");
+    return true;
+  }
+  if (!activation_from_nki_name(str_from(what), &func) && !activation_from_wire_name(str_from(what), &func))
+    return false;
+  const ActivationInfo *info = activation_info(func);
+  const char *range = arena_printf(&cli->session->arena, "%g to %g", (double)info->least, (double)info->most);
+  field(cli, json, "activation", info->name);
+  field(cli, json, "formula", info->formula);
+  field(cli, json, "range", range);
+  if (!cli->options.json)
+    strbuf_printf(&cli->out, "%s: activation function, %s, for inputs from %s\n", what, info->formula, range);
+  return true;
 }
 
 static void explain_gap(Cli *cli, JsonWriter *json, Gap gap)
@@ -176,7 +335,7 @@ static void unknown(Cli *cli, const char *what, const LibraryFunctions *function
     names[count++] = diag_info((DiagCode)i)->code;
   for (int i = 0; i < GAP_COUNT; i++)
     names[count++] = gap_info((Gap)i)->id;
-  cli_usage(cli, "`%s` is no error code, operator, builtin, gap or target", what);
+  cli_usage(cli, "`%s` is no error code, operator, builtin, rule, enumeration, dtype, gap or target", what);
   diag_suggest(cli->session->diags.items[cli->session->diags.count - 1], str_from(what), names, count);
 }
 
@@ -193,17 +352,26 @@ int cmd_explain(Cli *cli)
   Gap gap;
   LibraryFunctions functions = library_functions(cli->session);
   const LibraryFunction *function = library_find(&functions, what);
-  if (diag_find(what, &code))
+  if (strcmp(what, "isa") == 0 && !cli->options.json) {
+    instruction_print_page(cli->session, &cli->out);
+    return EXIT_OK;
+  }
+  if (is_instruction(function))
+    explain_function(cli, &json, function);
+  else if (diag_find(what, &code))
     explain_code(cli, &json, code);
+  else if (op_find(str_from(what), &kind) && function_of(cli, &functions, kind))
+    explain_function(cli, &json, function_of(cli, &functions, kind));
   else if (op_find(str_from(what), &kind))
-    explain_operator(cli, &json, kind);
+    explain_operator(cli, &json, kind, false);
   else if (function)
     explain_function(cli, &json, function);
   else if (gap_find(str_from(what), &gap))
     explain_gap(cli, &json, gap);
   else if (machine_find(what))
     explain_machine(cli, &json, machine_find(what));
-  else {
+  else if (!explain_enum(cli, &json, what) && !explain_rules(cli, &json, what) && !explain_core_enum(cli, &json, what) &&
+           !explain_dtype(cli, &json, what) && !explain_arithmetic(cli, &json, what)) {
     cli->out.len = 0;
     unknown(cli, what, &functions);
     return EXIT_USAGE;

@@ -111,3 +111,22 @@ const LibraryFunction *library_find(const LibraryFunctions *functions, const cha
   }
   return found;
 }
+
+const char *library_class(Session *session, const char *name)
+{
+  for (const EmbeddedModule *module = embedded_modules; module->name; module++) {
+    if (strncmp(module->name, "nki", 3) != 0)
+      continue;
+    Source *source = session_add_source(session, module->path, module->text);
+    Module *tree = parse_module(session, &session->arena, source);
+    for (uint32_t i = 0; i < tree->body.count; i++) {
+      const Stmt *stmt = tree->body.items[i];
+      if (stmt->kind != STMT_ClassDef || !str_is(stmt->ClassDef.name->str, name) || stmt->ClassDef.bases.count != 1)
+        continue;
+      const char *text = source->text.data + stmt->span.start;
+      size_t len = stmt->span.end - stmt->span.start;
+      return arena_printf(&session->arena, "%.*s", (int)(len + strcspn(text + len, "\n")), text);
+    }
+  }
+  return NULL;
+}

@@ -21,4 +21,7 @@ LibraryFunctions library_functions(Session *session);
 // "nki.isa.activation", "nisa.activation" or, when only one function has it, "activation"; NULL: none.
 const LibraryFunction *library_find(const LibraryFunctions *functions, const char *name);
 
+// The source of a class of the library that has one base, such as the enumeration `engine`; NULL: none.
+const char *library_class(Session *session, const char *name);
+
 Str first_line(const char *text);

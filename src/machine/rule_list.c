@@ -59,9 +59,11 @@ static void add_core(Arena *arena, Rules *rules)
 static const char *engines_text(Arena *arena, const uint8_t *engines)
 {
   StrBuf out = strbuf_new(arena);
-  for (int generation = 2; generation <= 4; generation++) {
+  bool always = engines[0] == engines[1] && engines[1] == engines[2];
+  for (int generation = 2; generation <= (always ? 2 : 4); generation++) {
     const Machine *machine = machine_of_generation(generation);
-    strbuf_printf(&out, "%s%s: ", generation > 2 ? "; " : "", machine->name);
+    if (!always)
+      strbuf_printf(&out, "%s%s: ", generation > 2 ? "; " : "", machine->name);
     size_t start = out.len;
     for (int i = 0; i < ENGINE_COUNT; i++)
       if (engines[generation - 2] >> i & 1)
@@ -162,6 +164,27 @@ const RuleInfo *rule_list(Arena *arena, size_t *count)
   add_checked(arena, &rules);
   *count = rules.count;
   return rules.items;
+}
+
+const CostNote *cost_notes(size_t *count)
+{
+  enum { DOCUMENTED = true, OBSERVED = false };
+  static const CostNote notes[] = {
+#define COST(function, provenance, text, source) {function, provenance, text, source},
+#include "machine/cost_notes.def"
+  };
+  *count = sizeof notes / sizeof *notes;
+  return notes;
+}
+
+const char *engines_of(Arena *arena, OpKind kind)
+{
+  for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows; i++)
+    if (engine_rows[i].op == kind)
+      return engines_text(arena, engine_rows[i].engines);
+  const OpInfo *info = op_info(kind);
+  Engine engine = info->has_engine_field ? ENGINE_DMA : info->engine;  // dma_copy: its engine asks for descriptors
+  return engine == ENGINE_UNASSIGNED ? "chosen by the compiler" : machine_engine(machine_default(), engine)->nki_name;
 }
 
 const char *rule_stage_name(RuleStage stage)

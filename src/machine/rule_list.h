@@ -25,3 +25,15 @@ const RuleInfo *rule_list(Arena *arena, size_t *count);
 
 const char *rule_stage_name(RuleStage stage);                            // "trace"
 const char *rule_generations_text(Arena *arena, uint8_t generations);  // "trn2, trn3"; "every target"
+
+// What is published about the time of instructions: cost_notes.def.
+typedef struct CostNote {
+  const char *function;  // without its module
+  bool is_documented;    // else observed
+  const char *text, *source;
+} CostNote;
+
+const CostNote *cost_notes(size_t *count);
+
+// The engines that run `kind`: "vector"; "trn1: none; trn2: vector, gpsimd; trn3: vector, gpsimd".
+const char *engines_of(Arena *arena, OpKind kind);

@@ -1,0 +1,300 @@
+#include "cli/instruction.h"
+
+#include "base/vec.h"
+#include "core/nki_names.h"
+#include "machine/gaps.h"
+
+#include <string.h>
+
+// ---- parameters
+
+// Where the argument that begins at `at` ends: at a comma or bracket outside of brackets and quotes.
+static size_t argument_end(const char *text, size_t at)
+{
+  int depth = 0;
+  for (char quote = 0; text[at]; at++) {
+    char c = text[at];
+    if (quote || c == '"' || c == '\'')
+      quote = !quote ? c : c == quote ? 0 : quote;
+    else if (c == '(' || c == '[')
+      depth++;
+    else if ((c == ')' || c == ']') && depth-- == 0)
+      break;
+    else if (c == ',' && depth == 0)
+      break;
+  }
+  return at;
+}
+
+static const char *kind_text(const TypeInfo *type)
+{
+  while (type->form == FORM_BOXED || type->form == FORM_OPTION || type->form == FORM_SAME)
+    type = type->of;
+  switch (type->form) {
+  case FORM_BOOL: return "True or False";
+  case FORM_NAT:
+  case FORM_NAT32:
+  case FORM_INT:
+  case FORM_INT32: return "int";
+  case FORM_F32: return "number";
+  case FORM_STRING:
+  case FORM_OPT_STRING: return type == &core_REGISTER ? "register" : "text";
+  case FORM_LIST: return type->of == &core_TENSOR_REF ? "list of tensors" : "list of numbers";
+  case FORM_ENUM:
+    return type->name && strcmp(type->name, "AluOp") == 0            ? "ALU operator"
+           : type->name && strcmp(type->name, "ActivationFunc") == 0 ? "activation function"
+                                                                     : "enumeration";
+  case FORM_SUM:
+    return type == &core_type_TensorRef   ? "tile"
+           : type == &core_type_Operand   ? "number or (P, 1) tile"
+           : type == &core_type_Immediate ? "number"
+                                          : "enumeration";
+  default: return "pattern";
+  }
+}
+
+static const char *access_text(Role role)
+{
+  switch (role) {
+  case ROLE_READ: return ", read";
+  case ROLE_WRITE: return ", written";
+  case ROLE_UPDATE: return ", read and written";
+  case ROLE_PARAM: return "";
+  }
+  return "";
+}
+
+static const FieldInfo *field_of_parameter(const Instruction *instruction, const char *name)
+{
+  uint32_t count = 0;
+  const FieldInfo *fields = instruction->has_op ? op_info(instruction->op)->fields(&count) : NULL;
+  for (uint32_t i = 0; i < count; i++)
+    if (strcmp(field_rule_name(instruction->op, fields[i].name), name) == 0)
+      return &fields[i];
+  return NULL;
+}
+
+static const char *family_of(const RuleInfo *rule)
+{
+  const char *dot = strrchr(rule->id, '.');
+  return dot ? dot + 1 : rule->id;
+}
+
+// What the rules of some families ask of a parameter, with their targets where these are not all.
+static const char *asked(Arena *arena, const Instruction *instruction, const char *parameter,
+                         const char *const *families)
+{
+  StrBuf out = strbuf_new(arena);
+  strbuf_puts(&out, "");
+  for (size_t i = 0; i < instruction->rule_count; i++) {
+    const RuleInfo *rule = instruction->rules[i];
+    bool counts = false;
+    for (const char *const *family = families; *family; family++)
+      counts |= strcmp(family_of(rule), *family) == 0;
+    if (!counts || strcmp(rule->parameter, parameter) != 0)
+      continue;
+    const char *asks = strncmp(rule->asks, "one of ", 7) == 0      ? rule->asks + 7
+                       : strncmp(rule->asks, "a tile in ", 10) == 0 ? rule->asks + 10
+                                                                    : rule->asks;
+    bool everywhere = strcmp(rule_generations_text(arena, rule->generations), "every target") == 0;
+    strbuf_printf(&out, "%s%s%s%s", out.len ? "; " : "",
+                  everywhere ? "" : rule_generations_text(arena, rule->generations), everywhere ? "" : ": ", asks);
+  }
+  return strbuf_cstr(&out);
+}
+
+static Parameter parameter_of(Arena *arena, const Instruction *instruction, Str text)
+{
+  static const char *const memory_rules[] = {"space", "memory", NULL};
+  static const char *const dtype_rules[] = {"dtype", "integer", "packed", "same-dtype", "float32", "bitwise-integers", "matmul-result",
+                                            "float", NULL};
+  const char *equals = memchr(text.data, '=', text.len);
+  size_t name_len = equals ? (size_t)(equals - text.data) : text.len;
+  Parameter made = {.name = arena_printf(arena, "%.*s", (int)name_len, text.data), .kind = "", .memories = "", .dtypes = ""};
+  if (equals)
+    made.preset = arena_printf(arena, "%.*s", (int)(text.len - name_len - 1), equals + 1);
+  const FieldInfo *field = field_of_parameter(instruction, made.name);
+  if (!field)
+    return made;
+  made.kind = arena_printf(arena, "%s%s", kind_text(field->type), access_text(field->role));
+  bool is_tile = strstr(made.kind, "tile") || strstr(made.kind, "tensors");
+  made.memories = asked(arena, instruction, made.name, memory_rules);
+  made.dtypes = asked(arena, instruction, made.name, dtype_rules);
+  if (is_tile && !*made.dtypes)
+    made.dtypes = "any";
+  return made;
+}
+
+static void add_parameters(Arena *arena, Instruction *instruction)
+{
+  const char *signature = instruction->function->signature;
+  Vec(Parameter) all = {0};
+  for (size_t at = 1; signature[at] && signature[at] != ')';) {
+    size_t end = argument_end(signature, at);
+    if (end > at)
+      vec_push(arena, &all, parameter_of(arena, instruction, (Str){signature + at, end - at}));
+    at = end + (signature[end] == ',');
+    while (signature[at] == ' ')
+      at++;
+  }
+  instruction->parameters = all.items;
+  instruction->parameter_count = all.count;
+}
+
+Instruction instruction_of(Arena *arena, const LibraryFunction *function, const RuleInfo *rules, size_t rule_count)
+{
+  Instruction made = {.function = function, .name = strrchr(function->name, '.') + 1, .engines = ""};
+  for (int i = 0; i < OP_COUNT && !made.has_op; i++)
+    if (strcmp(op_rule_name(arena, (OpKind)i), made.name) == 0) {
+      made.op = (OpKind)i;
+      made.has_op = true;
+      made.engines = engines_of(arena, (OpKind)i);
+    }
+  made.rules = arena_array(arena, const RuleInfo *, rule_count);
+  for (size_t i = 0; i < rule_count; i++)
+    if (strcmp(rules[i].function, made.name) == 0)
+      made.rules[made.rule_count++] = &rules[i];
+  add_parameters(arena, &made);
+  return made;
+}
+
+// ---- printing
+
+static bool gap_is_of(Gap gap, const Instruction *instruction)
+{
+  return strcmp(gap_info(gap)->topic, instruction->name) == 0;
+}
+
+static void add_costs(StrBuf *out, const Instruction *instruction, const char *title, const char *bullet)
+{
+  size_t count;
+  const CostNote *notes = cost_notes(&count);
+  bool first = true;
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(notes[i].function, instruction->name) != 0)
+      continue;
+    strbuf_printf(out, "%s%s%s: %s [%s]\n", first ? title : "", bullet, notes[i].is_documented ? "documented" : "observed",
+                  notes[i].text, notes[i].source);
+    first = false;
+  }
+}
+
+static void add_gaps(StrBuf *out, const Instruction *instruction, const char *title, const char *bullet, const char *quote)
+{
+  bool first = true;
+  for (int i = 0; i < GAP_COUNT; i++) {
+    const GapInfo *gap = gap_info((Gap)i);
+    if (!gap_is_of((Gap)i, instruction))
+      continue;
+    strbuf_printf(out, "%s%s%s%s%s: %s; %s: %s\n", first ? title : "", bullet, quote, gap->id, quote, gap->open,
+                  gap->kind == GAP_KIND_USE ? "stops, or with --lenient" : "always", gap->choice);
+    first = false;
+  }
+}
+
+void instruction_add_text(StrBuf *out, const Instruction *instruction)
+{
+  if (*instruction->engines)
+    strbuf_printf(out, "\nEngines: %s\n", instruction->engines);
+  if (instruction->parameter_count)
+    strbuf_puts(out, "\nParameters:\n");
+  for (size_t i = 0; i < instruction->parameter_count; i++) {
+    const Parameter *p = &instruction->parameters[i];
+    strbuf_printf(out, "  %-22s %s%s%s%s%s\n", p->name, p->kind, *p->memories ? "; in " : "", p->memories,
+                  *p->dtypes ? "; dtype: " : "", p->dtypes);
+  }
+  if (instruction->rule_count)
+    strbuf_puts(out, "\nRules:\n");
+  for (size_t i = 0; i < instruction->rule_count; i++) {
+    const RuleInfo *rule = instruction->rules[i];
+    strbuf_printf(out, "  %-40s %s, %s: %s\n", rule->id, diag_info(rule->code)->code,
+                  rule_generations_text(out->arena, rule->generations), rule->asks);
+  }
+  add_gaps(out, instruction, "\nThe documents leave open:\n", "  ", "");
+  add_costs(out, instruction, "\nTime:\n", "  ");
+  strbuf_printf(out, "\nSource: nki.isa %s\n", instruction->name);
+}
+
+static void json_member(JsonWriter *json, const char *key, const char *value)
+{
+  json_key(json, key);
+  json_text(json, str_from(value));
+}
+
+void instruction_add_json(JsonWriter *json, const Instruction *instruction)
+{
+  json_member(json, "engines", instruction->engines);
+  json_key(json, "parameters");
+  json_begin_array(json);
+  for (size_t i = 0; i < instruction->parameter_count; i++) {
+    const Parameter *p = &instruction->parameters[i];
+    json_begin_object(json);
+    json_member(json, "name", p->name);
+    json_member(json, "default", p->preset ? p->preset : "");
+    json_member(json, "kind", p->kind);
+    json_member(json, "memories", p->memories);
+    json_member(json, "dtypes", p->dtypes);
+    json_end_object(json);
+  }
+  json_end_array(json);
+  json_key(json, "checks");
+  json_begin_array(json);
+  for (size_t i = 0; i < instruction->rule_count; i++)
+    json_text(json, str_from(instruction->rules[i]->id));
+  json_end_array(json);
+  json_key(json, "gaps");
+  json_begin_array(json);
+  for (int i = 0; i < GAP_COUNT; i++)
+    if (gap_is_of((Gap)i, instruction))
+      json_text(json, str_from(gap_info((Gap)i)->id));
+  json_end_array(json);
+  StrBuf costs = strbuf_new(json->out->arena);
+  strbuf_puts(&costs, "");
+  add_costs(&costs, instruction, "", "");
+  json_member(json, "time", strbuf_cstr(&costs));
+}
+
+void instruction_add_markdown(StrBuf *out, const Instruction *instruction)
+{
+  strbuf_printf(out, "\n## %s\n\n    nisa.%s%s\n\n%s\n", instruction->name, instruction->name,
+                instruction->function->signature, instruction->function->doc);
+  if (*instruction->engines)
+    strbuf_printf(out, "\nEngines: %s.\n", instruction->engines);
+  if (instruction->parameter_count)
+    strbuf_puts(out, "\n| parameter | is | memories | dtypes |\n|---|---|---|---|\n");
+  for (size_t i = 0; i < instruction->parameter_count; i++) {
+    const Parameter *p = &instruction->parameters[i];
+    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", p->name, strcmp(p->name, "name") == 0 ? "label for profilers" : p->kind,
+                  p->memories, p->dtypes);
+  }
+  if (instruction->rule_count)
+    strbuf_puts(out, "\n| rule | code | targets | asks |\n|---|---|---|---|\n");
+  for (size_t i = 0; i < instruction->rule_count; i++) {
+    const RuleInfo *rule = instruction->rules[i];
+    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", rule->id + strlen(instruction->name) + 1, diag_info(rule->code)->code,
+                  rule_generations_text(out->arena, rule->generations), rule->asks);
+  }
+  add_gaps(out, instruction, "\nThe documents leave open:\n\n", "* ", "`");
+  add_costs(out, instruction, "\nTime:\n\n", "* ");
+}
+
+void instruction_print_page(Session *session, StrBuf *out)
+{
+  Arena *arena = &session->arena;
+  LibraryFunctions functions = library_functions(session);
+  size_t count;
+  const RuleInfo *rules = rule_list(arena, &count);
+  strbuf_puts(out, "# Instructions\n\nEvery function of nki.isa: its signature and meaning from nki/isa, what it asks from the "
+                   "tables of src/core and src/machine. Made by `klr explain isa`; a test keeps it current. A rule's whole "
+                   "name begins with the function's: `klr explain tensor_tensor.op.operator` says where it comes from.\n\n");
+  for (size_t i = 0; i < functions.count; i++)
+    if (strncmp(functions.items[i].name, "nki.isa.", 8) == 0 && !strchr(functions.items[i].name + 8, '.')) {
+      const char *name = functions.items[i].name + 8;
+      strbuf_printf(out, "[%s](#%s)\n", name, name);
+    }
+  for (size_t i = 0; i < functions.count; i++)
+    if (strncmp(functions.items[i].name, "nki.isa.", 8) == 0 && !strchr(functions.items[i].name + 8, '.')) {
+      Instruction made = instruction_of(arena, &functions.items[i], rules, count);
+      instruction_add_markdown(out, &made);
+    }
+}

@@ -1,0 +1,15 @@
+"""Many random calls of nki.isa; see tests/python/test_isa_random.py."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
+from test_isa_random import try_seed  # noqa: E402
+
+
+@pytest.mark.parametrize("first", range(100_000, 120_000, 500))
+def test_random_calls_run_or_are_refused(first, tmp_path):
+    ran = sum(try_seed(tmp_path, seed) for seed in range(first, first + 500))
+    assert 0 < ran < 500

@@ -1,0 +1,53 @@
+"""Random calls of nki.isa never crash: they run, as the reference executors do, or are refused at a place.
+
+tests/long/test_isa_random_long.py tries many more.
+"""
+
+import filecmp
+import json
+import os
+
+import pytest
+from conftest import run_klr
+from random_calls import kernel
+
+SAMPLES, CHUNK = 240, 20
+
+
+def outcome(path, target, options, *more):
+    """Runs a kernel; None when it was refused at a place, else the folder of its results."""
+    result = run_klr("run", path, "--target", target, "--json", "--lenient", *options, *more)
+    assert result.returncode in (0, 1), (result.returncode, result.stderr)
+    assert "Sanitizer" not in result.stderr, result.stderr
+    report = json.loads(result.stdout)
+    if result.returncode == 0:
+        return None
+    errors = [found for found in report["diagnostics"] if found["severity"] == "error"]
+    assert errors
+    for found in errors:
+        assert found["code"] != "E0601", found
+        assert found.get("line") or found["code"] in ("E0609", "E0612"), found
+    return errors
+
+
+def try_seed(folder, seed):
+    """1 when the kernel ran."""
+    text, target, options = kernel(seed)
+    path = folder / f"k{seed}.py"
+    path.write_text(text)
+    fast, plain = folder / f"fast{seed}", folder / f"plain{seed}"
+    errors = outcome(path, target, options, "--out", fast)
+    if errors is not None:
+        return 0
+    assert outcome(path, target, options, "--reference", "--out", plain) is None
+    names = sorted(name for name in os.listdir(fast) if name.endswith(".npy"))
+    assert names == sorted(name for name in os.listdir(plain) if name.endswith(".npy"))
+    for name in names:
+        assert filecmp.cmp(fast / name, plain / name, shallow=False), (seed, name)
+    return 1
+
+
+@pytest.mark.parametrize("first", range(0, SAMPLES, CHUNK))
+def test_random_calls_run_or_are_refused(first, tmp_path):
+    ran = sum(try_seed(tmp_path, seed) for seed in range(first, first + CHUNK))
+    assert 0 < ran < CHUNK  # both happen
