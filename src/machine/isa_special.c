@@ -323,6 +323,37 @@ bool isa_affine_numbers(IsaCheck *check)
   return pattern_fits(check, &check->instr->op->nc_affine_select.pred);
 }
 
+bool isa_transpose_dtype(IsaCheck *check)
+{
+  const Tile *dst = TILE(transpose, dst), *src = TILE(transpose, src);
+  if (!dst || !src || dtype_same_format(dst->dtype, src->dtype))
+    return true;
+  bool extends = check->instr->op->transpose.engine == ENGINE_PE && check->machine->transpose_is_exact &&
+                 dtype_bytes(src->dtype) == 1 && dtype_bytes(dst->dtype) == 2;
+  return extends || isa_fail(check, "`%s` of `%s` is %s, `%s` %s", named(check, "dst"), op_name(check), dtype_text(dst->dtype),
+                             named(check, "src"), dtype_text(src->dtype));
+}
+
+bool isa_shuffle_start(IsaCheck *check)
+{
+  const Tile *tiles[] = {TILE(shuffle, dst), TILE(shuffle, src)};
+  uint64_t quadrant = check->machine->partition_quadrant, most = 0;
+  for (int i = 0; i < 2; i++)
+    if (tiles[i] && tiles[i]->partitions > most)
+      most = tiles[i]->partitions;
+  uint64_t active = (most + quadrant - 1) / quadrant * quadrant;
+  for (int i = 0; i < 2; i++) {
+    if (!tiles[i] || !memory_is_on_chip(tiles[i]->memory))
+      continue;
+    const Core_OPT_NAT *placed = &tiles[i]->tensor->address->par_offset;
+    uint64_t start = tiles[i]->start_partition + (placed->some ? placed->value : 0);
+    if (active > 2 * quadrant ? start != 0 : start % active != 0)
+      return isa_fail(check, "`%s` of `%s` starts at partition %" PRIu64 " with %" PRIu64 " active partitions",
+                      named(check, i ? "src" : "dst"), op_name(check), start, active);
+  }
+  return true;
+}
+
 bool isa_transpose_engine_memory(IsaCheck *check)
 {
   const Tile *dst = TILE(transpose, dst), *src = TILE(transpose, src);

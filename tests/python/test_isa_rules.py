@@ -201,6 +201,11 @@ case("nc_transpose.data.transposed", "32x32", dst="S(32, 16)")
 case("nc_transpose.engine-reach", "tensor engine cannot write `dst` in sbuf", engine="engine.tensor", ok=dict(dst="P(32, 32)", engine="engine.tensor"))
 case("nc_transpose.transpose-size", "at most 32x32", data="S(64, 32)", dst="S(32, 64)")
 case("nc_stream_shuffle.shuffle_mask.shuffle-mask", "32 at 0", shuffle_mask="[32] + [255] * 31", ok=dict(shuffle_mask="[31] + [255] * 31"))
+case("nc_transpose.dst.same-bits", "`dst` of `nisa.nc_transpose` is bfloat16, `data` float32", dst="S(32, 32, bf16)")
+case("nc_transpose.dst.same-bits", "float16", dst="P(32, 32, f16)", data="S(32, 32)", engine="engine.tensor",
+     ok=dict(dst="P(32, 32, u16)", data="S(32, 32, u8)", engine="engine.tensor"))
+case("nc_stream_shuffle.dst.active-partitions", "starts at partition 32 with 64 active partitions", dst="S(64, 64)", src="S(64, 64)[32:33, :]",
+     ok=dict(dst="S(64, 64)", src="S(64, 64)[0:1, :]"))
 case("nc_stream_shuffle.shuffle_mask.length", "32 mask values, found 31", shuffle_mask="[0] * 31")
 case("local_gather.index.count", "4112 indices", index="S(32, 257, u16)", dst="S(32, 4112)", num_valid_indices="None",
      ok=dict(index="S(32, 256, u16)", dst="S(32, 4096)", num_valid_indices="None"))
