@@ -347,7 +347,7 @@ bool isa_shuffle_start(IsaCheck *check)
       continue;
     const Core_OPT_NAT *placed = &tiles[i]->tensor->address->par_offset;
     uint64_t start = tiles[i]->start_partition + (placed->some ? placed->value : 0);
-    if (active > 2 * quadrant ? start != 0 : start % active != 0)
+    if (active > 2 * quadrant ? start != 0 : active && start % active != 0)
       return isa_fail(check, "`%s` of `%s` starts at partition %" PRIu64 " with %" PRIu64 " active partitions",
                       named(check, i ? "src" : "dst"), op_name(check), start, active);
   }
