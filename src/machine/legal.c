@@ -187,6 +187,12 @@ static void check_new_tensor(Checker *c, const Tensor *tensor, const Pos *pos)
   if (first > most || first + tensor->shape.par_dim > most)
     report(c, pos, LEGAL_CAPACITY, "`%s` lies in partitions %" PRIu64 " to %" PRIu64 " of %s", tensor->name, first,
            first + tensor->shape.par_dim - 1, memory);
+  uint64_t byte = address->free_offset.some ? address->free_offset.value : 0, cell = c->machine->psum_cell_bytes;
+  if (address->memory == MEMORY_PSUM && byte % cell) {
+    Diag *diag = report(c, pos, LEGAL_PSUM_ADDRESS, "`%s` begins at byte %" PRIu64 " of the PSUM partition", tensor->name, byte);
+    if (diag)
+      diag_help(diag, "begin it with a bank, at a multiple of %u", c->machine->psum_bank_bytes);
+  }
   uint64_t row_bytes = tensor->free_elements * dtype_bytes(tensor->dtype),
            limit = memory_row_bytes(c->machine, address->memory);
   uint64_t start = address->free_offset.some ? address->free_offset.value : 0;

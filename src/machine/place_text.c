@@ -254,11 +254,12 @@ static void help_to_fit(const Speaker *s, Diag *diag)
               largest->tile->range->tensor->name);
 }
 
-static void label_core(const Speaker *s, Diag *diag, uint32_t core, uint32_t cores)
+static void note_rule(const Speaker *s, Diag *diag, DiagCode rule_code)
 {
-  (void)s;
-  if (cores > 1)
-    diag_note(diag, "on logical core %u of %u", core, cores);
+#define LEGAL(rule, id, its_code, doc, its_source)                                                                     \
+  if (its_code == rule_code)                                                                                           \
+    diag_note(diag, "expected on %s (%s): %s [%s]", s->machine->name, s->machine->nc_version, doc, its_source);
+#include "machine/legal.def"
 }
 
 static bool report_memory(Reporter *reporter, const Speaker *s, uint32_t core, uint32_t cores)
@@ -271,11 +272,11 @@ static bool report_memory(Reporter *reporter, const Speaker *s, uint32_t core, u
   const char *memory = memory_name(map->memory), *name = tile->range->tensor->name;
   Diag *diag;
   if (is_over)
-    diag = report_at(reporter, pos_of_tile(s, tile), E_MEMORY_FULL, "capacity",
+    diag = report_at(reporter, pos_of_tile(s, tile), E_MEMORY_FULL, "memory",
                      "`%s` does not fit into %s: the kernel needs %" PRIu64 " bytes of a partition at once, %s leaves %" PRIu64,
                      name, memory, map->peak_bytes, s->machine->name, map->limit_bytes);
   else
-    diag = report_at(reporter, pos_of_tile(s, tile), E_MEMORY_PIECES, "capacity",
+    diag = report_at(reporter, pos_of_tile(s, tile), E_MEMORY_PIECES, "memory-pieces",
                      "no place was found for `%s` in %s, though at most %" PRIu64 " of %" PRIu64
                      " bytes of a partition are needed at once",
                      name, memory, map->peak_bytes, map->limit_bytes);
@@ -285,13 +286,15 @@ static bool report_memory(Reporter *reporter, const Speaker *s, uint32_t core, u
             shape_text(s, tile->range->tensor), tile->row_bytes,
             line_text(s, pos_of_number(s, tile->range->first_use), pos_of_tile(s, tile)),
             line_text(s, pos_of_number(s, tile->range->last_use), pos_of_tile(s, tile)));
-  label_core(s, diag, core, cores);
+  if (cores > 1)
+    diag_note(diag, "on logical core %u of %u", core, cores);
   note_peak(s, diag);
   if (is_over)
     help_to_fit(s, diag);
   else
     diag_help(diag, "the free bytes are in pieces between tiles that live longer: make large tiles before small ones that "
                     "outlive them, or place tiles by hand with `address=`");
+  note_rule(s, diag, diag->code);
   attach_data(s, diag, core);
   return false;
 }

@@ -1,6 +1,7 @@
 // tensor.c -- tensors as values of the traced program: allocation, attributes, indexing, the methods of NkiTensor.
 
 #include "trace/builder.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -258,6 +259,18 @@ static bool read_address(Tracer *t, Value value, TensorSpec *spec, Span span)
   return true;
 }
 
+// The guides ask for addresses in PSUM that begin a bank; a newer page for multiples of 4 bytes only.
+static void check_bank(Builder *b, const TensorSpec *spec, Span span)
+{
+  uint64_t bank = machine_default()->psum_bank_bytes;
+  if (spec->memory != MEMORY_PSUM || !spec->has_address || spec->free_offset % bank == 0)
+    return;
+  Diag *diag = diag_warning(b->t->session, W_PSUM_ADDRESS, "an address in PSUM inside of a bank");
+  diag_primary(diag, user_span(b->t, span), "byte %" PRIu64 " is %" PRIu64 " bytes into bank %" PRIu64, spec->free_offset,
+               spec->free_offset % bank, spec->free_offset / bank);
+  diag_help(diag, "begin the tile with a bank, at a multiple of %" PRIu64 ", and take a slice of it", bank);
+}
+
 // Name: a str; None and "" leave it to us.
 static bool read_name(Tracer *t, Value value, const char **out, Span span)
 {
@@ -297,6 +310,7 @@ bool klr_ndarray(Tracer *t, const Call *call, Value *out)
   if (!read_name(t, args[3], &spec.name, call->span) || !read_address(t, args[4], &spec, call->span) ||
       !check_sizes(t, &spec, sizes, checked, call->span))
     return false;
+  check_bank(b, &spec, call->span);
   spec.rotate = rotate || !spec.has_address;
   const Tensor *tensor = builder_tensor(b, &spec, call->span);
   if (!tensor)

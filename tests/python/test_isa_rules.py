@@ -523,6 +523,11 @@ text("free-bounds", "outside of tensor `a`", "nc_copy a{1; 64*32, 1*64} = b", "n
 text("bounds", "outside of tensor `far`", "nc_dma_copy a = far{0; 64*100, 1*20} oob_mode=$error", "nc_dma_copy a = far{0; 64*32, 1*64} oob_mode=$error", also=["dma_copy.src.same-elements"])
 text("tile-partitions", "200-partition tile", "nc_copy x[0:32, 0:64] = b", "nc_copy a = b", tensors="tensor x: float32[200, 64] @sbuf\n", at=())
 text("capacity", "ends at byte 229440 of each partition", "nc_copy x[0:32, 0:64] = b", "nc_copy a = b", tensors="tensor x: float32[32, 57360] @sbuf\n", at=())
+text("memory", "does not fit into SBUF", "nc_copy a = x[0:32, 0:64]", "nc_copy a = b", tensors="tensor x: float32[32, 55000] @sbuf\n", at=())
+text("memory-pieces", "no place was found for `x`", "memset g value=0 dtype=float32\n  memset x value=0 dtype=uint8\n  nc_copy a = g", "nc_copy a = b",
+     tensors="tensor x: uint8[32, 130000] @sbuf\ntensor g: float32[32, 64] @sbuf at (0, 100000)\n", at=())
+text("psum-address", "begins at byte 2 of the PSUM partition", "memset x value=0 dtype=float32", "memset p value=0 dtype=float32",
+     tensors="tensor x: float32[32, 64] @psum at (0, 2)\n", at=())
 text("start-partition", "starts at partition 16 with 4", "nc_copy a[16:20, 0:64] = b[0:4, 0:64]", "nc_copy a[0:4, 0:64] = b[0:4, 0:64]")
 text("partition-stride", "steps over 2 partitions", "nc_copy a[0:32:2, 0:64] = b[0:16, 0:64]", "nc_copy a[0:16, 0:64] = b[0:16, 0:64]")
 
