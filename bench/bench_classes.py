@@ -7,6 +7,7 @@ the peer's seconds).
     bench_classes.py build/klr [PART OF A NAME]
 """
 
+import json
 import os
 import re
 import subprocess
@@ -19,8 +20,8 @@ import ml_dtypes  # noqa: E402
 import numpy as np  # noqa: E402
 
 P, N = 128, 512
-FEW, ROUNDS = 2, 5
-LEAST_SECONDS = 8e-3  # that the difference of two runs should take
+FEW, ROUNDS = 2, 12  # short runs, many of them: some are not interrupted
+LEAST_SECONDS = 1.5e-3  # that the difference of two runs should take
 
 DTYPES = {"f32": (np.float32, "float32"), "bf16": (ml_dtypes.bfloat16, "bfloat16"), "f16": (np.float16, "float16"),
           "fp8": (ml_dtypes.float8_e4m3fn, "float8_e4m3fn"), "e5": (ml_dtypes.float8_e5m2, "float8_e5m2"),
@@ -133,10 +134,9 @@ def run_seconds(command, times):
     best = float("inf")
     for _ in range(ROUNDS):
         result = subprocess.run(command + [f"times={times}"], capture_output=True, text=True)
-        found = re.search(r"instructions? in ([\d.]+) (\w+)", result.stdout)
-        if result.returncode or not found:
-            raise Failed(result.stderr.strip().splitlines()[0] if result.stderr else "no time")
-        best = min(best, float(found[1]) * {"s": 1, "ms": 1e-3, "us": 1e-6}[found[2]])
+        if result.returncode:
+            raise Failed(json.loads(result.stdout)["diagnostics"][0]["message"])
+        best = min(best, json.loads(result.stdout)["seconds"]["run"])
     return best
 
 
@@ -145,14 +145,14 @@ def our_seconds(klr, spec, setup, step):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "kernel.py")
         write_kernel(path, loads, setup, step)
-        command = [klr, "run", path, "--threads", "1", "--target", "trn3"]
+        command = [klr, "run", path, "--threads", "1", "--target", "trn3", "--json"]
         command += [save(folder, name, getattr(arrays, name), dtype) for name, dtype, _ in loads]
         few, count = run_seconds(command, FEW), 16
         while True:
             seconds = run_seconds(command, FEW + count) - few
-            if seconds >= LEAST_SECONDS or count >= 1024:
+            if seconds >= LEAST_SECONDS or count >= 400:
                 return max(seconds, 1e-9) / count
-            count = min(1024, max(count * 2, int(count * 1.3 * LEAST_SECONDS / max(seconds, 1e-5))))
+            count = min(400, max(count * 2, int(count * 1.3 * LEAST_SECONDS / max(seconds, 1e-5))))
 
 
 def peer_seconds(function):

@@ -1,4 +1,4 @@
-"""Measures klr side by side with NumPy, OpenBLAS and CPython, on one thread, and prints one table.
+"""Measures klr side by side with NumPy, OpenBLAS and CPython, and prints one table: on one thread, but for whole kernels.
 
     bench/run.py build/klr [--markdown]
 
@@ -44,10 +44,11 @@ def seconds_per_call(function):
     return min(times)
 
 
-def run(command):
+def run(command, environment=None):
     """Runs a command that must succeed; returns what it wrote on both streams, its seconds and its peak bytes."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=environment)
     out, err = process.communicate()
     seconds = time.perf_counter() - start
     if process.returncode != 0:
@@ -140,6 +141,14 @@ class Bench:
         for name, ours, peer_name, peer in bench_classes.rows(self.klr):
             yield name, ours, peer_name, peer, "s", 1
 
+    def whole(self):
+        # In a process of its own, where NumPy has all threads.
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+        out, _, _ = run([sys.executable, os.path.join(HERE, "bench_whole.py"), self.klr, "--json"], environment)
+        for name, ours, peer_name, peer, outside in map(json.loads, out.splitlines()):
+            yield name, ours, peer_name, peer, "s", 1
+            yield "its share outside of tile arithmetic", 100 * outside, "goal", 10, "%", 1
+
     def overhead(self):
         yield "fixed cost of an instruction", self.simulator("one_element"), "goal", 1e-6, "s", 1
         checked, unchecked = self.simulator("tensor_tensor_f32"), self.simulator("tensor_tensor_f32_unchecked")
@@ -148,7 +157,7 @@ class Bench:
         yield "all checks, one element", checked, "unchecked", unchecked, "s", 0.5
 
     def rows(self):
-        for part in (self.parser, self.tracer, self.process, self.matmul, self.classes, self.overhead):
+        for part in (self.parser, self.tracer, self.process, self.matmul, self.classes, self.whole, self.overhead):
             try:
                 yield from part()
             except Missing as reason:
@@ -158,7 +167,7 @@ class Bench:
 def table(rows, markdown):
     """Lines of the table as rows come in."""
     columns = ("what", "ours", "peer", "", "ratio", "goal", "")
-    form = "| {} | {} | {} {} | {} | {} | {} |" if markdown else "{:45} {:>16}  {:13} {:>14}  {:>6}  {:>5}  {}"
+    form = "| {} | {} | {} {} | {} | {} | {} |" if markdown else "{:58} {:>16}  {:13} {:>14}  {:>6}  {:>5}  {}"
     yield form.format(*columns)
     if markdown:
         yield "| --- | ---: | ---: | ---: | ---: | --- |"

@@ -328,7 +328,7 @@ static void activation_pieces(void *context, uint64_t first, uint64_t last)
 {
   const Activation *w = context;
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows rows = piece_read(&w->src, &piece, x, w->mode);
     KernelRows operand0 = piece_lanes(w->first, &piece), operand1 = piece_lanes(w->second, &piece);
     size_t stride;
@@ -409,6 +409,7 @@ static bool fast_activate2(Sim *sim, const Op *op)
   const struct Op_activate2 *o = &op->activate2;
   Activation w;
   if (o->activation_func == ACTIVATION_FUNC_PRELU || alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1) ||
+      o->op0 == ALU_OP_POW || o->op1 == ALU_OP_POW ||
       alu_is_bitvec(o->reduce_op) || !activation_start(sim, &o->dst, &o->src, "data", &w))
     return false;
   Values first, second, slope;
@@ -476,7 +477,7 @@ static void scalar_reduce_pieces(void *context, uint64_t first, uint64_t last)
 {
   const ScalarReduce *w = context;
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows rows = piece_read(&w->src, &piece, x, w->mode), operand = piece_lanes(w->operand.lanes, &piece);
     kernel_binary_f32(w->op, piece.partitions, piece.n, z, piece.n, w->reverse ? operand : rows,
                       w->reverse ? rows : operand);
@@ -647,7 +648,7 @@ static void scan_pieces(void *context, uint64_t first, uint64_t last)
 {
   Scan *w = context;
   float x[PIECE_ELEMS], y[PIECE_ELEMS], z[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows a = piece_read(&w->a, &piece, x, w->mode), b = piece_read(&w->b, &piece, y, w->mode);
     if (a.scalar) {
       kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, x, piece.n, a, a);
@@ -667,7 +668,7 @@ static void scan_pieces(void *context, uint64_t first, uint64_t last)
 static bool fast_tensor_tensor_scan(Sim *sim, const Op *op)
 {
   const struct Op_tensor_tensor_scan *o = &op->tensor_tensor_scan;
-  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1))
+  if (alu_is_bitvec(o->op0) || alu_is_bitvec(o->op1) || o->op0 == ALU_OP_POW || o->op1 == ALU_OP_POW)
     return false;
   Scan w = {.op0 = o->op0, .op1 = o->op1, .mode = sim->number_mode};
   w.reverse0 = reverses_first(o->reverse_operands, o->op0);
@@ -733,7 +734,7 @@ static void cumulative_pieces(void *context, uint64_t first, uint64_t last)
 {
   const Cumulative *w = context;
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows rows = piece_read(&w->src, &piece, x, w->mode), operand = piece_lanes(w->operand, &piece);
     one_step(w->op0, w->reverse0, &piece, z, piece.n, rows, operand);
     kernel_scan_f32(w->op1, w->reverse1, ALU_OP_BYPASS, false, piece.partitions, piece.n, z, piece.n, z, piece.n, z,

@@ -447,22 +447,30 @@ static bool fast_nc_affine_select(Sim *sim, const Op *op)
 }
 
 // ---- selection by a predicate
-#define COPY_CHOSEN(Type)                                                                                              \
-  for (uint64_t k = 0; k < n; k++)                                                                                     \
-    if ((chosen[k] != 0) != reverse)                                                                                   \
-  ((Type *)to)[k] = ((const Type *)from)[step * k]
+// to[k] = from[k], or the one unit at `from`, where chosen. All are written, so that there is no branch to guess.
+#define COPY_CHOSEN(name, Type)                                                                                        \
+  KERNEL_CLONES                                                                                                        \
+  static void name(uint64_t n, const float *chosen, bool reverse, Type *to, const Type *from, bool is_constant)        \
+  {                                                                                                                    \
+    Type constant = *from;                                                                                             \
+    if (is_constant)                                                                                                   \
+      for (uint64_t k = 0; k < n; k++)                                                                                 \
+        to[k] = (chosen[k] != 0) != reverse ? constant : to[k];                                                        \
+    else                                                                                                               \
+      for (uint64_t k = 0; k < n; k++)                                                                                 \
+        to[k] = (chosen[k] != 0) != reverse ? from[k] : to[k];                                                         \
+  }
+COPY_CHOSEN(copy_chosen_8, uint8_t)
+COPY_CHOSEN(copy_chosen_16, uint16_t)
+COPY_CHOSEN(copy_chosen_32, uint32_t)
 
-// to[k] = from[step * k] where chosen; `from` is one unit when step is 0.
-static bool copy_chosen(uint32_t item, uint64_t n, const float *chosen, bool reverse, void *to, const void *from,
-                        uint64_t step)
+static void copy_chosen(uint32_t item, uint64_t n, const float *chosen, bool reverse, void *to, const void *from,
+                        bool is_constant)
 {
-  if ((uintptr_t)to % item || (uintptr_t)from % item)
-    return false;
   switch (item) {
-  case 1: COPY_CHOSEN(uint8_t); return true;
-  case 2: COPY_CHOSEN(uint16_t); return true;
-  case 4: COPY_CHOSEN(uint32_t); return true;
-  default: return false;
+  case 1: copy_chosen_8(n, chosen, reverse, to, from, is_constant); return;
+  case 2: copy_chosen_16(n, chosen, reverse, to, from, is_constant); return;
+  default: copy_chosen_32(n, chosen, reverse, to, from, is_constant);
   }
 }
 
@@ -471,29 +479,30 @@ static bool fast_copy_predicated(Sim *sim, const Op *op)
   const struct Op_copy_predicated *o = &op->copy_predicated;
   Tile dst = tile_of(sim, &o->dst, "dst"), predicate = tile_read(sim, &o->predicate, "predicate"), src = dst;
   tile_expect_same_shape(sim, &dst, &predicate);
-  if (!has_plain_rows(&dst) || !tile_is_written(&dst) || dtype_is_packed(predicate.dtype) || dst.item > 4)
+  if (!tile_is_written(&dst) || dtype_is_packed(predicate.dtype) || dst.item > 4 || !dst.free_elems)
     return false;
-  union {
-    uint64_t align;
-    uint8_t bytes[8];
-  } constant = {0};
+  uint64_t constant = 0;
   if (o->imm) {
-    constant_unit(sim, o->imm, dst.dtype, constant.bytes);
+    constant_unit(sim, o->imm, dst.dtype, &constant);
   } else {
     src = tile_read(sim, &o->src, "src");
     tile_expect_same_shape(sim, &dst, &src);
-    if (!has_plain_rows(&src) || !dtype_same_format(dst.dtype, src.dtype) || !expect_clear(sim, &dst, &src))
+    if (!dtype_same_format(dst.dtype, src.dtype) || !expect_clear(sim, &dst, &src))
       return false;
   }
-  if (!expect_clear(sim, &dst, &predicate) || (uintptr_t)dst.base % dst.item || (uintptr_t)src.base % src.item)
+  if (!expect_clear(sim, &dst, &predicate))
     return false;
   float scratch[TILE_PIECE];
+  uint32_t to[TILE_PIECE], from[TILE_PIECE];
   for (uint64_t p = 0; p < dst.partitions; p++)
     for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
       uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
       const float *chosen = tile_row_f32(&predicate, p, i, n, scratch, (NumberMode){0});
-      const void *from = o->imm ? (const void *)&constant : tile_row(&src, p) + i * src.item;
-      (void)copy_chosen(dst.item, n, chosen, o->reverse_pred, tile_row(&dst, p) + i * dst.item, from, !o->imm);
+      if (!o->imm)
+        tile_gather(&src, p, i, n, from);
+      tile_gather(&dst, p, i, n, to);
+      copy_chosen(dst.item, n, chosen, o->reverse_pred, to, o->imm ? (const void *)&constant : from, o->imm);
+      tile_scatter(&dst, p, i, n, to);
     }
   return true;
 }

@@ -2,6 +2,8 @@
 
 #include "sim/piece.h"
 
+#include "base/kernel.h"
+
 #include <string.h>
 
 enum { EIGHT = 8, STATISTICS = 6 };
@@ -154,98 +156,173 @@ static bool finish_lanes(Sim *sim, const TensorRef *ref, const Tile *like)
   return true;
 }
 
-// The first NaN of what is folded.
-static void expect_no_nan(Sim *sim, const Tile *dst, uint64_t p, uint64_t start, uint64_t n, const float *values)
+// Whether any element is a NaN, which the reference has something to say about when it is folded.
+KERNEL_CLONES
+static bool any_nan(uint64_t n, const float *values)
 {
-  int found = 0;
-  for (uint64_t k = 0; k < n; k++)
-    found |= values[k] != values[k];
-  for (uint64_t k = 0; k < n && found; k++)
-    if (values[k] != values[k])
-      nan_is_open(sim, GAP_SELECT_NAN, dst, p, start + k);
+  int32_t found = 0;
+  for (uint64_t i = 0; i < n; i++)
+    found |= values[i] != values[i];
+  return found;
 }
 
-// Folds and stores a piece of a row.
-static void finish_piece(Sim *sim, const Tile *dst, AluOp op, bool folds, uint64_t p, uint64_t start, uint64_t n,
-                         const float *out)
+static bool has_nan(const Tile *tile, NumberMode mode)
 {
-  if (folds)
-    expect_no_nan(sim, dst, p, start, n, out);
-  if (folds)
-    kernel_reduce_f32(op, 1, n, &sim->core->dve.lanes[p], 1, out, n, true);
-  tile_store(dst, p, start, n, out, sim->number_mode);
+  float scratch[TILE_PIECE];
+  bool found = false;
+  for (uint64_t p = 0; p < tile->partitions; p++)
+    for (uint64_t i = 0; i < tile->free_elems && !found; i += TILE_PIECE) {
+      uint64_t n = tile->free_elems - i < TILE_PIECE ? tile->free_elems - i : TILE_PIECE;
+      found = any_nan(n, tile_row_f32(tile, p, i, n, scratch, mode));
+    }
+  return found;
+}
+
+typedef struct Selection {
+  Tile dst, predicate, on_true;
+  Values on_false;
+  bool reverse, folds;
+  AluOp fold, cmp0, cmp1;
+  float start, low[SIM_MAX_PARTITIONS], high[SIM_MAX_PARTITIONS], *lanes;
+  NumberMode mode;
+} Selection;
+
+// out[k] = chosen[k] is not zero, or is when `reverse` ? values[k] : others[step * k], for a step of 0 or 1.
+KERNEL_CLONES
+static void choose(uint64_t n, float *out, const float *chosen, bool reverse, const float *values, const float *others,
+                   size_t step)
+{
+  float other = *others;
+  if (step)
+    for (uint64_t k = 0; k < n; k++)
+      out[k] = (chosen[k] != 0) != reverse ? values[k] : others[k];
+  else
+    for (uint64_t k = 0; k < n; k++)
+      out[k] = (chosen[k] != 0) != reverse ? values[k] : other;
+}
+
+// The rows of an operand side by side, `n` apart unless they lie elsewhere: an element for each, never one for all.
+static KernelRows plain_rows(const Tile *tile, const Piece *piece, float *scratch, NumberMode mode)
+{
+  KernelRows rows = piece_read(tile, piece, scratch, mode);
+  if (!rows.scalar)
+    return rows;
+  kernel_binary_f32(ALU_OP_BYPASS, piece->partitions, piece->n, scratch, piece->n, rows, rows);
+  return (KernelRows){scratch, piece->n, false};
+}
+
+static const float *row_of(KernelRows rows, uint64_t r)
+{
+  return (const float *)rows.at + r * rows.stride;
+}
+
+// Folds and stores a piece of what was selected.
+static void finish_piece(const Selection *w, const Piece *piece, const float *out)
+{
+  if (w->folds)
+    kernel_reduce_f32(w->fold, piece->partitions, piece->n, w->lanes + piece->partition, 1, out, piece->n, true);
+  for (uint64_t r = 0; r < piece->partitions; r++)
+    tile_store(&w->dst, piece->partition + r, piece->start, piece->n, out + r * piece->n, w->mode);
+}
+
+static void select_pieces(void *context, uint64_t first, uint64_t last)
+{
+  const Selection *w = context;
+  float a[PIECE_ELEMS], b[PIECE_ELEMS], c[PIECE_ELEMS], out[PIECE_ELEMS];
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
+    KernelRows chosen = plain_rows(&w->predicate, &piece, a, w->mode);
+    KernelRows values = plain_rows(&w->on_true, &piece, b, w->mode);
+    KernelRows others = w->on_false.is_full ? plain_rows(&w->on_false.tile, &piece, c, w->mode) :
+                                              piece_lanes(w->on_false.lanes, &piece);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      choose(piece.n, out + r * piece.n, row_of(chosen, r), w->reverse, row_of(values, r), row_of(others, r),
+             !others.scalar);
+    finish_piece(w, &piece, out);
+  }
+}
+
+static void start_lanes(Sim *sim, Selection *w, AccumCmd cmd, bool is_read)
+{
+  w->lanes = sim->core->dve.lanes;
+  accum_begin(sim, &sim->core->dve, cmd, &w->on_true, is_read);
+  for (uint64_t p = 0; p < w->dst.partitions; p++)
+    w->folds = accum_starts(cmd, &w->lanes[p], w->fold, 0);
 }
 
 static bool fast_select_reduce(Sim *sim, const Op *op)
 {
   const struct Op_select_reduce *o = &op->select_reduce;
-  Tile dst = tile_of(sim, &o->dst, "dst"), predicate = tile_read(sim, &o->predicate, "predicate"),
-       on_true = tile_read(sim, &o->on_true, "on_true");
-  tile_expect_same_shape(sim, &dst, &predicate);
-  tile_expect_same_shape(sim, &dst, &on_true);
-  tile_expect_lanes(sim, &dst);
-  if (!computes(&predicate, &on_true) || !computes(&dst, &dst) || alu_is_bitvec(o->reduce_op) ||
-      !expect_clear(sim, &dst, &predicate) || !expect_clear(sim, &dst, &on_true))
+  Selection w = {.fold = o->reduce_op, .reverse = o->reverse_pred, .mode = sim->number_mode};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.predicate = tile_read(sim, &o->predicate, "predicate");
+  w.on_true = tile_read(sim, &o->on_true, "on_true");
+  tile_expect_same_shape(sim, &w.dst, &w.predicate);
+  tile_expect_same_shape(sim, &w.dst, &w.on_true);
+  tile_expect_lanes(sim, &w.dst);
+  if (!computes(&w.predicate, &w.on_true) || !computes(&w.dst, &w.dst) || alu_is_bitvec(o->reduce_op) ||
+      !expect_clear(sim, &w.dst, &w.predicate) || !expect_clear(sim, &w.dst, &w.on_true))
     return false;
-  Values on_false;
-  operand_values(sim, &o->on_false, "on_false", &dst, true, &on_false);
-  if (on_false.is_full && !expect_clear(sim, &dst, &on_false.tile))
+  operand_values(sim, &o->on_false, "on_false", &w.dst, true, &w.on_false);
+  if (w.on_false.is_full && !expect_clear(sim, &w.dst, &w.on_false.tile))
     return false;
-  accum_begin(sim, &sim->core->dve, o->reduce_cmd, &on_true, o->reduce_res != NULL);
-  float a[TILE_PIECE], b[TILE_PIECE], c[TILE_PIECE], out[TILE_PIECE];
-  for (uint64_t p = 0; p < dst.partitions; p++) {
-    bool folds = accum_starts(o->reduce_cmd, &sim->core->dve.lanes[p], o->reduce_op, 0);
-    for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
-      uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
-      const float *chosen = tile_row_f32(&predicate, p, i, n, a, sim->number_mode);
-      const float *values = tile_row_f32(&on_true, p, i, n, b, sim->number_mode);
-      const float *others =
-          on_false.is_full ? tile_row_f32(&on_false.tile, p, i, n, c, sim->number_mode) : &on_false.lanes[p];
-      size_t step = on_false.is_full;
-      for (uint64_t k = 0; k < n; k++)
-        out[k] = (chosen[k] != 0) != o->reverse_pred ? values[k] : others[step * k];
-      finish_piece(sim, &dst, o->reduce_op, folds, p, i, n, out);
-    }
+  bool any = folds_values(o->reduce_cmd) && (has_nan(&w.on_true, w.mode) ||
+                                             (w.on_false.is_full ? has_nan(&w.on_false.tile, w.mode) :
+                                                                   any_nan(w.dst.partitions, w.on_false.lanes)));
+  if (any)
+    return false;
+  start_lanes(sim, &w, o->reduce_cmd, o->reduce_res != NULL);
+  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, select_pieces, &w);
+  tile_mark(&w.dst);
+  return finish_lanes(sim, o->reduce_res, &w.dst);
+}
+
+// 1 where both comparisons of the positions hold, else 0, into `in`; `more` is scratch memory of the same size.
+static void compare_positions(const Selection *w, const Piece *piece, float *in, float *more)
+{
+  float at[FOLD_PIECE];
+  for (uint64_t k = 0; k < piece->n; k++)
+    at[k] = w->start + (float)(piece->start + k);
+  KernelRows positions = {at, 0, false}, ins = {in, piece->n, false}, mores = {more, piece->n, false};
+  kernel_binary_f32(w->cmp0, piece->partitions, piece->n, in, piece->n, positions, piece_lanes(w->low, piece));
+  kernel_binary_f32(w->cmp1, piece->partitions, piece->n, more, piece->n, positions, piece_lanes(w->high, piece));
+  kernel_binary_f32(ALU_OP_LOGICAL_AND, piece->partitions, piece->n, in, piece->n, ins, mores);
+}
+
+static void range_pieces(void *context, uint64_t first, uint64_t last)
+{
+  const Selection *w = context;
+  float a[PIECE_ELEMS], b[PIECE_ELEMS], in[PIECE_ELEMS], out[PIECE_ELEMS];
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
+    compare_positions(w, &piece, in, a);
+    KernelRows values = plain_rows(&w->on_true, &piece, b, w->mode);
+    for (uint64_t r = 0; r < piece.partitions; r++)
+      choose(piece.n, out + r * piece.n, in + r * piece.n, false, row_of(values, r), w->on_false.lanes, 0);
+    finish_piece(w, &piece, out);
   }
-  tile_mark(&dst);
-  return finish_lanes(sim, o->reduce_res, &dst);
 }
 
 static bool fast_nc_range_select(Sim *sim, const Op *op)
 {
   const struct Op_nc_range_select *o = &op->nc_range_select;
-  AluOp fold = o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX;
-  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->on_true_tile, "on_true_tile");
-  tile_expect_same_shape(sim, &dst, &src);
-  tile_expect_lanes(sim, &dst);
-  if (!computes(&dst, &src) || alu_is_bitvec(fold) || alu_is_bitvec(o->comp_op0) || alu_is_bitvec(o->comp_op1) ||
-      !expect_clear(sim, &dst, &src))
+  Selection w = {.fold = o->reduce_op.some ? o->reduce_op.value : ALU_OP_MAX, .cmp0 = o->comp_op0, .cmp1 = o->comp_op1,
+                 .mode = sim->number_mode};
+  w.dst = tile_of(sim, &o->dst, "dst");
+  w.on_true = tile_read(sim, &o->on_true_tile, "on_true_tile");
+  tile_expect_same_shape(sim, &w.dst, &w.on_true);
+  tile_expect_lanes(sim, &w.dst);
+  if (!computes(&w.dst, &w.on_true) || alu_is_bitvec(w.fold) || alu_is_bitvec(o->comp_op0) ||
+      alu_is_bitvec(o->comp_op1) || !expect_clear(sim, &w.dst, &w.on_true))
     return false;
-  float low[SIM_MAX_PARTITIONS], high[SIM_MAX_PARTITIONS], start = immediate_f32(sim, &o->range_start);
-  lanes_of(sim, &o->bound0, "bound0", dst.partitions, low);
-  lanes_of(sim, &o->bound1, "bound1", dst.partitions, high);
-  float other = immediate_f32(sim, &o->on_false_value), pos[TILE_PIECE], in0[TILE_PIECE], in1[TILE_PIECE];
-  float scratch[TILE_PIECE], out[TILE_PIECE];
-  if (dst.dtype == DTYPE_FLOAT8_E4M3FN)
+  w.start = immediate_f32(sim, &o->range_start);
+  lanes_of(sim, &o->bound0, "bound0", w.dst.partitions, w.low);
+  lanes_of(sim, &o->bound1, "bound1", w.dst.partitions, w.high);
+  w.on_false.lanes[0] = immediate_f32(sim, &o->on_false_value);
+  if (w.dst.dtype == DTYPE_FLOAT8_E4M3FN || (folds_values(o->reduce_command) && has_nan(&w.on_true, w.mode)))
     return false;
-  accum_begin(sim, &sim->core->dve, o->reduce_command, &src, o->reduce_res != NULL);
-  for (uint64_t p = 0; p < dst.partitions; p++) {
-    bool folds = accum_starts(o->reduce_command, &sim->core->dve.lanes[p], fold, 0);
-    for (uint64_t i = 0; i < dst.free_elems; i += TILE_PIECE) {
-      uint64_t n = dst.free_elems - i < TILE_PIECE ? dst.free_elems - i : TILE_PIECE;
-      for (uint64_t k = 0; k < n; k++)
-        pos[k] = start + (float)(i + k);
-      KernelRows row = {pos, n, false};
-      kernel_binary_f32(o->comp_op0, 1, n, in0, n, row, (KernelRows){&low[p], 1, true});
-      kernel_binary_f32(o->comp_op1, 1, n, in1, n, row, (KernelRows){&high[p], 1, true});
-      const float *values = tile_row_f32(&src, p, i, n, scratch, sim->number_mode);
-      for (uint64_t k = 0; k < n; k++)
-        out[k] = ((in0[k] == 0) | (in1[k] == 0)) ? other : values[k];
-      finish_piece(sim, &dst, fold, folds, p, i, n, out);
-    }
-  }
-  tile_mark(&dst);
-  return finish_lanes(sim, o->reduce_res, &dst);
+  start_lanes(sim, &w, o->reduce_command, o->reduce_res != NULL);
+  piece_parallel(sim, w.dst.partitions, 4 * w.dst.partitions * w.dst.free_elems, range_pieces, &w);
+  tile_mark(&w.dst);
+  return finish_lanes(sim, o->reduce_res, &w.dst);
 }
 
 FastFn *fast_rows(OpKind kind)

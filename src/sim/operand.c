@@ -123,12 +123,22 @@ static void expect_lanes(Sim *sim, const Tile *tile, uint64_t partitions)
   sim_stop(sim);
 }
 
+// The values of a tile of one column.
+static void read_lanes(Sim *sim, const Tile *tile, float *lanes)
+{
+  bool is_f32 = tile->dtype == DTYPE_FLOAT32 && !sim->number_mode.flush_to_zero;
+  for (uint64_t p = 0; p < tile->partitions; p++)
+    if (is_f32)
+      memcpy(&lanes[p], tile_row(tile, p), sizeof *lanes);
+    else
+      lanes[p] = dtype_to_f32_mode(tile->dtype, tile_row(tile, p), sim->number_mode);
+}
+
 void lanes_of(Sim *sim, const TensorRef *ref, const char *role, uint64_t partitions, float *lanes)
 {
   Tile tile = tile_read(sim, ref, role);
   expect_lanes(sim, &tile, partitions);
-  for (uint64_t p = 0; p < partitions; p++)
-    lanes[p] = dtype_to_f32_mode(tile.dtype, tile_row(&tile, p), sim->number_mode);
+  read_lanes(sim, &tile, lanes);
 }
 
 void operand_values(Sim *sim, const Operand *operand, const char *role, const Tile *like, bool may_be_full,
@@ -149,8 +159,7 @@ void operand_values(Sim *sim, const Operand *operand, const char *role, const Ti
     return;
   }
   expect_lanes(sim, &values->tile, like->partitions);
-  for (uint64_t p = 0; p < like->partitions; p++)
-    values->lanes[p] = dtype_to_f32_mode(values->tile.dtype, tile_row(&values->tile, p), sim->number_mode);
+  read_lanes(sim, &values->tile, values->lanes);
 }
 
 // ---- bits

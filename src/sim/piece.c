@@ -32,13 +32,12 @@ bool piece_next(Piece *piece, const Tile *like, uint64_t first, uint64_t last, b
     return false;
   if (whole) {
     bool is_first = piece->n == 0;
-    *piece = (Piece){first, last - first, 0, columns};
+    *piece = (Piece){first, last - first, 0, columns, 0};
     return is_first;
   }
+  uint64_t most = piece->most ? piece->most : TILE_PIECE;
   if (piece->n == 0) {
-    *piece = (Piece){.partition = first, .partitions = columns < PIECE_ELEMS ? PIECE_ELEMS / columns : 1};
-    if (columns > TILE_PIECE)
-      piece->partitions = 1;
+    *piece = (Piece){.partition = first, .partitions = PIECE_ELEMS / (columns < most ? columns : most), .most = most};
   } else if (piece->start + piece->n < columns) {
     piece->start += piece->n;
   } else {
@@ -50,7 +49,7 @@ bool piece_next(Piece *piece, const Tile *like, uint64_t first, uint64_t last, b
   if (piece->partitions > last - piece->partition)
     piece->partitions = last - piece->partition;
   uint64_t left = columns - piece->start;
-  piece->n = left < TILE_PIECE ? left : TILE_PIECE;
+  piece->n = left < most ? left : most;
   return true;
 }
 

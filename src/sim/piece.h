@@ -12,14 +12,18 @@ enum { PIECE_ELEMS = 4096 };
 typedef struct Piece {
   uint64_t partition, partitions;  // first, and how many
   uint64_t start, n;              // columns
+  uint64_t most;                  // columns at once; 0: TILE_PIECE
 } Piece;
+
+// Columns at once of operators that fold along rows: few, so that many rows fit a piece and are folded side by side.
+enum { FOLD_PIECE = 256 };
 
 // Whether kernels can use the tile's rows where they lie.
 bool tile_is_direct(const Tile *tile);
 // The same for an operand that kernels read only: also one element that is repeated along each row.
 bool tile_reads_direct(const Tile *tile);
 
-// The next piece of partitions [first, last) of a tile shaped like `like`; starts from a zeroed Piece. `whole`: no
+// The next piece of partitions [first, last) of a tile shaped like `like`; starts from a Piece that is zero but for `most`. `whole`: no
 // limit on its size, since nothing is converted.
 bool piece_next(Piece *piece, const Tile *like, uint64_t first, uint64_t last, bool whole);
 

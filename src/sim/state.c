@@ -110,6 +110,12 @@ static uint64_t bits_before(uint64_t end)  // of the word that holds bit end - 1
   return end & 63 ? ~bits_from(end) : ~UINT64_C(0);
 }
 
+// The number of ones; of none and of all, which are usual, without counting.
+static uint64_t ones(uint64_t bits)
+{
+  return bits == ~UINT64_C(0) ? 64 : bits ? (uint64_t)__builtin_popcountll(bits) : 0;
+}
+
 void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
 {
   if (buffer->watch && bytes)
@@ -119,7 +125,7 @@ void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
   uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64, fresh = 0;
   for (uint64_t w = first; w <= last; w++) {
     uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
-    fresh += (uint64_t)__builtin_popcountll(mask & ~buffer->written[w]);
+    fresh += ones(mask & ~buffer->written[w]);
     buffer->written[w] |= mask;
   }
   buffer->unwritten_bytes -= fresh;
@@ -137,7 +143,7 @@ static void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
   uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64;
   for (uint64_t w = first; w <= last; w++) {
     uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));
-    buffer->unwritten_bytes += (uint64_t)__builtin_popcountll(mask & buffer->written[w]);
+    buffer->unwritten_bytes += ones(mask & buffer->written[w]);
     buffer->written[w] &= ~mask;
   }
 }

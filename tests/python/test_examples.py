@@ -132,6 +132,52 @@ def test_attention(tmp_path, tokens, depth, causal):
     assert np.linalg.norm(got - want) <= 4e-3 * np.linalg.norm(want)
 
 
+@pytest.mark.parametrize("heads, tokens, depth", [(2, 512, 64), (1, 2560, 128)])
+def test_attention_fwd(tmp_path, heads, tokens, depth):
+    q, k, v = (f32(heads, tokens, depth).astype(BF16) for _ in range(3))
+    (got,) = run_example(tmp_path, "attention_fwd.py", {"q": q, "k": k, "v": v})
+    for head in range(heads):
+        want = attention_reference(q[head], k[head], v[head], False)
+        assert np.abs(got[head] - want).max() <= 1e-2  # bfloat16 weights and results
+        assert np.linalg.norm(got[head] - want) <= 4e-3 * np.linalg.norm(want)
+
+
+def swiglu(x, w_gate, w_up, w_down):
+    """In float64; the hidden layer is rounded to bfloat16, as on the device."""
+    gate, up = x.astype(np.float64) @ w_gate.astype(np.float64), x.astype(np.float64) @ w_up.astype(np.float64)
+    hidden = (gate / (1 + np.exp(-gate)) * up).astype(np.float32).astype(BF16).astype(np.float64)
+    return hidden @ w_down.astype(np.float64)
+
+
+@pytest.mark.parametrize("tokens, features, hidden, block", [(128, 128, 256, 512), (512, 1024, 384, 256)])
+def test_mlp(tmp_path, tokens, features, hidden, block):
+    x, w_gate, w_up, w_down = (array.astype(BF16) for array in (
+        f32(tokens, features), f32(features, hidden) / 16, f32(features, hidden) / 16, f32(hidden, features) / 16))
+    (got,) = run_example(tmp_path, "mlp.py", {"x": x, "w_gate": w_gate, "w_up": w_up, "w_down": w_down}, block=block)
+    want = swiglu(x, w_gate, w_up, w_down)
+    assert np.linalg.norm(got - want) <= 4e-3 * np.linalg.norm(want)
+
+
+def test_moe(tmp_path):
+    tokens, features, hidden, experts = 384, 256, 128, 8
+    x, router = f32(tokens, features).astype(BF16), f32(features, experts).astype(BF16)
+    router[:, 3], router[:, 5] = BF16(0), router[:, 5] * BF16(3)  # few tokens for one expert, many for another
+    w_gate, w_up, w_down = (array.astype(BF16) for array in (
+        f32(experts, features, hidden) / 16, f32(experts, features, hidden) / 16, f32(experts, hidden, features) / 16))
+    arrays = {"x": x, "router": router, "w_gate": w_gate, "w_up": w_up, "w_down": w_down}
+    (got,) = run_example(tmp_path, "moe.py", arrays, "--target", "trn3")
+    scores = x.astype(np.float64) @ router.astype(np.float64)
+    best = np.argsort(-scores, axis=1)[:, :2]
+    want, counts = np.zeros((tokens, features)), np.zeros(experts, int)
+    for t in range(tokens):
+        share = np.exp(scores[t, best[t]] - scores[t, best[t, 0]])
+        for choice, expert in enumerate(best[t]):
+            counts[expert] += 1
+            want[t] += share[choice] / share.sum() * swiglu(x[t:t + 1], w_gate[expert], w_up[expert], w_down[expert])[0]
+    assert counts.min() < 128 < counts.max()  # one tile for some, two for others
+    assert np.linalg.norm(got - want) <= 5e-3 * np.linalg.norm(want)
+
+
 def test_selective_scan(tmp_path):
     channels, time, states = 140, 64, 4
     delta, u = np.abs(f32(channels, time)) * 0.1, f32(channels, time)
