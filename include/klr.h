@@ -97,6 +97,11 @@ typedef struct KlrRunOptions {
 bool klr_run(KlrSession *session, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs,
              const KlrRunOptions *options);
 
+/* Runs the kernel on `ranks` workers, 1 or more, with memories of their own, which meet in collectives. `inputs` and `outputs`
+ * are those of rank 0, then those of rank 1, and so on; as above otherwise. */
+bool klr_run_ranks(KlrSession *session, const KlrKernel *kernel, uint32_t ranks, KlrArray *inputs, KlrArray *outputs,
+                   const KlrRunOptions *options);
+
 /* ---- looking at a kernel */
 
 typedef struct KlrTensor {

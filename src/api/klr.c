@@ -301,40 +301,56 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
   return sim;
 }
 
-static bool run(KlrSession *klr, const Kernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
+static bool run(KlrSession *klr, const Kernel *kernel, uint32_t ranks, KlrArray *inputs, KlrArray *outputs,
+                const KlrRunOptions *options)
 {
   Session *session = klr->session;
   session->lenient = options->lenient;
   const Machine *machine = machine_named(session, options->target);
   if (!machine)
     return false;
-  Array *in = klr->inputs = arena_array(&session->arena, Array, kernel->inputs.count);
-  klr->input_count = kernel->inputs.count;
+  uint32_t input_count = kernel->inputs.count, output_count = kernel->outputs.count;
+  uint64_t all_inputs = (uint64_t)ranks * input_count, all_outputs = (uint64_t)ranks * output_count;
+  if (!ranks || all_inputs > UINT32_MAX || all_outputs > UINT32_MAX) {
+    diag_error(session, E_ARGUMENT, "a kernel cannot run on %u ranks", ranks);
+    return false;
+  }
+  Array *in = klr->inputs = arena_array(&session->arena, Array, all_inputs);
+  klr->input_count = (uint32_t)all_inputs;
   size_t first = klr->arrays.count;
-  for (uint32_t i = 0; i < kernel->outputs.count; i++)  // room first: the results must find their owner
+  for (uint64_t i = 0; i < all_outputs; i++)  // room first: the results must find their owner
     vec_push(&session->arena, &klr->arrays, (Array){0});
-  Array *out = arena_array(&session->arena, Array, kernel->outputs.count);
+  Array *out = arena_array(&session->arena, Array, all_outputs);
+  SimRank *workers = arena_array(&session->arena, SimRank, ranks);
   bool ok = true;
-  for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
-    ok = copy_input(session, kernel->inputs.items[i], &inputs[i], &in[i]);
+  for (uint64_t i = 0; i < all_inputs && ok; i++)
+    ok = copy_input(session, kernel->inputs.items[i % input_count], &inputs[i], &in[i]);
+  for (uint32_t r = 0; r < ranks; r++)
+    workers[r] = (SimRank){kernel, in + (uint64_t)r * input_count, out + (uint64_t)r * output_count};
   SimOptions sim = sim_options(machine, options);
-  ok = ok && sim_run(session, kernel, &sim, in, out, NULL);
-  for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
+  ok = ok && sim_run_ranks(session, workers, ranks, &sim, NULL);
+  for (uint64_t i = 0; i < all_inputs && ok; i++)
     memcpy(inputs[i].data, in[i].data, in[i].bytes);
-  for (uint32_t i = 0; i < kernel->outputs.count && ok; i++) {
+  for (uint64_t i = 0; i < all_outputs && ok; i++) {
     klr->arrays.items[first + i] = out[i];
     outputs[i] = (KlrArray){dtype_name(out[i].dtype), out[i].rank, out[i].shape, out[i].data, out[i].bytes};
   }
   return ok;
 }
 
-bool klr_run(KlrSession *klr, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
+bool klr_run_ranks(KlrSession *klr, const KlrKernel *kernel, uint32_t ranks, KlrArray *inputs, KlrArray *outputs,
+                   const KlrRunOptions *options)
 {
   static const KlrRunOptions defaults;
   ENTER(klr, false);
-  bool ok = run(klr, core_of(kernel), inputs, outputs, options ? options : &defaults);
+  bool ok = run(klr, core_of(kernel), ranks, inputs, outputs, options ? options : &defaults);
   leave(klr);
   return ok;
+}
+
+bool klr_run(KlrSession *klr, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
+{
+  return klr_run_ranks(klr, kernel, 1, inputs, outputs, options);
 }
 
 // ---- looking

@@ -38,6 +38,29 @@ TEST(the_public_interface_traces_and_runs)
   klr_session_free(session);
 }
 
+TEST(the_public_interface_runs_ranks)
+{
+  KlrSession *session = klr_session_new();
+  KlrKernel *kernel = trace_add(session);
+  enum { RANKS = 3 };
+  float a[RANKS][12], b[RANKS][12];
+  KlrArray inputs[2 * RANKS], outputs[RANKS];
+  for (int r = 0; r < RANKS; r++) {
+    for (int i = 0; i < 12; i++) {
+      a[r][i] = (float)(i * r);
+      b[r][i] = (float)r;
+    }
+    inputs[2 * r] = (KlrArray){"float32", 2, SHAPE, a[r], sizeof a[r]};
+    inputs[2 * r + 1] = (KlrArray){"float32", 2, SHAPE, b[r], sizeof b[r]};
+  }
+  EXPECT(kernel && klr_run_ranks(session, kernel, RANKS, inputs, outputs, NULL));
+  for (int r = 0; kernel && r < RANKS; r++)
+    for (int i = 0; i < 12; i++)
+      EXPECT_F32(((float *)outputs[r].data)[i], ==, (float)(i * r + r));
+  EXPECT(kernel && !klr_run_ranks(session, kernel, 0, inputs, outputs, NULL));
+  klr_session_free(session);
+}
+
 TEST(the_public_interface_walks_operators_and_reads_what_it_writes)
 {
   KlrSession *session = klr_session_new();
