@@ -66,7 +66,7 @@ _CLASSES = {
 
 def read(session):
     """Every diagnostic of a session, as dictionaries."""
-    return json.loads(session.diagnostics(True))
+    return json.loads(session.diagnostics(True, False))
 
 
 def _at_place(error, diagnostic):
@@ -96,5 +96,5 @@ def report(session, failed, first=0):
             warnings.warn_explicit(warning, None, diagnostic.get("file") or "<kernel>", diagnostic.get("line") or 1)
     if failed:
         kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
-        error = kind(session.diagnostics(False).rstrip(), found)
+        error = kind(session.diagnostics(False, True).rstrip(), found)
         raise _at_place(error, errors[0] if errors else {})

@@ -773,13 +773,15 @@ static PyObject *session_read(PyObject *self, PyObject *args)
   return new_handle(object, (const Kernel *)kernel);
 }
 
+// diagnostics(as_json, errors_only) -> str
 static PyObject *session_diagnostics(PyObject *self, PyObject *args)
 {
-  int as_json;
-  if (!PyArg_ParseTuple(args, "p", &as_json))
+  KlrSession *klr = ((SessionObject *)self)->klr;
+  int as_json, errors_only;
+  if (!PyArg_ParseTuple(args, "pp", &as_json, &errors_only))
     return NULL;
-  return PyUnicode_DecodeUTF8(klr_diagnostics(((SessionObject *)self)->klr, as_json),
-                              (Py_ssize_t)strlen(klr_diagnostics(((SessionObject *)self)->klr, as_json)), "replace");
+  const char *text = errors_only ? klr_errors(klr, as_json) : klr_diagnostics(klr, as_json);
+  return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
 static PyObject *session_new_object(PyTypeObject *type, PyObject *args, PyObject *keywords)

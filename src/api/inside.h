@@ -13,5 +13,8 @@ bool klr_guarded(KlrSession *klr, bool (*work)(void *context), void *context);
 struct Tracer *klr_new_tracer(KlrSession *klr);
 void klr_release_tracer(KlrSession *klr);
 
+// klr_diagnostics without the warnings.
+const char *klr_errors(KlrSession *klr, bool as_json);
+
 // Lets `klr` quote the sources that kernels of `owner` come from; `owner` must outlive it.
 void klr_share_sources(KlrSession *klr, KlrSession *owner);

@@ -140,6 +140,26 @@ const char *klr_diagnostics(KlrSession *klr, bool as_json)
   return text;
 }
 
+const char *klr_errors(KlrSession *klr, bool as_json)
+{
+  Session *session = klr->session;
+  Diag **items = session->diags.items;
+  size_t count = session->diags.count, errors = 0;
+  Diag **kept = calloc(count + 1, sizeof *kept);
+  if (!kept)
+    return klr_diagnostics(klr, as_json);
+  for (size_t i = 0; i < count; i++)
+    if (items[i]->severity == SEVERITY_ERROR)
+      kept[errors++] = items[i];
+  session->diags.items = kept;
+  session->diags.count = errors;
+  const char *text = klr_diagnostics(klr, as_json);
+  session->diags.items = items;
+  session->diags.count = count;
+  free(kept);
+  return text;
+}
+
 const char *klr_version(void)
 {
   return KLR_VERSION;
