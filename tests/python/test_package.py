@@ -3,8 +3,11 @@
 import dataclasses
 import enum
 import os
+import re
+import runpy
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 
@@ -357,3 +360,15 @@ def test_scripts_that_say_import_nki(tmp_path):
     assert "No module named 'nki'" in plain.stderr
     helped = subprocess.run([sys.executable, "-m", "klr", "--help"], env=environment, capture_output=True, text=True)
     assert "usage: python -m klr SCRIPT" in helped.stdout
+
+
+def test_the_examples_of_the_page_run():
+    page = open(os.path.join(ROOT, "docs", "python.md")).read()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 3
+    # One text, as the page tells one story; in a file, because kernels need theirs.
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "page.py")
+        with open(path, "w") as file:
+            file.write("\n".join(blocks))
+        runpy.run_path(path)
