@@ -320,15 +320,16 @@ def check_files():
     bad, seen, count = [], set(), 0
     for name in form.files():
         document = form.read_file(name)
-        bad += [f"{name}: {what}" for what in form.check_schema(document, schema)]
-        if not bad:
-            for vector in document["vectors"]:
-                count += 1
-                bad += form.check_vector(vector)
-                if vector["id"] in seen or not vector["id"].startswith(name[:-5] + "."):
-                    bad.append(f"{name}: the id {vector['id']} is taken, or not {name[:-5]}.*")
-                seen.add(vector["id"])
-    print("\n".join([*bad, f"{count - bool(bad)} passed, {len(bad)} failed"]))
+        wrong = [f"{name}: {what}" for what in form.check_schema(document, schema)]
+        for vector in [] if wrong else document["vectors"]:
+            mistakes = list(form.check_vector(vector))
+            if vector["id"] in seen or not vector["id"].startswith(name[:-5] + "."):
+                mistakes.append(f"{name}: the id {vector['id']} is taken, or not {name[:-5]}.*")
+            seen.add(vector["id"])
+            count += not mistakes
+            wrong += mistakes
+        bad += wrong
+    print("\n".join([*bad, f"{count} passed, {len(bad)} failed"]))
     return not bad
 
 

@@ -11,13 +11,14 @@ ALL, SINCE_TRN2, TRN3 = ["trn1", "trn2", "trn3"], ["trn2", "trn3"], ["trn3"]
 
 
 class Instruction:
-    """The vectors of one file. `name` is that of the file, and what `module` calls the function."""
+    """The vectors of one file. `name` is that of the file, `instruction` what the file is about."""
 
     every = {}
 
-    def __init__(self, name, module="isa", source=None, targets=ALL):
-        self.name, self.targets, self.source = name, targets, source or f"nki.{module}.{name.removeprefix('nl_')}"
-        self.document = {"format": 1, "instruction": f"nki.{module}.{name.removeprefix('nl_')}", "vectors": []}
+    def __init__(self, name, instruction=None, source=None, targets=ALL):
+        self.name, self.targets = name, targets
+        self.document = {"format": 1, "instruction": instruction or f"nki.isa.{name}", "vectors": []}
+        self.source = source or self.document["instruction"]
         Instruction.every[name] = self
 
     def vector(self, name, shows, provenance=D, source=None, targets=None, **more):

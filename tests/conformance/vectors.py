@@ -199,7 +199,7 @@ def check_schema(value, schema, root=None, path="$"):
 
 def check_vector(vector):
     """Yields what a schema cannot say: ids, words against shapes, the grammar of the steps, names."""
-    names = {"nisa", "nl", "True", "False", "None", "range", *vector["tiles"]}
+    names = {"nisa", "nl", "range", "float", *vector["tiles"]}
     for name, tile in vector["tiles"].items():
         for key in ("data", "expect"):
             if key in tile:
@@ -215,20 +215,18 @@ def check_vector(vector):
 
 
 def check_step(step, names):
-    """A step is a call with named arguments, or such a call or an expression given a name; blocks of several lines are loops."""
+    """A step is a call, or a name given to what a call makes; loops and their bodies are steps of several lines."""
     try:
         body = ast.parse(step).body
     except SyntaxError as error:
         yield str(error)
         return
     for statement in body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            names.add(statement.targets[0].id)
         for node in ast.walk(statement):
             if isinstance(node, ast.FunctionDef):
                 names |= {node.name, *(a.arg for a in node.args.args)}
-            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-                names.add(node.target.id)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and node.id not in names:
                 yield f"`{node.id}` is neither a tile nor named by an earlier step"
@@ -254,7 +252,7 @@ def kernel_source(vector):
 
     A tile with data is loaded from the argument NAME_in: by a DMA to SBUF, from there by a copy to PSUM. A tile with an
     expectation is stored the opposite way to NAME_out. A tile in HBM is the argument itself or, when the kernel changes it,
-    a copy, so that arguments stay as they were.
+    a copy, so that arguments stay as they were. A tile that a step assigns is made there.
     """
     lines = ["import nki", "import nki.isa as nisa", "import nki.language as nl", "", "", "@nki.jit",
              f"def kernel({', '.join(name + '_in' for name in inputs(vector))}):", f"    # {vector['id']}: {vector['shows']}"]
@@ -272,6 +270,8 @@ def kernel_source(vector):
         if space == "hbm" and "expect" not in tile and "data" in tile:
             put(f"{name} = {name}_in")
             continue
+        if "data" not in tile and any(re.match(rf"{name} = ", step) for step in vector["steps"]):
+            continue  # a step makes it
         tensor(name, tile, "shared_hbm" if space == "hbm" else space)
         if "data" in tile and space == "psum":
             tensor(f"{name}_load", tile, "sbuf")
