@@ -58,7 +58,7 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
     sim_stop(sim);
   }
   // A row reaches at most to the tensor's end: that of the last index is checked against it as a view.
-  uint64_t step = tile_index_elems(view), size = dim_size(view->tensor, view->indirect_dim);
+  uint64_t step = tile_index_elems(sim, view), size = dim_size(view->tensor, view->indirect_dim);
   uint64_t *offsets = arena_array(&sim->scratch, uint64_t, tile->partitions);
   for (uint64_t i = 0; i < tile->partitions; i++) {
     int64_t at = index_at(&index, i);
@@ -78,8 +78,9 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
 static bool is_inside(const View *view, int64_t extra)
 {
   int64_t low, high;
-  return !view_extent(view, &low, &high) ||
-         (low + extra >= 0 && (uint64_t)(high + extra) < tensor_elements(view->tensor));
+  DType dtype = view->dtype_override.some ? view->dtype_override.value : view->tensor->dtype;
+  uint64_t elements = tensor_elements(view->tensor) * dtype_bytes(view->tensor->dtype) / dtype_bytes(dtype);
+  return !view_extent(view, &low, &high) || (low + extra >= 0 && (uint64_t)(high + extra) < elements);
 }
 
 bool dma_is_fence(const struct Op_nc_dma_copy *op)
@@ -141,7 +142,7 @@ bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, bool skips, Tile
     resolve_gather(sim, view, role, skips, tile);
     return true;
   }
-  int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)tile_index_elems(view);
+  int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)tile_index_elems(sim, view);
   if (!is_inside(view, extra)) {
     if (skips)
       return false;

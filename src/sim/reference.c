@@ -1152,13 +1152,25 @@ static void matmul_transpose(Sim *sim, const Tile *dst, const Tile *stationary, 
   write_units(dst, to);
 }
 
+// How many of n > 0 values, less one, are 0 or 1 before the first other, which goes to `value`; the last if there is none.
+static uint64_t leading_onezero(uint64_t n, const float *values, float *value)
+{
+  uint64_t i = 0;
+  while (i + 1 < n && (values[i] == 0 || values[i] == 1))
+    i++;
+  *value = values[i];
+  return i;
+}
+
 void matmul_check_hints(Sim *sim, const struct Op_nc_matmul *op, const Tile *stationary, const Tile *moving)
 {
   const Tile *tiles[] = {op->is_stationary_one_zero ? stationary : NULL, op->is_moving_zero ? moving : NULL};
   for (int t = 0; t < 2; t++)
     for (uint64_t p = 0; tiles[t] && tiles[t]->item == 4 && p < tiles[t]->partitions; p++)
       for (uint64_t i = 0; i < tiles[t]->free_elems; i++) {
-        float value = dtype_to_f32_mode(tiles[t]->dtype, tile_element(tiles[t], p, i), sim->number_mode);
+        float value, scratch[TILE_PIECE];
+        uint64_t left = tiles[t]->free_elems - i, n = left < TILE_PIECE ? left : TILE_PIECE;
+        i += leading_onezero(n, tile_row_f32(tiles[t], p, i, n, scratch, sim->number_mode), &value);
         if (value == 0 || value == 1)
           continue;
         sim_unspecified(sim, GAP_MATMUL_HINT, "`%s` is said to hold zeros and ones only; element %s is %.9g", tiles[t]->role,

@@ -192,13 +192,20 @@ static const View *view_of(Sim *sim, const TensorRef *ref, const char *role)
   sim_stop(sim);
 }
 
-uint64_t tile_index_elems(const View *view)
+uint64_t tile_index_elems(Sim *sim, const View *view)
 {
   const Shape *shape = &view->tensor->shape;
   uint64_t count = 1;
   for (uint32_t i = view->indirect_dim > 0 ? (uint32_t)view->indirect_dim : 0; i < shape->free_dims.count; i++)
     count *= shape->free_dims.items[i];
-  return count;
+  if (!view->dtype_override.some)
+    return count;
+  uint64_t bytes = count * dtype_bytes(view->tensor->dtype), item = dtype_bytes(view->dtype_override.value);
+  if (bytes % item == 0)
+    return bytes / item;
+  sim_error(sim, E_SIM_DTYPE, "a run-time index of `%s` counts %" PRIu64 " bytes, which is no number of %s elements",
+            view->tensor->name, bytes, dtype_name(view->dtype_override.value));
+  sim_stop(sim);
 }
 
 static Tile resolve(Sim *sim, const TensorRef *ref, const char *role, bool is_result)
@@ -208,7 +215,7 @@ static Tile resolve(Sim *sim, const TensorRef *ref, const char *role, bool is_re
     return indirect_tile(sim, view, role, is_result);
   int64_t extra = 0;
   if (view->scalar_offset)
-    extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)tile_index_elems(view);
+    extra = tile_run_time_index(sim, view->scalar_offset) * (int64_t)tile_index_elems(sim, view);
   return tile_of_view(sim, view, role, extra);
 }
 

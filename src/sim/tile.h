@@ -35,7 +35,7 @@ Tile tile_read(Sim *sim, const TensorRef *ref, const char *role);
 Tile tile_of_view(Sim *sim, const View *view, const char *role, int64_t extra_elems);
 // The value of a run-time index: a register, or the first element of an access.
 int64_t tile_run_time_index(Sim *sim, const ScalarOffset *offset);
-uint64_t tile_index_elems(const View *view);  // elements that one step of such an index skips
+uint64_t tile_index_elems(Sim *sim, const View *view);  // elements of the view that one step of such an index skips
 uint64_t tile_row_room(Sim *sim, const View *view);  // elements from a view's first to the end of its tensor's row
 void tile_check_written(Sim *sim, const Tile *tile);
 // The same for the first `count` elements of one row; false when one was not and the run goes on.

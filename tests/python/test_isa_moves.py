@@ -174,6 +174,24 @@ return store(t)"""
     same_bits(kernels.run(body.format("error"), x=x, index=index), np.stack([flat[4 * i:4 * i + 8] for i in index[:, 0]]))
 
 
+def test_run_time_rows_of_another_dtype(kernels, random):
+    """An index counts rows of the tensor, however its bytes are read."""
+    x, index = random_values(random, "float32", 10, 4), np.array([[3], [1], [9]], np.int32)
+    halves = x.view(np.uint16)
+    body = """
+i, t = load(index), sbuf((3, 8), nl.uint16)
+nisa.dma_copy(dst=t, src=x{}.ap([[8, 3], [1, 8]], {}, indirect_dim=0{}))
+return store(t)"""
+    for view, dtype in ("", ", dtype=nl.uint16"), (".view(nl.uint16)", ""):
+        same_bits(kernels.run(body.format(view, "vector_offset=i", dtype), x=x, index=index), halves[index[:, 0]])
+        same_bits(kernels.run(body.format(view, "scalar_offset=i[0:1, :]", dtype), x=x, index=index), halves[3:6])
+    body = """
+i, t = load(index), sbuf((3, 8), nl.uint16)
+nisa.dma_copy(dst=t, src=x.view(nl.uint16).vector_select(0, i))
+return store(t)"""
+    same_bits(kernels.run(body, x=x, index=index), halves[index[:, 0]])
+
+
 @pytest.mark.parametrize("dim", [0, 1, 2])
 def test_scalar_offset_along_any_dimension(kernels, random, dim):
     """The index counts in the base tensor's dimension, whatever the pattern."""
