@@ -116,6 +116,11 @@ size_t klr_output_count(const KlrKernel *kernel);
 KlrTensor klr_input(KlrSession *session, const KlrKernel *kernel, size_t index);
 KlrTensor klr_output(KlrSession *session, const KlrKernel *kernel, size_t index);
 
+/* Files that tensors are filled from when the kernel runs: the path of each, relative to the kernel's own file, and its
+ * bytes; NULL when the session does not have them, and a run reads the file. */
+size_t klr_constant_count(const KlrKernel *kernel);
+const char *klr_constant(KlrSession *session, const KlrKernel *kernel, size_t index, const void **bytes, size_t *len);
+
 size_t klr_core_count(const KlrKernel *kernel);
 size_t klr_operator_count(const KlrKernel *kernel, size_t core); /* over all blocks, in order */
 const KlrOperator *klr_operator_at(const KlrKernel *kernel, size_t core, size_t index);

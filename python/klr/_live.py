@@ -166,10 +166,12 @@ def describe(obj, in_arguments):
         native = native_module(owner)
         return ("library", native, obj.__name__) if native else ("opaque", f"{owner}.{obj.__name__}")
     if _arrays.framework(obj):
-        if not in_arguments:
-            return ("opaque", f"an array of shape {tuple(obj.shape)} outside of the arguments")
         array = _arrays.as_numpy(obj)
         name = nki_name(array.dtype)
+        if not in_arguments:
+            shape = tuple(array.shape)
+            return ("array", name, shape, array.tobytes()) if name and 0 < len(shape) <= 16 else (
+                "opaque", f"an array of shape {shape} and dtype {array.dtype} outside of the arguments")
         if name is None:
             raise TypeError(f"an array of dtype {array.dtype}, which NKI does not have; convert it, for example with "
                             f".astype(np.{'int32' if array.dtype.kind in 'iu' else 'float32'})")

@@ -428,6 +428,24 @@ static bool tensor_value(Live *live, PyObject *object, PyObject *what, Value *ou
   return remember(live, object, *out);
 }
 
+// ("array", dtype, shape, bytes): one that is no argument.
+static bool array_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  DType dtype;
+  uint64_t sizes[VIEW_RANK_MAX];
+  PyObject *shape = PyTuple_GetItem(what, 2);
+  Py_ssize_t rank = PyTuple_Size(shape), len;
+  char *data;
+  if (!dtype_from_nki_name(str_from(item_text(live, what, 1)), &dtype) || rank > VIEW_RANK_MAX)
+    return RAISE(live->t, E_TYPE, (Span){0}, "an array of dtype '%s' in %d dimensions", item_text(live, what, 1), (int)rank);
+  if (PyBytes_AsStringAndSize(PyTuple_GetItem(what, 3), &data, &len) < 0)
+    return python_failed(live, "an array");
+  for (Py_ssize_t i = 0; i < rank; i++)
+    sizes[i] = (uint64_t)item_int(shape, i);
+  *out = value_array(live->t, dtype, sizes, (uint32_t)rank, (Str){data, (size_t)len});
+  return remember(live, object, *out);
+}
+
 static bool described_value(Live *live, PyObject *object, PyObject *what, Value *out)
 {
   const char *tag = item_text(live, what, 0);
@@ -448,6 +466,8 @@ static bool described_value(Live *live, PyObject *object, PyObject *what, Value 
     return instance_value(live, object, what, out);
   if (strcmp(tag, "tensor") == 0)
     return tensor_value(live, object, what, out);
+  if (strcmp(tag, "array") == 0)
+    return array_value(live, object, what, out);
   if (strcmp(tag, "member") == 0 || strcmp(tag, "attribute") == 0) {
     Value owner;
     return to_value(live, PyTuple_GetItem(what, 1), &owner) && live_attr(live, owner, item_text(live, what, 2), out);
@@ -861,6 +881,27 @@ static PyObject *handle_write(PyObject *self, PyObject *args)
   return PyBytes_FromStringAndSize(bytes, (Py_ssize_t)len);
 }
 
+// constants() -> [(path, bytes or None)]
+static PyObject *handle_constants(PyObject *self, PyObject *none)
+{
+  (void)none;
+  KernelHandle *handle = (KernelHandle *)self;
+  size_t count = klr_constant_count(handle->kernel);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++) {
+    const void *bytes;
+    size_t len;
+    const char *path = klr_constant(handle->session->klr, handle->kernel, i, &bytes, &len);
+    PyObject *item = Py_BuildValue("(sy#)", path, (const char *)bytes, (Py_ssize_t)len);
+    if (!item) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SetItem(list, (Py_ssize_t)i, item);
+  }
+  return list;
+}
+
 static PyObject *handle_verify(PyObject *self, PyObject *args)
 {
   KernelHandle *handle = (KernelHandle *)self;
@@ -1002,6 +1043,7 @@ static PyMethodDef handle_methods[] = {
     {"inputs", handle_inputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
     {"outputs", handle_outputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
     {"write", handle_write, METH_VARARGS, "write(form)"},
+    {"constants", handle_constants, METH_NOARGS, "[(path, bytes or None)]"},
     {"verify", handle_verify, METH_VARARGS, "verify(target)"},
     {"core_count", handle_core_count, METH_NOARGS, "Logical cores."},
     {"operators", handle_operators, METH_VARARGS, "operators(core)"},

@@ -115,8 +115,16 @@ class Kernel:
         return found
 
     def write(self, path: Union[str, "os.PathLike[str]"], form: str = "klr") -> None:
+        """Write one of the forms to a file; the files of its constants go beside it, in the folder `shared_constants`."""
+        data, folder = self.to_bytes(form), os.path.dirname(os.fspath(path))
+        for name, contents in self._handle.constants():
+            beside = os.path.join(folder, name)
+            if contents is not None:
+                os.makedirs(os.path.dirname(beside), exist_ok=True)
+                with open(beside, "wb") as file:
+                    file.write(contents)
         with open(path, "wb") as file:
-            file.write(self.to_bytes(form))
+            file.write(data)
 
     def __str__(self) -> str:
         return self.to_bytes("text").decode()

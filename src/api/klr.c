@@ -108,6 +108,12 @@ void klr_share_sources(KlrSession *klr, KlrSession *owner)
     source_place(source, &owner->session->arena, 0);  // its table of lines is made once, where it lives
     vec_push(&klr->session->arena, &klr->session->sources, source);
   }
+  const Map *kept = &owner->session->kept_files;  // shared: whoever runs a kernel keeps its owner
+  for (size_t i = 0; kept->arena && i < kept->count; i++) {
+    if (!klr->session->kept_files.arena)
+      klr->session->kept_files = map_new(&klr->session->arena);
+    map_set(&klr->session->kept_files, kept->entries[i].key, kept->entries[i].value);
+  }
 }
 
 Session *klr_core_session(KlrSession *klr)
@@ -378,6 +384,20 @@ bool klr_run(KlrSession *klr, const KlrKernel *kernel, KlrArray *inputs, KlrArra
 const char *klr_kernel_name(const KlrKernel *kernel)
 {
   return core_of(kernel)->name;
+}
+
+size_t klr_constant_count(const KlrKernel *kernel)
+{
+  return core_of(kernel)->shared_constants.count;
+}
+
+const char *klr_constant(KlrSession *klr, const KlrKernel *kernel, size_t index, const void **bytes, size_t *len)
+{
+  const char *name = core_of(kernel)->shared_constants.items[index].file_name;
+  const Str *kept = session_kept_file(klr->session, name);
+  *bytes = kept ? kept->data : NULL;
+  *len = kept ? kept->len : 0;
+  return name;
 }
 
 size_t klr_input_count(const KlrKernel *kernel)

@@ -61,6 +61,67 @@ static Str numbers_file(Numbers *numbers)
   return strbuf_str(&out);
 }
 
+// ---- arrays of the program that makes the kernel
+
+typedef struct ArrayObject {
+  NativeObject head; // array_type
+  DType dtype;
+  uint32_t rank;
+  const uint64_t *shape;
+  Str data;
+} ArrayObject;
+
+static Value shape_tuple(Tracer *t, const ArrayObject *array)
+{
+  Value shape = value_tuple(t, NULL, array->rank);
+  for (uint32_t i = 0; i < array->rank; i++)
+    shape.tuple->items[i] = value_int((int64_t)array->shape[i]);
+  return shape;
+}
+
+static Outcome array_getattr(Tracer *t, Value self, const Name *name, Span span, Value *out)
+{
+  const ArrayObject *array = (const ArrayObject *)self.object;
+  (void)span;
+  if (str_is(name->str, "shape"))
+    *out = shape_tuple(t, array);
+  else if (str_is(name->str, "dtype"))
+    *out = value_dtype(t, array->dtype);
+  else if (str_is(name->str, "ndim"))
+    *out = value_int(array->rank);
+  else if (str_is(name->str, "size"))
+    *out = value_int((int64_t)(array->data.len / dtype_bytes(array->dtype)));
+  else
+    return OUTCOME_MISSING;
+  return OUTCOME_OK;
+}
+
+static const NativeType array_type = {.name = "array", .getattr = array_getattr};
+
+Value value_array(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank, Str data)
+{
+  ArrayObject *array = arena_new(&t->arena, ArrayObject);
+  uint64_t *shape = arena_array(&t->arena, uint64_t, rank);
+  if (rank)
+    memcpy(shape, sizes, rank * sizeof *shape);
+  *array = (ArrayObject){.dtype = dtype, .rank = rank, .shape = shape};
+  array->head.type = &array_type;
+  array->data = (Str){arena_strndup(&t->arena, data.data, data.len), data.len};
+  return value_object(VALUE_OBJECT, &array->head);
+}
+
+static const ArrayObject *value_is_array(Value value)
+{
+  return value.tag == VALUE_OBJECT && value.object->type == &array_type ? (const ArrayObject *)value.object : NULL;
+}
+
+static Str array_file(Tracer *t, const ArrayObject *array)
+{
+  StrBuf out = strbuf_new(&t->arena);
+  npy_format(&out, dtype_info(array->dtype)->npy_descr, array->shape, array->rank, array->data.data, array->data.len);
+  return strbuf_str(&out);
+}
+
 // ---- files
 
 // From the current folder, else beside the file of the code that asks, of its caller, and so on.
@@ -94,6 +155,11 @@ static bool constant_file(Tracer *t, const Call *call, Str *file, const char **s
     return false;
   }
   *shown = "the constant";
+  const ArrayObject *array = value_is_array(constant);
+  if (array) {
+    *file = array_file(t, array);
+    return true;
+  }
   if (value_is_set(constant) && read_numbers(&numbers, constant, 0)) {
     *file = numbers_file(&numbers);
     return true;
@@ -128,7 +194,9 @@ static const Tensor *constant_tensor(Tracer *t, const Call *call, const char *sh
     raise_diag(t, "OSError", diag);
     return NULL;
   }
-  if (!dtype_from_npy_descr(str_from(npy.descr), &dtype) || !dtype_nki_name(dtype) || npy.rank == 0) {
+  const ArrayObject *array = value_is_array(call->args[0]);
+  bool known = array ? (dtype = array->dtype, true) : dtype_from_npy_descr(str_from(npy.descr), &dtype);
+  if (!known || !dtype_nki_name(dtype) || npy.rank == 0) {
     Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span),
                              "'nl.shared_constant': '%s' holds '%s' in %u dimensions, which no tensor holds", shown, npy.descr,
                              npy.rank);

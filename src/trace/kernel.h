@@ -34,6 +34,9 @@ bool tensor_argument(Tracer *t, const char *name, DType dtype, const uint64_t *s
 // The tensor an argument became, once a kernel was traced with it; else NULL.
 const Tensor *tensor_argument_input(Value argument);
 
+// An array that is no argument, for `nl.shared_constant`: row-major elements of `dtype`, copied.
+Value value_array(Tracer *t, DType dtype, const uint64_t *sizes, uint32_t rank, Str data);
+
 // Element types as the kernel sees them, for arguments such as `dtype=bfloat16`.
 Value value_dtype(Tracer *t, DType dtype);
 bool value_is_dtype(Value value, DType *out);

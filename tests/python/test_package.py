@@ -372,3 +372,34 @@ def test_the_examples_of_the_page_run():
         with open(path, "w") as file:
             file.write("\n".join(blocks))
         runpy.run_path(path)
+
+
+TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
+NARROW = np.array([[1.5, -3, 240]]).astype(ml_dtypes.float8_e4m3fn)
+
+
+@nki.jit
+def with_constants(x, path):
+    assert TABLE.shape == (4, 3) and TABLE.dtype == nl.float32 and TABLE.ndim == 2 and TABLE.size == 12
+    table = nl.load(nl.shared_constant(TABLE))
+    narrow = nl.load(nl.shared_constant(NARROW), dtype=nl.float32)
+    saved = nl.load(nl.shared_constant(path))
+    return store(nl.add(nl.load(x), table)), store(narrow), store(saved)
+
+
+def test_constants_are_arrays_of_the_program_or_files(tmp_path):
+    np.save(tmp_path / "saved.npy", np.ascontiguousarray(TABLE.T))
+    x = array(4, 3)
+    for _ in range(2):  # the second from the cache
+        total, narrow, saved = nki.simulate(with_constants)(x, str(tmp_path / "saved.npy"))
+        np.testing.assert_array_equal(total, x + TABLE)
+        np.testing.assert_array_equal(narrow, NARROW.astype(np.float32))
+        np.testing.assert_array_equal(saved, TABLE.T)
+    kernel = klr.frontend.Kernel(with_constants).specialize([x, str(tmp_path / "saved.npy")])
+    (tmp_path / "made").mkdir()
+    kernel.write(tmp_path / "made" / "k.klr")
+    assert len(list((tmp_path / "made" / "shared_constants").iterdir())) == 3
+    (tmp_path / "made").rename(tmp_path / "moved")
+    (total, narrow, saved) = klr.core.read(tmp_path / "moved" / "k.klr").run(x)
+    np.testing.assert_array_equal(total, x + TABLE)
+    np.testing.assert_array_equal(saved, TABLE.T)
