@@ -8,45 +8,38 @@ struct ThreadPool {
   pthread_cond_t start, done;
   unsigned helper_count;  // threads besides the caller's
   pthread_t *helpers;
-  uint64_t round;  // grows by one with each loop
-  unsigned busy_count;
   bool ends;
   ThreadWork *work;
   void *context;
   uint64_t count;
+  unsigned share_count, next_share, unfinished_count;  // of the loop that runs: its parts, the first that nobody has taken
 };
 
-typedef struct Helper {
-  ThreadPool *pool;
-  unsigned index;  // from 1
-} Helper;
-
-static void run_share(const ThreadPool *pool, unsigned index)
+// Takes parts of the loop until none is left. The lock is held on entry and exit, not in between.
+static void take_shares(ThreadPool *pool)
 {
-  uint64_t threads = pool->helper_count + 1;
-  uint64_t first = pool->count * index / threads, last = pool->count * (index + 1) / threads;
-  if (first < last)
-    pool->work(pool->context, first, last);
+  while (pool->next_share < pool->share_count) {
+    uint64_t share = pool->next_share++, first = pool->count * share / pool->share_count,
+             last = pool->count * (share + 1) / pool->share_count;
+    ThreadWork *work = pool->work;
+    void *context = pool->context;
+    pthread_mutex_unlock(&pool->lock);
+    if (first < last)
+      work(context, first, last);
+    pthread_mutex_lock(&pool->lock);
+    if (--pool->unfinished_count == 0)
+      pthread_cond_signal(&pool->done);
+  }
 }
 
 static void *help(void *argument)
 {
-  Helper helper = *(Helper *)argument;
-  free(argument);
-  ThreadPool *pool = helper.pool;
-  uint64_t seen = 0;
+  ThreadPool *pool = argument;
   pthread_mutex_lock(&pool->lock);
-  for (;;) {
-    while (pool->round == seen && !pool->ends)
+  while (!pool->ends) {
+    take_shares(pool);
+    if (!pool->ends)
       pthread_cond_wait(&pool->start, &pool->lock);
-    if (pool->ends)
-      break;
-    seen = pool->round;
-    pthread_mutex_unlock(&pool->lock);
-    run_share(pool, helper.index);
-    pthread_mutex_lock(&pool->lock);
-    if (--pool->busy_count == 0)
-      pthread_cond_signal(&pool->done);
   }
   pthread_mutex_unlock(&pool->lock);
   return NULL;
@@ -54,14 +47,8 @@ static void *help(void *argument)
 
 static bool start_helper(ThreadPool *pool)
 {
-  Helper *helper = malloc(sizeof *helper);
-  if (!helper)
+  if (pthread_create(&pool->helpers[pool->helper_count], NULL, help, pool) != 0)
     return false;
-  *helper = (Helper){pool, pool->helper_count + 1};
-  if (pthread_create(&pool->helpers[pool->helper_count], NULL, help, helper) != 0) {
-    free(helper);
-    return false;
-  }
   pool->helper_count++;
   return true;
 }
@@ -109,13 +96,11 @@ void threads_run(ThreadPool *pool, uint64_t count, ThreadWork *work, void *conte
   pool->work = work;
   pool->context = context;
   pool->count = count;
-  pool->busy_count = pool->helper_count;
-  pool->round++;
+  pool->share_count = pool->unfinished_count = pool->helper_count + 1;
+  pool->next_share = 0;
   pthread_cond_broadcast(&pool->start);
-  pthread_mutex_unlock(&pool->lock);
-  run_share(pool, 0);
-  pthread_mutex_lock(&pool->lock);
-  while (pool->busy_count)
+  take_shares(pool);  // those too of helpers that do not wake up in time
+  while (pool->unfinished_count)
     pthread_cond_wait(&pool->done, &pool->lock);
   pthread_mutex_unlock(&pool->lock);
 }

@@ -13,6 +13,8 @@ typedef struct Matmul {
   Factor a, b;
   float *out;
   size_t out_stride;
+  float *sum;  // what the product is added to; NULL: that is done later, or not at all
+  size_t sum_stride;
 } Matmul;
 
 static void matmul_rows(void *context, uint64_t first, uint64_t last)
@@ -25,6 +27,11 @@ static void matmul_rows(void *context, uint64_t first, uint64_t last)
   else
     kernel_matmul_f32(last - first, w->columns, w->depth, out, w->out_stride, (const float *)w->a.at + first,
                       w->a.stride, w->b.at, w->b.stride, false);
+  if (!w->sum)
+    return;
+  float *sum = w->sum + first * w->sum_stride;
+  kernel_binary_f32(ALU_OP_ADD, last - first, w->columns, sum, w->sum_stride, (KernelRows){sum, w->sum_stride, false},
+                    (KernelRows){out, w->out_stride, false});
 }
 
 // ---- factors as bfloat16
@@ -154,11 +161,14 @@ void product_run(Sim *sim, const Tile *dst, Core_OPT_BOOL accumulate, uint64_t d
   Matmul w = {.columns = dst->free_elems, .depth = depth, .a = *a, .b = *b};
   Cells cells = cells_of(accumulate, dst);
   psum_check_product(sim, dst, matmul_adds_to(accumulate, dst, dst->base), !accumulate.some);
-  bool is_direct = cells == CELLS_FRESH && tile_is_direct(dst) && !sim->number_mode.flush_to_zero;
+  bool computes_in_place = tile_is_direct(dst) && !sim->number_mode.flush_to_zero;
+  bool is_direct = cells == CELLS_FRESH && computes_in_place, is_added = cells == CELLS_WRITTEN && computes_in_place;
   w.out = is_direct ? (float *)(void *)dst->base : arena_array_unset(&sim->scratch, float, rows *w.columns);
   w.out_stride = is_direct ? (size_t)dst->partition_step / sizeof(float) : w.columns;
+  w.sum = is_added ? (float *)(void *)dst->base : NULL;
+  w.sum_stride = (size_t)dst->partition_step / sizeof(float);
   piece_parallel(sim, rows, rows * w.columns * depth / 8, matmul_rows, &w);
-  if (!is_direct)
+  if (!is_direct && !is_added)
     finish(sim, dst, cells, w.out, w.out_stride);
   tile_mark_product(dst);
   sim->stats.multiply_add_count += depth * rows * w.columns;
