@@ -271,10 +271,11 @@ static bool same_outputs(Builder *b, const TensorVec *first, const TensorVec *ot
 
 // ---- the entry
 
-static Value kernel_function(Value kernel, int64_t *lnc)
+static Value kernel_function(Value kernel, int64_t *lnc, const Schedule **schedule)
 {
   while (kernel.tag == VALUE_OBJECT && kernel.object->type == &kernel_type) {
     const KernelObject *object = (const KernelObject *)kernel.object;
+    *schedule = object->schedule ? object->schedule : *schedule;
     *lnc = object->lnc ? object->lnc : *lnc;
     kernel = object->function;
   }
@@ -331,8 +332,8 @@ static void finish_kernel(Builder *b, const TensorVec *outputs)
   }
 }
 
-static bool trace_cores(Builder *b, Value function, const Name *const *names, const Value *values, size_t count,
-                        Value *result)
+static bool trace_cores(Builder *b, Value function, const Schedule *schedule, const Name *const *names,
+                        const Value *values, size_t count, Value *result)
 {
   TensorVec first = {0};
   for (uint32_t core = 0; core < b->cores; core++) {
@@ -346,6 +347,8 @@ static bool trace_cores(Builder *b, Value function, const Name *const *names, co
                      !same_outputs(b, &first, &outputs, core)))
       return false;
   }
+  if (!schedule_apply(b, schedule))
+    return false;
   finish_kernel(b, &first);
   return true;
 }
@@ -363,7 +366,8 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
                      const TraceOptions *options)
 {
   int64_t lnc = 0;
-  Value function = kernel_function(kernel, &lnc);
+  const Schedule *schedule = NULL;
+  Value function = kernel_function(kernel, &lnc, &schedule);
   lnc = options->lnc ? options->lnc : lnc;
   Builder *b = arena_new(&t->arena, Builder);
   b->t = t;
@@ -398,7 +402,7 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
     naming.pos = parameter_pos(b, &parameters, names[i]);
     done = name_inputs(&naming, values[i], names[i]->str.data);
   }
-  done = done && trace_cores(b, function, names, values, count, options->result);
+  done = done && trace_cores(b, function, schedule, names, values, count, options->result);
   t->kernel = outer;
   t->in_kernel = was_in_kernel;
   if (!done || t->session->error_count != errors)

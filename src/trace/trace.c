@@ -25,7 +25,9 @@ static Outcome kernel_getitem(Tracer *t, Value self, Value key, Span span, Value
                          value_type_name(t, key));
   if (lnc < 1)
     return RAISE_OUTCOME(t, E_VALUE, span, "'kernel[%lld]': the number of logical cores is at least 1", (long long)lnc);
-  *out = value_kernel(t, ((KernelObject *)self.object)->function, lnc);
+  const KernelObject *kernel = (const KernelObject *)self.object;
+  *out = value_kernel(t, kernel->function, lnc);
+  ((KernelObject *)out->object)->schedule = kernel->schedule;
   return OUTCOME_OK;
 }
 
@@ -45,14 +47,27 @@ static void kernel_repr(Tracer *t, Value self, StrBuf *out)
   strbuf_printf(out, "<kernel %s>", function.tag == VALUE_FUNCTION ? function.function->qualname : "?");
 }
 
+static bool kernel_with_schedule(Tracer *t, const Call *call, Value *out)
+{
+  const KernelObject *kernel = (const KernelObject *)call->self.object;
+  const Schedule *schedule;
+  if (!schedule_read(t, call->args[0], kernel->schedule, call->span, &schedule))
+    return false;
+  *out = value_kernel(t, kernel->function, kernel->lnc);
+  ((KernelObject *)out->object)->schedule = schedule;
+  return true;
+}
+
+static const NativeMethod kernel_methods[] = {{"with_schedule", kernel_with_schedule, "edges"}, {0}};
+
 const NativeType kernel_type = {
-  .name = "Kernel", .call = kernel_call, .getitem = kernel_getitem, .getattr = kernel_getattr, .repr = kernel_repr,
+  .name = "Kernel", .methods = kernel_methods, .call = kernel_call, .getitem = kernel_getitem, .getattr = kernel_getattr, .repr = kernel_repr,
 };
 
 Value value_kernel(Tracer *t, Value function, int64_t lnc)
 {
   KernelObject *kernel = arena_new(&t->arena, KernelObject);
-  *kernel = (KernelObject){{&kernel_type}, function, lnc};
+  *kernel = (KernelObject){{&kernel_type}, function, lnc, NULL};
   return value_object(VALUE_OBJECT, &kernel->head);
 }
 

@@ -4,13 +4,15 @@
 #include "trace/eval.h"
 #include "trace/module.h"
 #include "trace/ops.h"
+#include "trace/schedule.h"
 
 // What @nki.jit makes of a function: callable (inlined when a kernel calls it), and `kernel[lnc]` chooses the number of
-// logical cores.
+// logical cores, `kernel.with_schedule(edges)` an order of named instructions.
 typedef struct KernelObject {
   NativeObject head;  // kernel_type
   Value function;
   int64_t lnc;  // 0: not chosen
+  const Schedule *schedule;  // NULL: none
 } KernelObject;
 extern const NativeType kernel_type;
 Value value_kernel(Tracer *t, Value function, int64_t lnc);

@@ -129,6 +129,42 @@ nisa.memset(t, 2.0, name="last").depends_on(a, b)
     assert re.search(r"first.*last", text) and re.search(r"inst\.1.*last", text), text
 
 
+SCHEDULED = """
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x):
+    tiles = []
+    for i in range(3):
+        tile = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+        nisa.dma_copy(dst=tile, src=x)
+        nisa.activation(dst=tile, data=tile, op=nl.exp, name=f"act{i}")
+        tiles.append(tile)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=tiles[2])
+    return out
+
+
+one = kernel.with_schedule([("act1", "act0")])
+both = one.with_schedule([("act2", ["act0", "act1"])])
+cores = kernel[2].with_schedule([("act1", "act0")])
+"""
+
+
+@pytest.mark.parametrize("kernel, edges", [("kernel", []), ("one", ["act0 -> act1"]), ("cores", ["act0 -> act1"]),
+                                           ("both", ["act0 -> act1", "act0 -> act2", "act1 -> act2"])])
+def test_with_schedule_adds_edges(tmp_path, kernel, edges):
+    file = tmp_path / "k.py"
+    file.write_text(SCHEDULED)
+    result = run_klr("trace", f"{file}:{kernel}", "x=f32[128,64]", "--print-after", "trace")
+    assert result.returncode == 0, result.stderr
+    assert re.findall(r"^edge (.*)", result.stdout, re.M) == edges
+    assert run_klr("run", f"{file}:{kernel}", "x=ones:f32[128,64]").returncode == 0
+
+
 KERNELS_IN_KERNELS = """
 @nki.jit
 def inner(dst, src, scale=2.0):
