@@ -228,6 +228,10 @@ def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_on
 def nc_matmul_mx(dst, stationary, moving, stationary_scale, moving_scale, tile_position=None, tile_size=None,
                  accumulate=None, name=None):
     """As nc_matmul for MX operands: packed x4 tiles, each group of 8 partitions x 4 elements with its own power-of-two scale.
+
+    NeuronCore-v4. K, a multiple of 32, is on the partitions and in the four elements of a unit; both are contracted, in float32.
+    The scales of partitions 32q to 32q + 31 are rows 32q to 32q + 3 of a scale tile, one byte (2^(scale - 127), 255 is NaN) for 8
+    partitions of a column; the tile may begin at row 4, 8 or 12 of a quadrant. `dst` is float32 or bfloat16 in PSUM.
     """
     return _klr.emit("nc_matmul_mx", name, dst=dst, stationary=stationary, moving=moving, stationary_scale=stationary_scale,
                      moving_scale=moving_scale, tile_position=tile_position, tile_size=tile_size,
@@ -425,7 +429,11 @@ def nonzero_with_count(dst, src, index_offset=0, padding_val=-1, name=None):
 
 
 def quantize_mx(dst, src, dst_scale, name=None):
-    """Quantise groups of 8 partitions x 4 elements to packed 8-bit floats with a shared power-of-two scale."""
+    """Quantise groups of 8 partitions x 4 elements to packed 8-bit floats with a shared power-of-two scale.
+
+    NeuronCore-v4. The exponent of a group's scale is floor(log2(largest magnitude)) - 7 for float8_e4m3fn_x4 and - 14 for
+    float8_e5m2_x4, at least -127; scales stand as nc_matmul_mx reads them. Infinities and NaNs are unspecified.
+    """
     return _klr.emit("quantize_mx", name, dst=dst, src=src, dst_scale=dst_scale)
 
 
@@ -502,12 +510,12 @@ def register_move(dst, src):
 
 
 def register_load(dst, src):
-    """dst = the one element of `src`."""
+    """dst = the one element of `src`, in SBUF or HBM: integers extended to 32 bits by their dtype, floats as float32."""
     _klr.register_load(dst, src)
 
 
 def register_store(dst, src):
-    """The one element of `dst` = the register src."""
+    """The one element of `dst`, in SBUF or HBM, = the register src: the low bits of an integer into an integer dtype."""
     _klr.register_store(dst, src)
 
 

@@ -142,6 +142,10 @@ bool dma_tile(Sim *sim, const TensorRef *ref, const char *role, bool skips, Tile
     resolve_gather(sim, view, role, skips, tile);
     return true;
   }
+  if (!view->scalar_offset) {
+    sim_error(sim, E_SIM_SHAPE, "operand `%s` of `%s` has an index for each row but no rows", role, sim_op_name(sim));
+    sim_stop(sim);
+  }
   int64_t index = tile_run_time_index(sim, view->scalar_offset), extra = index * (int64_t)tile_index_elems(sim, view);
   if (!is_inside(view, extra)) {
     if (skips)

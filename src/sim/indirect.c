@@ -15,6 +15,7 @@ struct IndirectTile {
   Tile chosen;       // in scratch memory: partitions x columns
   Tile row;          // in its memory: the first element of each partition that offsets count from
   int64_t *columns;  // of each element of `chosen`: bytes from the first; LEFT_OUT
+  bool repeats;      // two of them are equal
 };
 
 // Partitions that share one list of offsets.
@@ -53,14 +54,16 @@ static int64_t read_offset(Sim *sim, const Tile *index, const char *role, uint64
   return offset;
 }
 
-// Where each element lies in its row, which has `room` elements.
-static int64_t *read_columns(Sim *sim, const View *view, const char *role, uint64_t count, uint64_t room, uint32_t item)
+// Where each element lies in its row, which has `room` elements; `repeats` when two lie in one place.
+static int64_t *read_columns(Sim *sim, const View *view, const char *role, uint64_t count, uint64_t room, uint32_t item,
+                             bool *repeats)
 {
   Tile index = tile_of_view(sim, access_view(&sim->scratch, view->vector_offset), "index", 0);
   tile_check_written(sim, &index);
   tile_expect_bits(sim, &index);
   tile_expect_elements(sim, &index, 1);
   int64_t *columns = arena_array(&sim->scratch, int64_t, count);
+  bool *taken = arena_array(&sim->scratch, bool, room);
   for (uint64_t i = 0; i < count; i++) {
     int64_t offset = read_offset(sim, &index, role, i);
     bool is_inside = offset >= 0 && (uint64_t)offset < room;
@@ -68,6 +71,9 @@ static int64_t *read_columns(Sim *sim, const View *view, const char *role, uint6
       sim_unspecified(sim, GAP_INDIRECT_RANGE, "offset %" PRIu64 " of `%s` is %" PRId64 "; a row has %" PRIu64 " elements", i,
                       role, offset, room);
     columns[i] = is_inside ? offset * item : LEFT_OUT;
+    *repeats = *repeats || (is_inside && taken[offset]);
+    if (is_inside)
+      taken[offset] = true;
   }
   return columns;
 }
@@ -79,7 +85,7 @@ static Buffer *scratch_buffer(Sim *sim, const Tile *like, uint64_t count)
   uint64_t stride = (count * like->item + 63) / 64 * 64;
   *buffer = (Buffer){.name = "indirect", .memory = tile_memory(like), .bytes = like->partitions * stride,
                      .rows = like->partitions, .row_bytes = count * like->item, .row_stride = stride,
-                     .unwritten_bytes = UINT64_MAX};
+                     .unwritten_bytes = like->partitions * count * like->item};
   buffer->data = (uint8_t *)arena_array(&sim->scratch, uint64_t, buffer->bytes / sizeof(uint64_t));
   buffer->written = buffer->bitmap = arena_array(&sim->scratch, uint64_t, buffer->bytes / 64 + 1);
   return buffer;
@@ -90,31 +96,57 @@ static uint64_t place_in(const Tile *tile, const uint8_t *element)
   return (uint64_t)(element - tile->buffer->data);
 }
 
+static bool element_is_written(const Tile *tile, const uint8_t *element)
+{
+  return buffer_find_unwritten(tile->buffer, place_in(tile, element), tile->item) == UINT64_MAX;
+}
+
+// to[i] = from[columns[i]]; elements that are left out stay as they are.
+#define PICK(bytes)                                                                                                    \
+  for (uint64_t i = 0; i < n; i++)                                                                                     \
+    if (columns[i] != LEFT_OUT)                                                                                        \
+  memcpy(to + i * (bytes), from + columns[i], bytes)
+
+static void pick_columns(uint32_t item, uint64_t n, uint8_t *to, const uint8_t *from, const int64_t *columns)
+{
+  switch (item) {
+  case 1: PICK(1); break;
+  case 2: PICK(2); break;
+  case 4: PICK(4); break;
+  default: PICK(8); break;
+  }
+}
+
 static void gather(const IndirectTile *indirect)
 {
   const Tile *to = &indirect->chosen, *from = &indirect->row;
-  for (uint64_t p = 0; p < to->partitions; p++)
-    for (uint64_t i = 0; i < to->free_elems; i++) {
-      uint8_t *element = tile_element(to, p, i);
-      const uint8_t *source = indirect->columns[i] == LEFT_OUT ? NULL : tile_row(from, p) + indirect->columns[i];
-      if (source)
-        memcpy(element, source, to->item);
-      if (!source || buffer_find_unwritten(from->buffer, place_in(from, source), from->item) == UINT64_MAX)
-        buffer_mark(to->buffer, place_in(to, element), to->item);
-    }
+  const int64_t *columns = indirect->columns;
+  bool all_written = !from->buffer->written;
+  for (uint64_t p = 0; p < to->partitions; p++) {
+    const uint8_t *row = tile_row(from, p);
+    pick_columns(to->item, to->free_elems, tile_row(to, p), row, columns);
+    for (uint64_t i = 0; i < to->free_elems && !all_written; i++)
+      if (columns[i] == LEFT_OUT || element_is_written(from, row + columns[i]))
+        buffer_mark(to->buffer, place_in(to, tile_element(to, p, i)), to->item);
+  }
+  if (all_written)
+    to->buffer->written = NULL;
 }
 
+// Where the elements that have a value go; those of the instruction and, unchanged, those it left alone.
 static void scatter(Sim *sim, const IndirectTile *indirect)
 {
   const Tile *from = &indirect->chosen, *to = &indirect->row;
-  for (int pass = 0; pass < 2; pass++)  // writes, then looks whether something was written over
-    for (uint64_t p = 0; p < from->partitions; p++)
-      for (uint64_t i = 0; i < from->free_elems; i++) {
-        const uint8_t *element = tile_element(from, p, i);
-        bool is_written = buffer_find_unwritten(from->buffer, place_in(from, element), from->item) == UINT64_MAX;
-        if (indirect->columns[i] == LEFT_OUT || !is_written)
+  const int64_t *columns = indirect->columns;
+  bool all_written = !from->buffer->written;
+  for (int pass = 0; pass < 1 + indirect->repeats; pass++)  // writes, then looks whether something was written over
+    for (uint64_t p = 0; p < from->partitions; p++) {
+      uint8_t *row = tile_row(to, p);
+      const uint8_t *element = tile_row(from, p);
+      for (uint64_t i = 0; i < from->free_elems; i++, element += from->item) {
+        if (columns[i] == LEFT_OUT || (!all_written && !element_is_written(from, element)))
           continue;
-        uint8_t *target = tile_row(to, p) + indirect->columns[i];
+        uint8_t *target = row + columns[i];
         if (pass == 0) {
           memcpy(target, element, to->item);
           buffer_mark(to->buffer, place_in(to, target), to->item);
@@ -123,6 +155,7 @@ static void scatter(Sim *sim, const IndirectTile *indirect)
           return;
         }
       }
+    }
 }
 
 Tile indirect_tile(Sim *sim, const View *view, const char *role, bool is_result)
@@ -130,7 +163,7 @@ Tile indirect_tile(Sim *sim, const View *view, const char *role, bool is_result)
   View *first = arena_new(&sim->scratch, View);
   *first = *view;
   first->vector_offset = NULL;
-  first->pattern.count = 1;
+  first->pattern.count = view->pattern.count ? 1 : 0;
   IndirectTile *indirect = arena_new(&sim->scratch, IndirectTile);
   indirect->row = tile_of_view(sim, first, role, 0);
   uint64_t count = 1;
@@ -144,7 +177,8 @@ Tile indirect_tile(Sim *sim, const View *view, const char *role, bool is_result)
               role, sim_op_name(sim));
     sim_stop(sim);
   }
-  indirect->columns = read_columns(sim, view, role, count, tile_row_room(sim, view), indirect->row.item);
+  indirect->columns = read_columns(sim, view, role, count, tile_row_room(sim, view), indirect->row.item,
+                                   &indirect->repeats);
   Tile *chosen = &indirect->chosen;
   *chosen = indirect->row;
   chosen->view = view;
