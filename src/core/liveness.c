@@ -5,6 +5,7 @@
 #include "base/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { NO_LOOP = UINT32_MAX };
 
@@ -22,19 +23,27 @@ typedef struct Writes {
   uint32_t last_block;             // of writes
 } Writes;
 
-typedef struct Slot {
+// A tensor that is not the first of its address.
+typedef struct Alias {
   const Tensor *tensor;
   uint32_t range;
-} Slot;
+} Alias;
+
+enum { ALIAS = 1 << 30 };
+
+// Open addressing; 0: free, else 1 + a range's number, or ALIAS + an alias's.
+typedef struct Table {
+  uint32_t *slots;
+  size_t count, capacity;
+} Table;
 
 typedef struct Finder {
   Arena *arena, *scratch;
   const Core_LIST_BLOCK *blocks;
-  Slot *slots;  // open addressing by tensor
-  size_t slot_count, capacity;
-  Slot recent;
-  Map by_address;  // address name -> range + 1
-  Vec(LiveRange) ranges;
+  Table by_tensor, by_address;
+  Vec(Alias) aliases;
+  Alias recent;
+  Vec(LiveRange) ranges;  // while they are found, in scratch
   Vec(Writes) writes;
   Vec(Loop) loops;
   uint32_t *inner_loop;      // of each block the innermost
@@ -45,59 +54,100 @@ typedef struct Finder {
 
 // ---- uses
 
-static Slot *find_slot(const Finder *f, const Tensor *tensor)
+static const Tensor *tensor_of_slot(const Finder *f, uint32_t slot)
 {
-  size_t mask = f->capacity - 1,
-         at = (size_t)((uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
-  while (f->slots[at].tensor && f->slots[at].tensor != tensor)
+  return slot & ALIAS ? f->aliases.items[slot & ~(uint32_t)ALIAS].tensor : f->ranges.items[slot - 1].tensor;
+}
+
+// Tensors that are used one after the other mostly have ids so, which keeps their slots together.
+static uint32_t *find_tensor(const Finder *f, const Tensor *tensor)
+{
+  uint64_t hash = tensor->id ? tensor->id : (uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+  size_t mask = f->by_tensor.capacity - 1, at = (size_t)hash & mask;
+  while (f->by_tensor.slots[at] && tensor_of_slot(f, f->by_tensor.slots[at]) != tensor)
     at = (at + 1) & mask;
-  return &f->slots[at];
+  return &f->by_tensor.slots[at];
 }
 
-static void grow_slots(Finder *f)
+static uint32_t *find_address(const Finder *f, const char *name)
 {
-  Slot *old = f->slots;
-  size_t old_capacity = f->capacity;
-  f->capacity = old_capacity ? old_capacity * 2 : 256;
-  f->slots = arena_array(f->scratch, Slot, f->capacity);
-  for (size_t i = 0; i < old_capacity; i++)
-    if (old[i].tensor)
-      *find_slot(f, old[i].tensor) = old[i];
+  size_t mask = f->by_address.capacity - 1, at = (size_t)str_hash(str_from(name)) & mask;
+  while (f->by_address.slots[at] &&
+         strcmp(f->ranges.items[f->by_address.slots[at] - 1].tensor->address->name, name) != 0)
+    at = (at + 1) & mask;
+  return &f->by_address.slots[at];
 }
 
-static uint32_t new_range(Finder *f, const Tensor *tensor)
+// Room for one more; true when the table is a new one, still empty.
+static bool grow_table(Finder *f, Table *table, Table *old)
 {
-  Str name = str_from(tensor->address->name);
-  uintptr_t known = (uintptr_t)map_get(&f->by_address, name);
-  if (!known) {
-    vec_push(f->arena, &f->ranges, (LiveRange){.tensor = tensor, .first_use = f->number, .first_block = f->block});
-    vec_push(f->scratch, &f->writes, (Writes){0});
-    known = f->ranges.count;
-    map_set(&f->by_address, name, (void *)known);
+  if (table->count++ * 2 < table->capacity)
+    return false;
+  *old = *table;
+  table->capacity = table->capacity ? table->capacity * 2 : 256;
+  table->slots = arena_array(f->scratch, uint32_t, table->capacity);
+  return true;
+}
+
+static void add_tensor(Finder *f, const Tensor *tensor, uint32_t slot)
+{
+  Table old;
+  if (grow_table(f, &f->by_tensor, &old))
+    for (size_t i = 0; i < old.capacity; i++)
+      if (old.slots[i])
+        *find_tensor(f, tensor_of_slot(f, old.slots[i])) = old.slots[i];
+  *find_tensor(f, tensor) = slot;
+}
+
+static void add_address(Finder *f, const char *name, uint32_t slot)
+{
+  Table old;
+  if (grow_table(f, &f->by_address, &old))
+    for (size_t i = 0; i < old.capacity; i++)
+      if (old.slots[i])
+        *find_address(f, f->ranges.items[old.slots[i] - 1].tensor->address->name) = old.slots[i];
+  *find_address(f, name) = slot;
+}
+
+// The range of a tensor that is seen for the first time.
+static uint32_t new_tensor(Finder *f, const Tensor *tensor)
+{
+  const char *name = tensor->address->name;
+  uint32_t known = f->by_address.capacity ? *find_address(f, name) : 0;
+  if (known) {
+    vec_push(f->scratch, &f->aliases, (Alias){tensor, known - 1});
+    add_tensor(f, tensor, ALIAS | (uint32_t)(f->aliases.count - 1));
+    return known - 1;
   }
-  LiveRange *range = &f->ranges.items[known - 1];
+  vec_push(f->scratch, &f->ranges, (LiveRange){.tensor = tensor, .first_use = f->number, .first_block = f->block});
+  vec_push(f->scratch, &f->writes, (Writes){0});
+  known = (uint32_t)f->ranges.count;
+  add_tensor(f, tensor, known);
+  add_address(f, name, known);
+  return known - 1;
+}
+
+static void note_size(LiveRange *range, const Tensor *tensor)
+{
   bool on_chip = tensor->address->memory == MEMORY_SBUF || tensor->address->memory == MEMORY_PSUM;
-  uint64_t rows = on_chip ? tensor->shape.par_dim : 1, bytes = tensor_bytes(tensor);
-  if (on_chip && rows)
-    bytes /= rows;
-  range->rows = range->rows > rows ? range->rows : rows;
+  uint64_t rows = on_chip && tensor->shape.par_dim ? tensor->shape.par_dim : 1, bytes = tensor_bytes(tensor) / rows;
+  range->rows = range->rows > rows ? range->rows : (uint32_t)rows;
   range->row_bytes = range->row_bytes > bytes ? range->row_bytes : bytes;
-  return (uint32_t)known - 1;
 }
 
 static uint32_t range_of(Finder *f, const Tensor *tensor)
 {
   if (f->recent.tensor == tensor)
     return f->recent.range;
-  if (f->slot_count * 2 >= f->capacity)
-    grow_slots(f);
-  Slot *slot = find_slot(f, tensor);
-  if (!slot->tensor) {
-    *slot = (Slot){tensor, new_range(f, tensor)};
-    f->slot_count++;
+  uint32_t slot = f->by_tensor.capacity ? *find_tensor(f, tensor) : 0, range;
+  if (slot) {
+    range = slot & ALIAS ? f->aliases.items[slot & ~(uint32_t)ALIAS].range : slot - 1;
+  } else {
+    range = new_tensor(f, tensor);
+    note_size(&f->ranges.items[range], tensor);
   }
-  f->recent = *slot;
-  return slot->range;
+  f->recent = (Alias){tensor, range};
+  return range;
 }
 
 // Whether an access is to all elements of its tensor, in order.
@@ -120,8 +170,6 @@ static bool is_whole(const Access *access)
 
 static void note_use(Finder *f, const Access *access, const Tensor *tensor, bool reads, bool writes)
 {
-  if (tensor->address->memory == MEMORY_REG)
-    return;
   uint32_t at = range_of(f, tensor);
   LiveRange *range = &f->ranges.items[at];
   Writes *its = &f->writes.items[at];
@@ -314,7 +362,7 @@ static void stretch(Finder *f, const Liveness *liveness, uint32_t at)
 Liveness liveness_of(Arena *arena, Arena *scratch, const Core_LIST_BLOCK *blocks)
 {
   ArenaMark mark = arena_mark(scratch);
-  Finder f = {.arena = arena, .scratch = scratch, .blocks = blocks, .by_address = map_new(scratch)};
+  Finder f = {.arena = arena, .scratch = scratch, .blocks = blocks};
   Liveness liveness = {.block_count = blocks->count};
   liveness.block_start = arena_array(arena, uint32_t, (size_t)blocks->count + 1);
   liveness.loop_end = arena_array(arena, uint32_t, (size_t)blocks->count + 1);
@@ -325,10 +373,12 @@ Liveness liveness_of(Arena *arena, Arena *scratch, const Core_LIST_BLOCK *blocks
     uint32_t loop = b < blocks->count ? outermost(&f, f.inner_loop[b]) : NO_LOOP;
     liveness.loop_end[b] = loop == NO_LOOP ? b : f.loops.items[loop].end + 1;
   }
-  for (uint32_t i = 0; i < f.ranges.count; i++)
+  liveness.ranges = arena_array(arena, LiveRange, f.ranges.count);
+  for (uint32_t i = 0; i < f.ranges.count; i++) {
     stretch(&f, &liveness, i);
-  liveness.ranges = f.ranges.items;
-  liveness.count = (uint32_t)f.ranges.count;
+    if (f.ranges.items[i].tensor->address->memory != MEMORY_REG)
+      liveness.ranges[liveness.count++] = f.ranges.items[i];
+  }
   arena_rewind(scratch, mark);
   return liveness;
 }

@@ -16,8 +16,9 @@ typedef struct LiveRange {
   uint32_t first, last;  // instructions during which the memory is kept, inclusive
   uint32_t first_use, last_use;      // instructions that name it
   uint32_t first_block, last_block;  // of those
-  uint64_t rows, row_bytes;  // on chip partitions and bytes of each, the most that a tensor of the address needs
-  bool is_rebuilt;  // used in a loop only, and a new allocation each time round
+  uint64_t row_bytes;  // on chip bytes of a partition, else of all; the most that a tensor of the address needs
+  uint32_t rows;       // on chip partitions, else 1
+  bool is_rebuilt;     // used in a loop only, and a new allocation each time round
 } LiveRange;
 
 typedef struct Liveness {

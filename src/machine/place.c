@@ -48,7 +48,7 @@ static PlacedTile tile_of_range(const LiveRange *range)
   uint64_t bytes = range->row_bytes > address->free_size ? range->row_bytes : address->free_size;
   tile.row_bytes = tile.is_given ? range->row_bytes : round_up(bytes ? bytes : 1, CELL);
   if (tile.is_given) {
-    tile.first_row = address->par_offset.value;
+    tile.first_row = (uint32_t)address->par_offset.value;
     tile.first_byte = address->free_offset.value;
     tile.is_placed = true;
   }
@@ -155,12 +155,12 @@ static void place_tiles(Arena *scratch, const Machine *machine, MemoryMap *map)
   PackItem *items = arena_array(scratch, PackItem, map->count);
   for (uint32_t i = 0; i < map->count; i++) {
     const PlacedTile *tile = &map->tiles[i];
-    uint32_t first_row = (uint32_t)tile->first_row;
+    uint32_t first_row = tile->first_row;
     items[i] = (PackItem){.first = tile->range->first,
                           .last = tile->range->last,
                           .bytes = tile->row_bytes,
                           .first_row = first_row,
-                          .end_row = first_row + (uint32_t)tile->range->rows,
+                          .end_row = first_row + tile->range->rows,
                           .is_fixed = tile->is_given,
                           .start = tile->first_byte};
   }

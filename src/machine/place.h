@@ -12,9 +12,10 @@
 
 typedef struct PlacedTile {
   const LiveRange *range;
-  uint64_t first_row, first_byte;  // of each partition
-  uint64_t row_bytes;              // kept free for it in each partition
-  bool is_given;                   // by the kernel
+  uint64_t first_byte;  // of each partition
+  uint64_t row_bytes;   // kept free for it in each partition
+  uint32_t first_row;
+  bool is_given;  // by the kernel
   bool is_placed;
 } PlacedTile;
 

@@ -135,7 +135,7 @@ static void add_group(const Speaker *s, StrBuf *out, const Alike *group)
                 shape_text(s, range->tensor), line_text(s, group->pos, pos_of_number(s, s->map->peak_number)),
                 line_text(s, first, group->pos), line_text(s, last, group->pos));
   if (group->tile->is_given)
-    strbuf_printf(out, ", at its address (%" PRIu64 ", %" PRIu64 ")", group->tile->first_row, group->tile->first_byte);
+    strbuf_printf(out, ", at its address (%u, %" PRIu64 ")", group->tile->first_row, group->tile->first_byte);
 }
 
 static void write_tile(const Speaker *s, JsonWriter *json, const PlacedTile *tile)
