@@ -244,8 +244,9 @@ def nc_matmul_mx(dst, stationary, moving, stationary_scale, moving_scale, tile_p
 def tensor_tensor(dst, data1, data2, op, engine=engine.unknown, name=None):
     """dst = data1 op data2, elementwise over tiles of equally many elements a partition.
 
-    Arithmetic is in float32; when all three are int32 or uint32 in SBUF and the vector engine is not asked for, it is exact
-    and wraps. Bit operators take integer dtypes and work on bits.
+    Arithmetic is in float32, each result rounded once to dst; when all three are int32 or uint32 in SBUF and the vector engine
+    is not asked for, it is exact on gpsimd and wraps. Bit operators take integer dtypes and work on bits: shifts fill with
+    zeros, and by the width or more they are left open. nl.power runs on gpsimd.
     """
     return _klr.emit("tensor_tensor", name, dst=dst, src0=data1, src1=data2, op=op, engine=engine)
 
@@ -254,7 +255,9 @@ def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=N
                   name=None):
     """dst = (data op0 operand0) op1 operand1; operands are numbers or (P, 1) tiles, one value a partition.
 
-    reverse0 computes operand0 op0 data, reverse1 operand1 op1 the first result. op1=None leaves the second step out.
+    reverse0 computes operand0 op0 data, reverse1 operand1 op1 the first result. op1=None leaves the second step out; operands of
+    operators of one operand (nl.abs, nl.rsqrt, ...) are None or 0. Arithmetic is in float32 with one rounding at the end; bit
+    operators take integers, see bits, and do not mix with arithmetic.
     """
     operand0 = 0 if operand0 is None else operand0
     operand1 = 0 if op1 is not None and operand1 is None else operand1
@@ -263,30 +266,45 @@ def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=N
 
 
 def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, name=None, dtype=None):
-    """dst = (data op0 operand0) op1 operand1 with operand0 a number or (P, 1) and operand1 a tile like `data`."""
+    """dst = (data op0 operand0) op1 operand1 with operand0 a number or (P, 1) and operand1 a tile like `data`.
+
+    Both operators are arithmetic, in float32; reverse0 and reverse1 change the sides of their operands.
+    """
     return _klr.emit("nc_scalar_tensor_tensor", name, dst=dst, data=data, src0=operand0, src1=operand1, op0=op0, op1=op1,
                      reverse_operands=_reverse(reverse0, reverse1), dtype=dtype)
 
 
 def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False, name=None):
-    """Along each row: state = (data0[i] op0 state) op1 data1[i], dst[i] = state; the state starts as `initial`, in float32."""
+    """Along each row: state = (data0[i] op0 state) op1 data1[i], dst[i] = state; the state starts as `initial`, in float32.
+
+    `initial` is a number or a (P, 1) tile. The state is not rounded to dst, each output is. Several free dimensions are one row, the
+    last the fastest. reverse0 computes state op0 data0[i], reverse1 data1[i] op1 the first result.
+    """
     return _klr.emit("tensor_tensor_scan", name, dst=dst, src0=data0, src1=data1, op0=op0, op1=op1,
                      reverse_operands=_reverse(reverse0, reverse1), imm0=initial, accumulator_cmd=reduce_cmd.idle)
 
 
 def tensor_scalar_cumulative(dst, src, op0, op1, imm0, imm1=None, reduce_cmd=reduce_cmd.reset_reduce, name=None):
-    """Along each row: acc = (src[i] op0 imm0) op1 acc, dst[i] = acc; acc starts as op1's identity, as imm1, or is kept."""
+    """Along each row: acc = (src[i] op0 imm0) op1 acc, dst[i] = acc, in the vector engine's accumulators.
+
+    reduce_cmd: reset_reduce starts from op1's identity (0, 1, -inf, +inf), load_reduce from imm1, reduce from what the accumulators
+    hold. op1 is add, subtract, multiply, maximum or minimum; imm0 and imm1 are numbers or (P, 1) tiles.
+    """
     return _klr.emit("tensor_scalar_cumulative", name, dst=dst, src=src, op0=op0, op1=op1, imm0=imm0, imm1=imm1,
                      reduce_cmd=reduce_cmd, reverse="none")
 
 
 def reciprocal(dst, data, name=None):
-    """dst = 1 / data."""
+    """dst = 1 / data in float32, by the vector engine: the reciprocal of 0 is infinite."""
     return _klr.emit("reciprocal", name, dst=dst, src=data)
 
 
 def exponential(dst, src, max_value=0.0, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_init=0.0, name=None):
-    """dst = exp(src - max_value) on the vector engine, and with a reduce command the sum of each row into reduce_res."""
+    """dst = exp(src - max_value) on the vector engine, and with a reduce command the sum of each row in the accumulators.
+
+    max_value is a number or (P, 1). reduce_cmd: reset_reduce starts from 0, load_reduce from reduce_init, reduce from what the
+    accumulators hold; reduce_res (P, 1), when given, receives them. idle, the default, disturbs them.
+    """
     return _klr.emit("exponential", name, dst=dst, src=src, max_value=max_value, reduce_res=reduce_res, reducecmd=reduce_cmd,
                      reduce_init=reduce_init)
 
@@ -295,17 +313,19 @@ def exponential(dst, src, max_value=0.0, reduce_res=None, reduce_cmd=reduce_cmd.
 
 
 def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=reduce_cmd.idle, name=None):
-    """dst = op(data * scale + bias); bias and scale are numbers or (P, 1) tiles, one value a partition.
+    """dst = op(data * scale + bias) by the scalar engine; bias and scale are numbers or (P, 1) tiles, one value a partition.
 
-    With a reduce command the engine's accumulator takes the row's sum (reduce_op is nl.add) of the float32 results, and
-    reduce_res (P, 1), when given, receives it.
+    Every step is rounded to float32. The engine's accumulators, one a partition, keep their values from one call to the next:
+    reduce_cmd idle leaves them alone, reset clears them, reduce adds the row's float32 results (reduce_op is nl.add), reset_reduce
+    does both. reduce_res (P, 1), when given, receives them. log, sqrt, rsqrt, reciprocal and arctan have documented ranges of input;
+    sin continues a cubic outside of [-pi, pi].
     """
     return _klr.emit("nc_activate", name, dst=dst, src=data, accumulator_cmd=reduce_cmd, activation_func=op, scale=scale,
                      bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
 
 
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None):
-    """activation whose rows are also summed into reduce_res (P, 1), starting anew."""
+    """activation whose rows are also summed into reduce_res (P, 1), starting anew; None leaves the sum in the accumulators."""
     return _klr.emit("activation_reduce", name, dst=dst, src=data, accumulator_cmd=reduce_cmd.reset_reduce, activation_func=op,
                      scale=scale, bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
 
@@ -325,7 +345,12 @@ def _bias(bias, dst, name):
 
 def activate2(dst, op, data, imm0, imm1, op0, op1, relu_param=0.0, reverse0=False, reverse1=False, reduce_op=None,
               reduce_res=None, reduce_cmd=reduce_cmd.idle, name=None):
-    """dst = op((data op0 imm0) op1 imm1) on the scalar engine, optionally reduced as in `activation`."""
+    """dst = op((data op0 imm0) op1 imm1) on the scalar engine, optionally reduced in its accumulators as in `activation`.
+
+    (op0, op1) is one of (multiply, add), (multiply, subtract), (multiply, bypass), (add, bypass), (subtract, bypass), (bypass,
+    bypass); imm0, imm1 and relu_param, the slope of nl.prelu, are numbers or (P, 1). reduce_op is add, maximum, minimum, abs_max or
+    abs_min; a reset starts from its identity.
+    """
     return _klr.emit("activate2", name, dst=dst, src=data, op0=op0, op1=op1, imm0=imm0, imm1=imm1, activation_func=op,
                      relu_param=relu_param, reduce_op=nl.bypass if reduce_op is None else reduce_op, reduce_res=reduce_res,
                      reduce_cmd=reduce_cmd, reverse0=reverse0, reverse1=reverse1)
@@ -337,8 +362,9 @@ def activate2(dst, op, data, imm0, imm1, op0, op1, relu_param=0.0, reverse0=Fals
 def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
     """Reduce the last dimensions of `data`, named by `axis` (an int or several, ending with the last), left to right.
 
-    dst holds one element for what is left of each row; keepdims leaves the reduced dimensions with size 1. negate: the
-    results times -1.
+    Arithmetic begins with the first element, in float32; bit operators fold the bits of integers; logical ones give 0 or 1. dst
+    holds one element for what is left of each row; keepdims leaves the reduced dimensions with size 1. negate: the results times
+    -1.
     """
     rank = len(data.shape)
     axes = sorted([a + rank if a < 0 else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
@@ -368,13 +394,21 @@ def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, r
 
 
 def tensor_partition_reduce(dst, op, data, name=None):
-    """dst[0, i] = the reduction of data[p, i] over the partitions, in order (add, average, maximum, bitwise and, or)."""
+    """dst[0, i] = the reduction of data[p, i] over the partitions, in order, by gpsimd.
+
+    op is add, average or maximum in float32, or bitwise_and or bitwise_or on the bits of integers. Sums of 32-bit integers beyond
+    2^24 are left open.
+    """
     return _klr.emit("tensor_partition_reduce", name, dst=dst, op=op, data=data)
 
 
 def select_reduce(dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_op=nl.maximum,
                   reverse_pred=False, name=None):
-    """dst = on_true where predicate is not zero, else on_false (a number or (P, 1)); optionally each row's maximum."""
+    """dst = on_true where predicate is not zero, else on_false (a number or (P, 1)); optionally each row's maximum.
+
+    reverse_pred: where predicate is zero. reduce_cmd: reset_reduce starts the vector engine's accumulators from -inf, reduce goes on
+    with what they hold; reduce_res (P, 1), when given, receives them. idle, the default, disturbs them.
+    """
     return _klr.emit("select_reduce", name, dst=dst, predicate=predicate, on_true=on_true, on_false=on_false,
                      reduce_res=reduce_res, reduce_cmd=reduce_cmd, reduce_op=reduce_op, reverse_pred=reverse_pred)
 
@@ -383,7 +417,9 @@ def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_c
                  reduce_op=nl.maximum, range_start=0, on_false_value=_FLOAT_MIN, name=None):
     """Keep elements whose position (range_start + flat free index) passes both comparisons with bound0 and bound1 (P, 1).
 
-    Others become the lowest float32 (-inf in narrower dtypes). reduce_res receives each row's maximum.
+    Others become the lowest float32 (-inf in narrower dtypes; left open in float8_e4m3fn). Positions are compared in float32.
+    reduce_cmd says what happens to the vector engine's accumulators, which take each row's maximum; reduce_res (P, 1), when given,
+    receives them.
     """
     return _klr.emit("nc_range_select", name, dst=dst, reduce_command=reduce_cmd, reduce_res=reduce_res, reduce_op=reduce_op,
                      comp_op0=comp_op0, comp_op1=comp_op1, bound0=bound0, bound1=bound1, range_start=range_start,
@@ -391,40 +427,51 @@ def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_c
 
 
 def max8(dst, src, name=None):
-    """dst (P, 8) = the eight largest of each row, descending; rows of 8 to 16384 elements."""
+    """dst (P, 8) = the eight largest of each row, descending, equal values kept; rows of 8 to 16384 elements."""
     return _klr.emit("max8", name, dst=dst, src=src)
 
 
 def nc_find_index8(dst, data, vals, name=None):
     """dst (P, 8) = where each of vals (P, 8) stands in its row: the first place no equal value before it has taken.
 
-    A value that does not occur gives all ones.
+    A value that does not occur gives all ones. Rows have 8 to 16384 elements; dst is uint16 or uint32.
     """
     return _klr.emit("find_index8", name, dst=dst, src=data, vals=vals)
 
 
 def nc_match_replace8(dst, data, vals, imm, dst_idx=None, name=None):
-    """dst = data with the first untaken occurrence of each of vals (P, 8) replaced by imm; dst_idx (P, 8) receives where."""
+    """dst = data with an occurrence of each of vals (P, 8) replaced by imm; dst_idx (P, 8), when given, receives where.
+
+    Values are taken from the last to the first, each at the first place that none has taken: equal values have descending places in
+    dst_idx, unlike nc_find_index8. dst may be data.
+    """
     return _klr.emit("match_replace8", name, dst=dst, src=data, vals=vals, replace_value=imm, dst_idx=dst_idx)
 
 
 def bn_stats(dst, data, name=None):
-    """dst (P, 6) = count, mean, sum of squared deviations of the even and then of the odd elements of each row (<= 512)."""
+    """dst (P, 6) = count, mean, sum of squared deviations of the even and then of the odd elements of each row (2 to 512)."""
     return _klr.emit("batch_norm_stats", name, dst=dst, src=data)
 
 
 def bn_aggr(dst, data, name=None):
-    """dst (P, 2) = mean and variance of what the triples (count, mean, variance * count) of each row describe."""
+    """dst (P, 2) = mean and (population) variance of what the triples (count, mean, variance * count) of each row describe."""
     return _klr.emit("batch_norm_aggregate", name, dst=dst, src=data)
 
 
 def sequence_bounds(dst, segment_ids, name=None):
-    """dst (1, 2, n) = start and end of the run of equal ids each of segment_ids (1, n) belongs to; id 0 is padding."""
+    """dst (1, 2, n) = start and end of the run of equal ids each of segment_ids (1, n) belongs to; id 0 is padding: n and -1.
+
+    The end is one past the last element of the run. Ids are integers, none negative, in float32 or int32.
+    """
     return _klr.emit("sequence_bounds", name, dst=dst, segment_ids=segment_ids)
 
 
 def nonzero_with_count(dst, src, index_offset=0, padding_val=-1, name=None):
-    """On partitions 0, 16, .., 112: the positions of elements that are not zero, padding, and last their number."""
+    """On partitions 0, 16, .., 112: the positions of elements that are not zero, padding, and last their number.
+
+    src (P, T) is float32 or int32, dst (P, T + 1) int32: the positions plus index_offset, padding_val up to T numbers, the count.
+    Other partitions are neither read nor written.
+    """
     return _klr.emit("nonzero_with_count", name, dst=dst, src=src, index_offset=index_offset, padding_val=padding_val)
 
 
@@ -451,32 +498,32 @@ def topk(val_dst, idx_dst, src, n, name=None):
 
 
 def dropout(dst, data, prob, name=None):
-    """dst = data with elements set to 0 with probability `prob` (a number or (P, 1))."""
+    """dst = data with elements set to 0 with probability `prob` (a number or (P, 1), 0 to 1); what is kept is not scaled."""
     return _klr.emit("dropout", name, dst=dst, src=data, threshold_type="DropRate", threshold=prob)
 
 
 def rng(dst, engine=engine.vector, name=None):
-    """32 random bits an element, the low bits for narrower integer dtypes."""
+    """32 random bits an element from the engine's generators, the low bits for narrower integer dtypes."""
     return _klr.emit("rng", name, dst=dst, engine=engine)
 
 
 def rand2(dst, min, max, name=None):
-    """Uniform random numbers between min and max (numbers or (P, 1))."""
+    """Uniform random numbers between min and max (numbers or (P, 1), min < max), in float32 and rounded to dst."""
     return _klr.emit("rand2", name, dst=dst, min=min, max=max)
 
 
 def set_rng_seed(src_seeds, name=None):
-    """Seed the vector engine's generator from a (1, 1) 32-bit tile."""
+    """Seed the vector engine's generators from a (1, 1) 32-bit tile; without it they start from that of `klr run --seed`, 0."""
     return _klr.emit("set_rng_seed", name, src=src_seeds)
 
 
 def rand_set_state(src_seeds, engine=engine.gpsimd, name=None):
-    """Load the generator's state words, one row a lane."""
+    """Load the generators' words, one row a lane: 6 on gpsimd, 4 states of 6 on the vector engine (from NeuronCore-v4)."""
     return _klr.emit("rand_set_state", name, src=src_seeds, engine=engine)
 
 
 def rand_get_state(dst, engine=engine.gpsimd, name=None):
-    """Store the generator's state words, one row a lane."""
+    """Store the generators' words, one row a lane: 6 on gpsimd, 4 states of 6 on the vector engine (from NeuronCore-v4)."""
     return _klr.emit("rand_get_state", name, dst=dst, engine=engine)
 
 

@@ -162,7 +162,7 @@ Instruction instruction_of(Arena *arena, const LibraryFunction *function, const 
 
 static bool gap_is_of(Gap gap, const Instruction *instruction)
 {
-  return strcmp(gap_info(gap)->topic, instruction->name) == 0;
+  return gap_is_about(gap, str_from(instruction->name));
 }
 
 static void add_costs(StrBuf *out, const Instruction *instruction, const char *title, const char *bullet)

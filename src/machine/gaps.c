@@ -3,6 +3,8 @@
 #include "machine/gaps.h"
 #include "core/verify_tile.h"
 
+#include <string.h>
+
 static const GapInfo infos[] = {
 #define GAP(name, id, topic, kind, open, choice, source) {id, topic, GAP_KIND_##kind, open, choice, source},
 #include "machine/gaps.def"
@@ -20,6 +22,18 @@ bool gap_find(Str id, Gap *gap)
       *gap = (Gap)i;
       return true;
     }
+  return false;
+}
+
+bool gap_is_about(Gap gap, Str topic)
+{
+  for (const char *at = infos[gap].topic; *at;) {
+    size_t length = strcspn(at, ",");
+    if (str_equal((Str){at, length}, topic))
+      return true;
+    at += length;
+    at += strspn(at, ", ");
+  }
   return false;
 }
 

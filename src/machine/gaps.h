@@ -16,7 +16,7 @@ typedef enum GapKind {
 
 typedef struct GapInfo {
   const char *id;
-  const char *topic;  // the instruction, without its module, or a subject
+  const char *topic;  // the instructions, without their module and with ", " in between, or a subject
   GapKind kind;
   const char *open, *choice, *source;
 } GapInfo;
@@ -25,6 +25,7 @@ struct Reporter;  // core/verify_tile.h
 
 const GapInfo *gap_info(Gap gap);
 bool gap_find(Str id, Gap *gap);
+bool gap_is_about(Gap gap, Str topic);  // one of its topics
 
 // Says what is open and what to do about it, on an E_UNSPECIFIED or W_UNSPECIFIED.
 void gap_describe(Diag *diag, Gap gap, bool is_error);
