@@ -234,7 +234,7 @@ static bool fast_nc_matmul(Sim *sim, const Op *op)
   if (o->is_stationary_one_zero || o->is_moving_zero)
     matmul_check_hints(sim, o, &stationary, &moving);
   if (o->is_transpose && sim->machine->transpose_is_exact)
-    return halves == 1 && transpose(sim, &dst, &stationary, &moving);
+    return halves == 1 && !(o->accumulate.some && o->accumulate.value) && transpose(sim, &dst, &stationary, &moving);
   if (o->accumulate.some && o->accumulate.value && !tile_is_written(&dst))
     return false;  // the reference warns about cells that were never written
   if (matmul_rounds_products(sim, &stationary, &moving))

@@ -1249,6 +1249,8 @@ static void run_nc_matmul(Sim *sim, const Op *op)
   tile_expect_shape(sim, &dst, rows, columns);
   matmul_check_hints(sim, o, &stationary, &moving);
   if (o->is_transpose && sim->machine->transpose_is_exact) {
+    if (o->accumulate.some && o->accumulate.value)
+      sim_unspecified(sim, GAP_TRANSPOSE_ACCUMULATE, "`nc_matmul` in transpose mode with accumulate=True");
     matmul_transpose(sim, &dst, &stationary, &moving);
     tile_mark_product(&dst);
     return;

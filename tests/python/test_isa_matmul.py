@@ -15,7 +15,7 @@ def random(request):
     return np.random.default_rng(sum(map(ord, request.node.name)))
 
 
-targets = pytest.mark.parametrize("target", TARGETS)
+targets = pytest.mark.parametrize("target", [pytest.param(name, marks=[pytest.mark.slow] * (name != "trn2")) for name in TARGETS])
 
 
 def fused(a, b, total):
@@ -275,3 +275,14 @@ def test_transposes_of_gen2_are_float32_too(kernels, random):
     x, eye = random_values(random, "bfloat16", 9, 12), np.eye(9, dtype=ml_dtypes.bfloat16)
     body = "d = psum((12, 9), x.dtype)\nnisa.nc_matmul(dst=d, stationary=load(x), moving=load(eye), is_transpose=True)\nreturn evict(d)"
     assert "float32" in kernels.fails(body, "trn1", x=x, eye=eye)
+
+
+def test_gap_transpose_accumulate(kernels, random):
+    x, eye = random_values(random, "float32", 9, 12), np.eye(9, dtype=np.float32)
+    body = """
+d = psum((12, 9))
+for i in range(2):
+    nisa.nc_matmul(dst=d, stationary=load(x), moving=load(eye), is_transpose=True, accumulate={})
+return evict(d)"""
+    same_bits(kernels.gap("transpose-accumulate", body.format("i > 0"), x=x, eye=eye), x.T)
+    same_bits(kernels.run(body.format("None"), "trn2", x=x, eye=eye), x.T)

@@ -16,7 +16,7 @@ def random(request):
     return np.random.default_rng(sum(map(ord, request.node.name)))
 
 
-targets = pytest.mark.parametrize("target", TARGETS)
+targets = pytest.mark.parametrize("target", [pytest.param(name, marks=[pytest.mark.slow] * (name != "trn2")) for name in TARGETS])
 
 
 # ---- dma_copy
@@ -360,6 +360,7 @@ def test_dma_compute_has_no_additive_scale(kernels, random):
 
 # ---- tensor_copy and memset
 
+@pytest.mark.slow
 @targets
 @pytest.mark.parametrize("engine", ["vector", "gpsimd", "scalar", "unknown"])
 @pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
@@ -765,3 +766,30 @@ def test_tensor_copy_rounds_on_its_way(kernels, random, between):
     x = random_values(random, "float32", 5, 11)
     body = f"t = sbuf(x.shape, x.dtype)\nnisa.tensor_copy(dst=t, src=load(x), dtype=nl.{between})\nreturn store(t)"
     same_bits(kernels.run(body, x=x), convert(x, between).astype(np.float32))
+
+
+# ---- narrow floats kept in float32
+
+UNROUNDED = {
+    "dma": "t = sbuf((4, 20), x.dtype)\nnisa.dma_copy(dst=t, src=x.vector_select(0, load(i)[0:4, 0:1]))\nreturn store(t)",
+    "dma_transpose": "t = sbuf((20, 32), x.dtype)\nnisa.dma_transpose(dst=t, src=x)\nreturn store(t)",
+    "dma_compute": "t = sbuf(x.shape, x.dtype)\nnisa.dma_compute(t, [x, x, x], nl.add)\nreturn store(t)",
+    "copy": "t = sbuf(x.shape, x.dtype)\nnisa.tensor_copy(dst=t, src=load(x))\nreturn store(t)",
+    "memset": "t = sbuf(x.shape, x.dtype)\nnisa.memset(dst=t, value=1.25)\nreturn store(t)",
+    "predicated": "t = load(x)\nnisa.tensor_copy_predicated(dst=t, src=0.5, predicate=load(i))\nreturn store(t)",
+    "affine_select": "t = sbuf(x.shape, x.dtype)\nnisa.affine_select(t, [[1, 20]], -1, load(x), 2.5, nl.greater)\nreturn store(t)",
+    "iota": "t = sbuf(x.shape, x.dtype)\nnisa.iota(t, [[1, 20]], channel_multiplier=3)\nreturn store(t)",
+    "transpose": "t = sbuf((20, 32), x.dtype)\nnisa.nc_transpose(dst=t, data=load(x), engine=nisa.engine.vector)\nreturn store(t)",
+    "shuffle": "t = load(x)\nnisa.nc_stream_shuffle(t, t, [31 - p for p in range(32)])\nreturn store(t)",
+    "n_gather": "t = sbuf((32, 20), x.dtype)\nnisa.nc_n_gather(t, load(x), load(i))\nreturn store(t)",
+    "product": "d = psum((20, 20))\nnisa.nc_matmul(d, load(x), load(x))\nreturn evict(d)",
+}
+
+
+@pytest.mark.parametrize("name", UNROUNDED)
+def test_unrounded_floats(kernels, random, name):
+    """With --fp f32 moves give the same values, and the two kinds of executors the same bits."""
+    x, i = random_values(random, "bfloat16", 32, 20), random.integers(0, 20, (32, 20)).astype(np.uint32)
+    exact = kernels.run(UNROUNDED[name], x=x, i=i)
+    unrounded = kernels.run(UNROUNDED[name], "trn2", "--fp", "f32", x=x, i=i)
+    same_bits(unrounded, exact)
