@@ -274,13 +274,13 @@ static const char *collective_misfit(Sim *sim, Core *core, Core *other)
 // ---- who takes part, with what is sent
 typedef struct Member {
   Core *core;
-  uint32_t place;      // in its group
+  uint32_t place;  // in its group
   uint8_t **sent;      // bytes of each source
   uint64_t *sent_bytes;
 } Member;
 
 typedef struct Team {
-  Member *members;  // in the order of the group
+  Member *members;  // by place
   uint32_t count;
 } Team;
 
@@ -288,14 +288,6 @@ static Member *member_of(Team team, int64_t rank)
 {
   for (uint32_t i = 0; i < team.count; i++)
     if (team.members[i].core->rank->number == rank)
-      return &team.members[i];
-  return NULL;
-}
-
-static Member *member_at(Team team, uint32_t place)
-{
-  for (uint32_t i = 0; i < team.count; i++)
-    if (team.members[i].place == place)
       return &team.members[i];
   return NULL;
 }
@@ -320,7 +312,7 @@ static void join_rows(Team team, uint32_t list_at, uint64_t rows, uint8_t *out)
 {
   for (uint64_t row = 0; row < rows; row++)
     for (uint32_t place = 0; place < team.count; place++) {
-      Member *from = member_at(team, place);
+      const Member *from = &team.members[place];
       uint64_t bytes = from->sent_bytes[list_at] / rows;
       memcpy(out, from->sent[list_at] + row * bytes, bytes);
       out += bytes;
@@ -331,51 +323,66 @@ static const uint8_t *combined(Sim *sim, Team team, uint32_t list_at, AluOp op, 
 {
   const uint8_t **sources = arena_array(&sim->scratch, const uint8_t *, team.count);
   for (uint32_t place = 0; place < team.count; place++)
-    sources[place] = member_at(team, place)->sent[list_at];
+    sources[place] = team.members[place].sent[list_at];
   uint64_t bytes = team.members[0].sent_bytes[list_at];
   uint8_t *out = arena_alloc_array(&sim->scratch, bytes + 1, 1);
   fold_bytes(sim, op, like->dtype, bytes / like->item, sources, team.count, out);
   return out;
 }
 
-// What member `to` receives in dsts[i]; NULL: nothing.
-static const uint8_t *bytes_received(Sim *sim, Team team, Member *to, uint32_t i, const Tile *dst)
+static uint64_t bytes_of(const Tile *tile)
+{
+  return tile->partitions * tile->free_elems * tile->item;
+}
+
+// What all members receive, or their pieces of; NULL where each receives something else.
+static const uint8_t *bytes_for_all(Sim *sim, Team team, uint32_t i, const Tile *dst)
+{
+  const Core *core = team.members[0].core;
+  const Fields *o = fields_of(core);
+  AluOp op = o->op.some ? o->op.value : ALU_OP_ADD;
+  switch ((int)core->instr->op->kind) {
+  case OP_all_reduce:
+  case OP_reduce_scatter: return combined(sim, team, i, op, dst);
+  case OP_broadcast: return team.members[0].sent[i];
+  case OP_all_gather: {
+    bool by_rows = o->concat_dim.some && o->concat_dim.value == 1;
+    uint8_t *out = arena_alloc_array(&sim->scratch, bytes_of(dst) + 1, 1);
+    join_rows(team, i, by_rows ? dst->partitions : 1, out);
+    return out;
+  }
+  default: return NULL;
+  }
+}
+
+// What member `to` receives in dsts[i], given what all do; NULL: nothing.
+static const uint8_t *bytes_for_one(Sim *sim, Team team, const Member *to, uint32_t i, const Tile *dst, const uint8_t *all)
 {
   const Fields *o = fields_of(to->core);
-  uint64_t bytes = dst->partitions * dst->free_elems * dst->item;
-  AluOp op = o->op.some ? o->op.value : ALU_OP_ADD;
-  Member *before = member_at(team, (to->place + team.count - 1) % team.count);
+  uint64_t bytes = bytes_of(dst);
+  const Member *before = &team.members[(to->place + team.count - 1) % team.count];
   uint8_t *out;
   switch ((int)to->core->instr->op->kind) {
-  case OP_all_reduce: return combined(sim, team, i, op, dst);
-  case OP_reduce_scatter: return combined(sim, team, i, op, dst) + to->place * bytes;
-  case OP_broadcast: return member_at(team, 0)->sent[i];
+  case OP_reduce_scatter: return all + to->place * bytes;
   case OP_collective_permute_implicit: return before->sent[i];
   case OP_collective_permute: {
-    Member *source = member_of(team, source_of(to->core, to->core->rank->number));
+    const Member *source = member_of(team, source_of(to->core, to->core->rank->number));
     return source ? source->sent[i] : NULL;
   }
   case OP_collective_permute_implicit_reduce: {
-    uint32_t half = fields_of(to->core)->dsts.count;
-    const uint8_t *both[] = {before->sent[i], before->sent[half + i]};
+    const uint8_t *both[] = {before->sent[i], before->sent[o->dsts.count + i]};
     out = arena_alloc_array(&sim->scratch, bytes + 1, 1);
-    fold_bytes(sim, op, dst->dtype, bytes / dst->item, both, 2, out);
-    return out;
-  }
-  case OP_all_gather: {
-    bool by_rows = o->concat_dim.some && o->concat_dim.value == 1;
-    out = arena_alloc_array(&sim->scratch, bytes + 1, 1);
-    join_rows(team, i, by_rows ? dst->partitions : 1, out);
+    fold_bytes(sim, o->op.some ? o->op.value : ALU_OP_ADD, dst->dtype, bytes / dst->item, both, 2, out);
     return out;
   }
   case OP_all_to_all: {
     uint64_t piece = bytes / team.count;
     out = arena_alloc_array(&sim->scratch, bytes + 1, 1);
     for (uint32_t place = 0; place < team.count; place++)
-      memcpy(out + place * piece, member_at(team, place)->sent[i] + to->place * piece, piece);
+      memcpy(out + place * piece, team.members[place].sent[i] + to->place * piece, piece);
     return out;
   }
-  default: return NULL;
+  default: return all;
   }
 }
 
@@ -447,7 +454,7 @@ static uint64_t start_of(Sim *sim, Team team, const Member *to, uint32_t place, 
        arena_printf(&sim->scratch,
                     "`%s`: %" PRIu64 " elements from rank %" PRIu32 " do not fit at element %" PRIu64
                     ", where there is room for %" PRIu64,
-                    op_known_as(to->core->instr), count, member_at(team, place)->core->rank->number, start, room));
+                    op_known_as(to->core->instr), count, team.members[place].core->rank->number, start, room));
 }
 
 static void mark_element(const Tile *tile, uint64_t element, const uint8_t *bytes)
@@ -466,7 +473,7 @@ static void receive_pieces(Sim *sim, Team team, Member *to, const Piece *pieces)
     uint64_t start = start_of(sim, team, to, place, piece->count, size);
     meet_enter(sim, to->core);
     for (uint64_t e = 0; e < piece->count; e++)
-      mark_element(&dst, start + e, member_at(team, place)->sent[0] + (piece->start + e) * dst.item);
+      mark_element(&dst, start + e, team.members[place].sent[0] + (piece->start + e) * dst.item);
   }
   if (variable_of(to->core)->recv_counts_known)
     return;
@@ -502,14 +509,33 @@ static void perform_variable(Sim *sim, Team team)
   for (uint32_t to = 0; to < team.count; to++)
     for (uint32_t from = 0; from < team.count; from++) {
       Piece *piece = &pieces[to * team.count + from];
-      *piece = piece_for(sim, team, member_at(team, from), to);
-      check_piece(sim, member_at(team, from), piece);
+      *piece = piece_for(sim, team, &team.members[from], to);
+      check_piece(sim, &team.members[from], piece);
     }
   for (uint32_t to = 0; to < team.count; to++)
-    receive_pieces(sim, team, member_at(team, to), &pieces[to * team.count]);
+    receive_pieces(sim, team, &team.members[to], &pieces[to * team.count]);
 }
 
 // ---- all together
+static void write_destinations(Sim *sim, Team team, uint32_t i)
+{
+  ArenaMark start = arena_mark(&sim->scratch);
+  const uint8_t *all = NULL;
+  for (uint32_t m = 0; m < team.count; m++) {
+    const Member *to = &team.members[m];
+    Tile dst = operand(sim, to->core, &fields_of(to->core)->dsts, i);
+    if (!m)
+      all = bytes_for_all(sim, team, i, &dst);
+    ArenaMark mark = arena_mark(&sim->scratch);
+    const uint8_t *bytes = bytes_for_one(sim, team, to, i, &dst, all);
+    meet_enter(sim, to->core);
+    if (bytes)
+      meet_write(&dst, bytes);
+    arena_rewind(&sim->scratch, mark);
+  }
+  arena_rewind(&sim->scratch, start);
+}
+
 static void perform(Sim *sim, Team team)
 {
   for (uint32_t m = 0; m < team.count; m++)
@@ -518,19 +544,11 @@ static void perform(Sim *sim, Team team)
     perform_variable(sim, team);
     return;
   }
-  for (uint32_t m = 0; m < team.count; m++) {
-    const Fields *o = fields_of(team.members[m].core);
-    for (uint32_t i = 0; i < o->dsts.count; i++) {
-      Tile dst = operand(sim, team.members[m].core, &o->dsts, i);
-      const uint8_t *bytes = bytes_received(sim, team, &team.members[m], i, &dst);
-      meet_enter(sim, team.members[m].core);
-      if (bytes)
-        meet_write(&dst, bytes);
-    }
-  }
+  for (uint32_t i = 0; i < fields_of(team.members[0].core)->dsts.count; i++)
+    write_destinations(sim, team, i);
 }
 
-// Those of the party that have this number, in the order of their group.
+// Those of the party that have this number, by their places in the group.
 static Team team_of(Sim *sim, Party party, uint32_t number)
 {
   Team team = {arena_array(&sim->scratch, Member, party.count), 0};
@@ -540,7 +558,8 @@ static Team team_of(Sim *sim, Party party, uint32_t number)
       continue;
     bool is_permuted = core->instr->op->kind == OP_collective_permute;
     uint32_t place = is_permuted ? team.count : place_in(group_of(sim, core), core->rank->number);
-    team.members[team.count++] = (Member){core, place, NULL, NULL};
+    team.members[place] = (Member){core, place, NULL, NULL};
+    team.count++;
   }
   return team;
 }
@@ -606,10 +625,11 @@ static void collective_complete(Sim *sim, Party party)
     order_operands(sim, party);
 }
 
-const Meeting *meeting_of_collective(void)
+const Meeting *meeting_of_collective(OpKind kind)
 {
-  static const Meeting meeting = {collective_party, collective_misfit, collective_complete};
-  return &meeting;
+  static const Meeting of_group = {collective_party, collective_misfit, collective_complete, true};
+  static const Meeting of_pairs = {collective_party, collective_misfit, collective_complete, false};
+  return kind == OP_collective_permute ? &of_pairs : &of_group;
 }
 
 // ---- what one rank says by itself

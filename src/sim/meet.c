@@ -3,6 +3,7 @@
 #include "sim/meet.h"
 
 #include "core/nki_names.h"
+#include "number/convert.h"
 #include "sim/exec.h"
 #include "sim/races.h"
 
@@ -135,6 +136,33 @@ static const char *why_not(Sim *sim, Core *core, Core *other)
                       op_known_as(other->instr));
 }
 
+// Whether all whom the core waits for have arrived; they join `all`. Stops when one of them waits for the core and does
+// not fit.
+static bool has_arrived(Sim *sim, Core *core, Party *all)
+{
+  bool complete = true;
+  Party party = party_of(sim, core);
+  bool same_party = meeting_of(core->instr->op->kind)->same_party;
+  for (uint32_t i = 0; i < party.count; i++) {
+    Core *other = party.cores[i];
+    if (other == core)
+      continue;
+    bool is_alike = same_party && other->state == CORE_WAITS && other->instr == core->instr;
+    if (!is_alike && (other->state != CORE_WAITS || !has(party_of(sim, other), core))) {
+      complete = false;
+      continue;
+    }
+    const char *why = is_alike ? NULL : why_not(sim, core, other);
+    if (why)
+      report_misfit(sim, core, other, why);
+    if (!same_party)
+      join(all, other);
+  }
+  if (same_party)
+    *all = party;
+  return complete;
+}
+
 // Everybody whom the core needs, and whom those need: false when one of them has not arrived.
 static bool gather_party(Sim *sim, Core *core, Party *all)
 {
@@ -143,24 +171,13 @@ static bool gather_party(Sim *sim, Core *core, Party *all)
     capacity += sim->ranks[r].core_count;
   *all = no_party(sim, capacity);
   join(all, core);
-  bool complete = true;
-  for (uint32_t i = 0; i < all->count; i++) {
-    Party party = party_of(sim, all->cores[i]);
-    for (uint32_t j = 0; j < party.count; j++) {
-      Core *other = party.cores[j];
-      if (other == all->cores[i])
-        continue;
-      if (other->state != CORE_WAITS || !has(party_of(sim, other), all->cores[i])) {
-        complete = false;
-        continue;
-      }
-      const char *why = why_not(sim, all->cores[i], other);
-      if (why)
-        report_misfit(sim, core, other == core ? all->cores[i] : other, why);
-      join(all, other);
-    }
-  }
-  return complete;
+  if (!has_arrived(sim, core, all))
+    return false;
+  bool closed = meeting_of(core->instr->op->kind)->same_party;
+  for (uint32_t i = 1; !closed && i < all->count; i++)
+    if (!has_arrived(sim, all->cores[i], all))
+      return false;
+  return true;
 }
 
 static void sort(Party *party)
@@ -233,28 +250,45 @@ static _Noreturn void fail_fold(Sim *sim, AluOp op, DType dtype)
   sim_stop(sim);
 }
 
+static void fold_integer_units(Sim *sim, AluOp op, DType dtype, uint64_t count, const uint8_t *const *sources,
+                               uint32_t source_count, uint8_t *out)
+{
+  unsigned item = dtype_bytes(dtype);
+  for (uint64_t e = 0; e < count; e++) {
+    int64_t value = integer_of(dtype, sources[0] + e * item);
+    for (uint32_t s = 1; s < source_count; s++)
+      if (!fold_integers(op, &value, integer_of(dtype, sources[s] + e * item)))
+        fail_fold(sim, op, dtype);
+    memcpy(out + e * item, &value, item);
+  }
+}
+
+static void fold_float_units(Sim *sim, AluOp op, DType dtype, uint64_t count, const uint8_t *const *sources,
+                             uint32_t source_count, uint8_t *out)
+{
+  unsigned item = dtype_bytes(dtype);
+  float total[TILE_PIECE], next[TILE_PIECE];
+  for (uint64_t first = 0; first < count; first += TILE_PIECE) {
+    size_t n = count - first < TILE_PIECE ? (size_t)(count - first) : TILE_PIECE;
+    convert_row_to_f32(dtype, n, total, sources[0] + first * item, sim->number_mode);
+    for (uint32_t s = 1; s < source_count; s++) {
+      convert_row_to_f32(dtype, n, next, sources[s] + first * item, sim->number_mode);
+      for (size_t i = 0; i < n; i++)
+        total[i] = alu_f32(op, total[i], next[i]);
+    }
+    convert_row_from_f32(dtype, n, out + first * item, total, sim->number_mode);
+  }
+}
+
 void fold_bytes(Sim *sim, AluOp op, DType dtype, uint64_t count, const uint8_t *const *sources, uint32_t source_count,
                 uint8_t *out)
 {
-  unsigned item = dtype_bytes(dtype);
-  if (!source_count)
-    return;
   if (dtype_is_packed(dtype) || (!dtype_is_integer(dtype) && alu_is_bitvec(op)))
     fail_fold(sim, op, dtype);
-  for (uint64_t e = 0; e < count; e++) {
-    if (dtype_is_integer(dtype)) {
-      int64_t value = integer_of(dtype, sources[0] + e * item);
-      for (uint32_t s = 1; s < source_count; s++)
-        if (!fold_integers(op, &value, integer_of(dtype, sources[s] + e * item)))
-          fail_fold(sim, op, dtype);
-      memcpy(out + e * item, &value, item);
-      continue;
-    }
-    float value = dtype_to_f32_mode(dtype, sources[0] + e * item, sim->number_mode);
-    for (uint32_t s = 1; s < source_count; s++)
-      value = alu_f32(op, value, dtype_to_f32_mode(dtype, sources[s] + e * item, sim->number_mode));
-    dtype_from_f32_mode(dtype, value, out + e * item, sim->number_mode);
-  }
+  if (dtype_is_integer(dtype))
+    fold_integer_units(sim, op, dtype, count, sources, source_count, out);
+  else
+    fold_float_units(sim, op, dtype, count, sources, source_count, out);
 }
 
 // ---- numbers of cores
@@ -486,6 +520,18 @@ static void exchange_complete(Sim *sim, Party party)
   }
 }
 
+// What a core sends to itself it must also receive.
+static void check_itself(Sim *sim)
+{
+  Core *core = sim->core;
+  core->instr = sim->instr;
+  const char *why = one_way_misfit(sim, core, core);
+  if (!why)
+    return;
+  sim_error(sim, E_SIM_MEETING, "%s cannot meet itself: %s", state_core_name(sim, core), why);
+  sim_stop(sim);
+}
+
 void run_send_recv(Sim *sim, const Op *op)
 {
   Tile src = tile_of(sim, &op->send_recv.src, "src"), dst = tile_of(sim, &op->send_recv.dst, "dst");
@@ -494,6 +540,7 @@ void run_send_recv(Sim *sim, const Op *op)
     sim_error(sim, E_SIM_SHAPE, "`src` and `dst` of `%s` differ: %s", sim_op_name(sim), why);
     sim_stop(sim);
   }
+  check_itself(sim);
   meet(sim);
 }
 
@@ -514,13 +561,14 @@ void run_send_recv_compute(Sim *sim, const Op *op)
     sim_error(sim, E_SIM_SHAPE, "`srcs` and `dsts` of `%s` differ: %s", sim_op_name(sim), why);
     sim_stop(sim);
   }
+  check_itself(sim);
   meet(sim);
 }
 
 const Meeting *meeting_of(OpKind kind)
 {
-  static const Meeting barrier = {barrier_party, barrier_misfit, barrier_complete};
-  static const Meeting exchange = {exchange_party, exchange_misfit, exchange_complete};
+  static const Meeting barrier = {barrier_party, barrier_misfit, barrier_complete, true};
+  static const Meeting exchange = {exchange_party, exchange_misfit, exchange_complete, false};
   switch ((int)kind) {
   case OP_core_barrier: return &barrier;
   case OP_send_recv:
@@ -532,7 +580,7 @@ const Meeting *meeting_of(OpKind kind)
   case OP_broadcast:
   case OP_collective_permute:
   case OP_collective_permute_implicit:
-  case OP_collective_permute_implicit_reduce: return meeting_of_collective();
+  case OP_collective_permute_implicit_reduce: return meeting_of_collective(kind);
   default: return NULL;
   }
 }

@@ -17,10 +17,11 @@ typedef struct Meeting {
   Party (*party)(Sim *sim, Core *core);                               // whom `core`, which waits, waits for
   const char *(*misfit)(Sim *sim, Core *core, Core *other);  // why two that wait for each other cannot meet; NULL: they can
   void (*complete)(Sim *sim, Party party);                            // all have arrived, in the order of their numbers
+  bool same_party;  // those who fit together wait for the same ones, and those at the same instruction fit
 } Meeting;
 
-const Meeting *meeting_of(OpKind kind);     // NULL: nobody waits at such an instruction
-const Meeting *meeting_of_collective(void);  // collective.c
+const Meeting *meeting_of(OpKind kind);  // NULL: nobody waits at such an instruction
+const Meeting *meeting_of_collective(OpKind kind);  // collective.c
 
 // The running core has arrived at its instruction. Completes it when it was the last.
 void meet(Sim *sim);

@@ -214,6 +214,21 @@ TEST(exchanges_of_different_pipes_do_not_meet)
   build_free(&c.b);
 }
 
+TEST(what_a_core_receives_from_itself_it_must_send)
+{
+  Cores c = cores_new(2);
+  float result[MOST_CORES * COLUMNS];
+  for (uint32_t core = 0; core < 2; core++) {
+    begin(&c, core);
+    exchange(&c, 1 - core, core, 0);
+    end(&c, core, c.theirs);
+  }
+  EXPECT(!run(&c, 1, result));
+  EXPECT_TEXT(build_code(&c.b), "E0621");
+  EXPECT(says(&c, "core 0 receives from core 0, which does not send to it"));
+  build_free(&c.b);
+}
+
 TEST(a_core_that_is_not_there_cannot_be_met)
 {
   for (int kind = 0; kind < 2; kind++) {
