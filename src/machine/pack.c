@@ -12,8 +12,9 @@
 
 #include <stdlib.h>
 
+#define NONE UINT32_MAX
+
 enum {
-  NONE = UINT32_MAX,
   PROMOTIONS = 200,            // of items that found no place, in one order
   STEPS_MOST = 40 * 1000 * 1000,  // of looking at items in the way, over all orders
 };

@@ -18,7 +18,7 @@ typedef struct PackRules {
   uint64_t page;   // 0, or: items of at most a page do not cross from one into the next, larger ones begin with one
 } PackRules;
 
-enum { PACKED = UINT32_MAX };
+#define PACKED UINT32_MAX
 
 // Finds starts for all items that are not fixed, so that no two items that are needed at one moment share a byte of a
 // row; fixed ones may share bytes with each other. `items` are by `first`. PACKED, or the index of an item for which no

@@ -4,8 +4,9 @@
 
 #include "machine/pack.h"
 
+#define NONE UINT32_MAX
+
 enum {
-  NONE = UINT32_MAX,
   CELL = 4,   // bytes that starts and sizes count in
   WIDE = 32,  // bytes that starts in SBUF count in while there is room: rows that begin so are moved faster
 };

@@ -32,7 +32,7 @@ typedef struct MemoryMap {
   uint64_t end_bytes;    // bytes in use by any tile end here
 } MemoryMap;
 
-enum { NO_TILE = UINT32_MAX };
+#define NO_TILE UINT32_MAX
 
 typedef struct Placement {
   Liveness liveness;
