@@ -49,6 +49,9 @@ float alu_f32(AluOp op, float x, float y);
 float alu_f32_mod(float x, float y);
 float alu_f32_pow(float x, float y);
 
+// dst[i] = alu_f32_pow(x[i], y[step * i]) for i < n, faster; dst may be x, and y if step is 1.
+void alu_pow_row(size_t n, float *dst, const float *x, const float *y, size_t step);
+
 // A BITVEC or logical operator on unsigned integers of `bits` (8, 16 or 32) bits held in the low bits; the result too.
 // Shifts take y as unsigned; a count of `bits` or more gives 0, or copies of the sign for arithmetic shifts right.
 uint32_t alu_bits(AluOp op, unsigned bits, uint32_t x, uint32_t y);

@@ -53,6 +53,36 @@ static bool lane_shifts_are_defined(AluOp op, bool reverse, const uint32_t *coun
   return defined;
 }
 
+// Whether n values are integers, infinite or NaN: powers of negative numbers to them are not left open.
+static bool are_whole(const float *powers, uint64_t n)
+{
+  bool whole = true;
+  for (uint64_t i = 0; i < n; i++)
+    whole = whole && !power_is_open(-1, powers[i]);
+  return whole;
+}
+
+KERNEL_CLONES
+static bool any_negative(uint64_t n, const float *values)
+{
+  int32_t found = 0;
+  for (uint64_t i = 0; i < n; i++)
+    found |= values[i] < 0;
+  return found;
+}
+
+static bool has_negative(Sim *sim, const Tile *tile)
+{
+  float scratch[TILE_PIECE];
+  bool found = false;
+  for (uint64_t p = 0; p < tile->partitions; p++)
+    for (uint64_t i = 0; i < tile->free_elems && !found; i += TILE_PIECE) {
+      uint64_t n = tile->free_elems - i < TILE_PIECE ? tile->free_elems - i : TILE_PIECE;
+      found = any_negative(n, tile_row_f32(tile, p, i, n, scratch, sim->number_mode));
+    }
+  return found;
+}
+
 static bool fast_tensor_tensor(Sim *sim, const Op *op)
 {
   const struct Op_tensor_tensor *o = &op->tensor_tensor;
@@ -64,8 +94,6 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
   same_shape(sim, &w.dst, &w.b);
   if (!expect_clear(sim, &w.dst, &w.a) || !expect_clear(sim, &w.dst, &w.b))
     return false;
-  if (o->op == ALU_OP_POW)
-    return false;  // looks for powers that are left open
   uint64_t rows = w.dst.partitions, n = w.dst.free_elems;
   bool is_bits = alu_is_bitvec(o->op);
   if (is_bits || is_exact_integer(&w.dst, &w.a, &w.b, o->engine)) {
@@ -80,6 +108,8 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
     tile_expect_unpacked(sim, &w.a);
     tile_expect_unpacked(sim, &w.b);
     tile_expect_unpacked(sim, &w.dst);
+    if (o->op == ALU_OP_POW && has_negative(sim, &w.a))
+      return false;  // perhaps to a power that is left open
     piece_parallel(sim, rows, rows * n, binary_f32, &w);
   }
   tile_mark(&w.dst);
@@ -123,6 +153,28 @@ static void pair_f32(void *context, uint64_t first, uint64_t last)
   }
 }
 
+// Whether powers in the two steps are sure not to be left open.
+static bool powers_are_defined(Sim *sim, const Pair *w)
+{
+  uint64_t rows = w->dst.partitions, n = w->dst.free_elems;
+  bool first = w->op0 == ALU_OP_POW, second = w->has_second && w->op1 == ALU_OP_POW;
+  if (!first && !second)
+    return true;
+  if (dtype_is_packed(w->data.dtype) || w->first.is_full || w->second.is_full || (first && second) ||
+      (first ? w->reverse0 : w->reverse1))
+    return false;
+  if (are_whole(first ? w->first.lanes : w->second.lanes, rows))
+    return true;
+  if (first)
+    return !has_negative(sim, &w->data);
+  size_t stride;
+  const float *data = tile_matrix(sim, &w->data, &stride);
+  float *between = arena_array_unset(&sim->scratch, float, rows * n);
+  KernelRows x = {data, stride, false}, y = {w->first.lanes, 1, true};
+  kernel_binary_f32(w->op0, rows, n, between, n, w->reverse0 ? y : x, w->reverse0 ? x : y);
+  return !any_negative(rows * n, between);
+}
+
 static bool run_pair(Sim *sim, Pair *w)
 {
   tile_expect_unpacked(sim, &w->dst);
@@ -161,7 +213,7 @@ static bool fast_tensor_scalar(Sim *sim, const Op *op)
   const struct Op_tensor_scalar *o = &op->tensor_scalar;
   if (alu_is_bitvec(o->op0))
     return scalar_bits(sim, o);
-  if (o->op0 == ALU_OP_POW || (o->op1.some && (alu_is_bitvec(o->op1.value) || o->op1.value == ALU_OP_POW)))
+  if (o->op1.some && alu_is_bitvec(o->op1.value))
     return false;
   Pair w;
   w.mode = sim->number_mode;
@@ -184,7 +236,7 @@ static bool fast_tensor_scalar(Sim *sim, const Op *op)
   w.op1 = o->op1.value;
   w.reverse0 = reverses_first(o->reverse, o->op0);
   w.reverse1 = o->op1.some && reverses_second(o->reverse, o->op1.value);
-  return run_pair(sim, &w);
+  return powers_are_defined(sim, &w) && run_pair(sim, &w);
 }
 
 static bool fast_nc_scalar_tensor_tensor(Sim *sim, const Op *op)

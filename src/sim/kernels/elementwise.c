@@ -147,6 +147,21 @@ static void each_f32(AluOp op, size_t rows, size_t n, float *dst, size_t dst_str
   }
 }
 
+// Powers: one for each row, or one for each element.
+static void pow_rows(size_t rows, size_t n, float *dst, size_t dst_stride, KernelRows a, KernelRows b)
+{
+  for (size_t r = 0; r < rows; r++)
+    alu_pow_row(n, dst + r * dst_stride, (const float *)a.at + r * a.stride, (const float *)b.at + r * b.stride,
+                !b.scalar);
+}
+
+// Reciprocal square roots: the scalar engine's function, which has loops of its own.
+static void rsqrt_rows(size_t rows, size_t n, float *dst, size_t dst_stride, KernelRows a)
+{
+  for (size_t r = 0; r < rows; r++)
+    activation_row(ACTIVATION_FUNC_RSQRT, n, dst + r * dst_stride, (const float *)a.at + r * a.stride);
+}
+
 void KERNEL_NAME(binary_f32)(AluOp op, size_t rows, size_t n, float *dst, size_t dst_stride, KernelRows a, KernelRows b)
 {
   if (n == 0)
@@ -156,6 +171,10 @@ void KERNEL_NAME(binary_f32)(AluOp op, size_t rows, size_t n, float *dst, size_t
     bug("ALU operator %s on floats", alu_wire_name(op));
   if (a.scalar && b.scalar)
     each_f32(op, rows, n, dst, dst_stride, a, b);
+  else if (op == ALU_OP_RSQRT && !a.scalar)
+    rsqrt_rows(rows, n, dst, dst_stride, a);
+  else if (op == ALU_OP_POW && !a.scalar)
+    pow_rows(rows, n, dst, dst_stride, a, b);
   else
     run_rows(run, sizeof *dst, rows, n, (char *)dst, dst_stride, a, b, 0);
 }
