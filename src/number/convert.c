@@ -76,23 +76,23 @@ KERNEL_INLINE uint32_t narrow(float value, int exponent_bits, int fraction_bits,
   return magnitude > 0x7F800000 ? not_a_number : code | sign;
 }
 
-// The nearest integer, ties to even, of any float; NaN stays.
-KERNEL_INLINE float round_half_even(float value)
+KERNEL_INLINE float limited(float value, float least, float most)
 {
-  uint32_t sign = f32_bits(value) & 0x80000000;
-  float magnitude = f32_from_bits(f32_bits(value) & 0x7FFFFFFF);
-  float rounded = (magnitude + 0x1p23f) - 0x1p23f;
-  return f32_from_bits(f32_bits(magnitude < 0x1p23f ? rounded : magnitude) | sign);
+  value = value == value ? value : 0;
+  value = value > most ? most : value;
+  return value < least ? least : value;
 }
 
-// `value` as an integer from `least` to `most`, both floats below 2^31.
+// `value` as an integer from `least` to `most`, ties to even. Within 2^22 the sum's fraction holds the integer.
+KERNEL_INLINE int32_t clamp_to_small_int(float value, float least, float most)
+{
+  return (int32_t)(f32_bits(limited(value, least, most) + 0x1.8p23f) - 0x4B400000);
+}
+
+// The same for limits below 2^31.
 KERNEL_INLINE int32_t clamp_to_int(float value, float least, float most)
 {
-  float rounded = round_half_even(value);
-  rounded = rounded == rounded ? rounded : 0;
-  rounded = rounded > most ? most : rounded;
-  rounded = rounded < least ? least : rounded;
-  return (int32_t)rounded;
+  return (int32_t)__builtin_rintf(limited(value, least, most));
 }
 
 KERNEL_INLINE int32_t to_int32(float value)
@@ -161,15 +161,15 @@ static uint64_t to_wide(DType dtype, float value)
 #define SIGNED_2 (int16_t)unit
 #define SIGNED_4 (float)(int32_t)unit
 #define SIGNED_8 dtype_to_f32(DTYPE_INT64, &unit)
-#define TO_SIGNED_1 clamp_to_int(value, INT8_MIN, INT8_MAX)
-#define TO_SIGNED_2 clamp_to_int(value, INT16_MIN, INT16_MAX)
+#define TO_SIGNED_1 clamp_to_small_int(value, INT8_MIN, INT8_MAX)
+#define TO_SIGNED_2 clamp_to_small_int(value, INT16_MIN, INT16_MAX)
 #define TO_SIGNED_4 to_int32(value)
 #define TO_SIGNED_8 to_wide(DTYPE_INT64, value)
 
 #define ROWS_UNSIGNED(name, bytes)                                                                                     \
   TO_F32(name, Unit##bytes, (float)unit) FROM_F32(name, Unit##bytes, TO_UNSIGNED_##bytes)
-#define TO_UNSIGNED_1 clamp_to_int(value, 0, UINT8_MAX)
-#define TO_UNSIGNED_2 clamp_to_int(value, 0, UINT16_MAX)
+#define TO_UNSIGNED_1 clamp_to_small_int(value, 0, UINT8_MAX)
+#define TO_UNSIGNED_2 clamp_to_small_int(value, 0, UINT16_MAX)
 #define TO_UNSIGNED_4 to_uint32(value)
 #define TO_UNSIGNED_8 to_wide(DTYPE_UINT64, value)
 

@@ -37,10 +37,15 @@ static void copy_row_bytes(const Tile *dst, const Tile *src, uint64_t p)
 static void copy_row_converted(const Copy *w, uint64_t p)
 {
   float scratch[TILE_PIECE];
+  bool is_f32 = w->dst.dtype == DTYPE_FLOAT32 && w->dst.is_row_contiguous && !w->mode.flush_to_zero &&
+                (uintptr_t)tile_row(&w->dst, p) % sizeof(float) == 0;
   uint64_t n = w->dst.free_elems;
   for (uint64_t i = 0; i < n; i += TILE_PIECE) {
     uint64_t count = n - i < TILE_PIECE ? n - i : TILE_PIECE;
-    tile_store(&w->dst, p, i, count, tile_row_f32(&w->src, p, i, count, scratch, w->mode), w->mode);
+    if (is_f32 && w->src.dtype != DTYPE_FLOAT32)
+      tile_row_to_f32(&w->src, p, i, count, (float *)(void *)(tile_row(&w->dst, p) + i * sizeof(float)), w->mode);
+    else
+      tile_store(&w->dst, p, i, count, tile_row_f32(&w->src, p, i, count, scratch, w->mode), w->mode);
   }
 }
 
