@@ -128,9 +128,38 @@ static uint64_t to_wide(DType dtype, float value)
   return bits;
 }
 
+// A loop is compiled for several instruction sets, and the best that runs here is called.
+#if defined __x86_64__ && defined __GNUC__ && !defined KLR_NO_CLONES
+#ifdef __clang__
+#define AVX512 "avx512f,avx512bw,avx512vl,avx512dq"
+#else
+#define AVX512 "avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512"
+#endif
+#define LEVELS(ROW, name, Unit, expression)                                                                            \
+  ROW(name##_base, Unit, expression, )                                                                                 \
+  ROW(name##_avx2, Unit, expression, __attribute__((target("avx2"))))                                                  \
+  ROW(name##_avx512, Unit, expression, __attribute__((target(AVX512))))
+#define LEVELS_OF(name) {name##_base, name##_avx2, name##_avx512}
+
+static int level(void)
+{
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return 2;
+  return __builtin_cpu_supports("avx2") ? 1 : 0;
+}
+#else
+#define LEVELS(ROW, name, Unit, expression) ROW(name##_base, Unit, expression, )
+#define LEVELS_OF(name) {name##_base}
+
+static int level(void)
+{
+  return 0;
+}
+#endif
+
 // A loop over n elements of `Unit` that a row of any alignment allows: memcpy is a plain load or store.
-#define TO_F32(name, Unit, expression)                                                                                 \
-  KERNEL_CLONES static void name##_to_f32(size_t n, float *restrict dst, const char *restrict src)                     \
+#define TO_F32_ROW(name, Unit, expression, attribute)                                                                  \
+  attribute static void name(size_t n, float *restrict dst, const char *restrict src)                                  \
   {                                                                                                                    \
     for (size_t i = 0; i < n; i++) {                                                                                   \
       Unit unit;                                                                                                       \
@@ -138,8 +167,8 @@ static uint64_t to_wide(DType dtype, float value)
       dst[i] = (expression);                                                                                           \
     }                                                                                                                  \
   }
-#define FROM_F32(name, Unit, expression)                                                                               \
-  KERNEL_CLONES static void name##_from_f32(size_t n, char *restrict dst, const float *restrict src)                   \
+#define FROM_F32_ROW(name, Unit, expression, attribute)                                                                \
+  attribute static void name(size_t n, char *restrict dst, const float *restrict src)                                  \
   {                                                                                                                    \
     for (size_t i = 0; i < n; i++) {                                                                                   \
       float value = src[i];                                                                                            \
@@ -147,6 +176,8 @@ static uint64_t to_wide(DType dtype, float value)
       memcpy(dst + i * sizeof unit, &unit, sizeof unit);                                                               \
     }                                                                                                                  \
   }
+#define TO_F32(name, Unit, expression) LEVELS(TO_F32_ROW, name##_to_f32, Unit, expression)
+#define FROM_F32(name, Unit, expression) LEVELS(FROM_F32_ROW, name##_from_f32, Unit, expression)
 
 // Unused low bits of a unit: 13 of float32r.
 #define UNUSED_LOW_BITS(name, bytes) (bytes == 4 ? 31 - name##_E - name##_F : 0)
@@ -183,12 +214,13 @@ static uint64_t to_wide(DType dtype, float value)
 
 typedef void ToF32(size_t n, float *restrict dst, const char *restrict src);
 typedef void FromF32(size_t n, char *restrict dst, const float *restrict src);
+enum { LEVEL_COUNT = 3 };
 typedef struct Rows {
-  ToF32 *to_f32;
-  FromF32 *from_f32;
+  ToF32 *to_f32[LEVEL_COUNT];
+  FromF32 *from_f32[LEVEL_COUNT];
 } Rows;
 
-#define PAIR_FLOAT(name) [DTYPE_##name] = {name##_to_f32, name##_from_f32},
+#define PAIR_FLOAT(name) [DTYPE_##name] = {LEVELS_OF(name##_to_f32), LEVELS_OF(name##_from_f32)},
 #define PAIR_SIGNED PAIR_FLOAT
 #define PAIR_UNSIGNED PAIR_FLOAT
 #define PAIR_BOOL PAIR_FLOAT
@@ -212,7 +244,7 @@ void convert_row_to_f32(DType dtype, size_t n, float *restrict dst, const void *
   if (dtype_is_packed(dtype))
     bug("a row of %s read as numbers", dtype_name(dtype));
   if (is_usual(mode)) {
-    rows[dtype].to_f32(n, dst, from);
+    rows[dtype].to_f32[level()](n, dst, from);
     return;
   }
   for (size_t i = 0; i < n; i++)
@@ -226,7 +258,7 @@ void convert_row_from_f32(DType dtype, size_t n, void *restrict dst, const float
   if (dtype_is_packed(dtype))
     bug("a row of %s written as numbers", dtype_name(dtype));
   if (is_usual(mode)) {
-    rows[dtype].from_f32(n, to, src);
+    rows[dtype].from_f32[level()](n, to, src);
     return;
   }
   for (size_t i = 0; i < n; i++)
