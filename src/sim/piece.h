@@ -49,4 +49,5 @@ FastFn *fast_rows(OpKind kind);
 FastFn *fast_tensor_engine(OpKind kind);
 FastFn *fast_mx(OpKind kind);
 FastFn *fast_gathers(OpKind kind);
+FastFn *fast_counting(OpKind kind);
 FastFn *fast_random(OpKind kind);

@@ -179,6 +179,17 @@ def test_topk(run, target, groups, n, k):
         same(i[16 * group:16 * group + 16], snake(numbers, k))
 
 
+def test_topk_of_special_values(run):
+    """Zeros of both signs are equal, infinities the ends; many ties."""
+    values = np.array([0, -0.0, np.inf, -np.inf, 1, -1, 1e-40, -1e-40, 3e38, -3e38], np.float32)
+    row = random.choice(values, 333).astype(ml_dtypes.bfloat16)
+    for k in [1, 7, 160, 333]:
+        v, i = run(TOPK.format(n=333), {"v": ((16, k), "bfloat16"), "i": ((16, k), "uint32")}, x=snake(row, 21))
+        expected, numbers = largest(row, k)
+        same(v, snake(expected, k))
+        same(i, snake(numbers, k))
+
+
 def test_topk_ties_take_lower_numbers(run):
     x = np.full((16, 2), 1.5, dtype=ml_dtypes.bfloat16)
     _, i = run(TOPK.format(n=30), {"v": ((16, 5), "bfloat16"), "i": ((16, 5), "uint32")}, x=x)
