@@ -115,7 +115,8 @@ static const char *const isa_prefix = "nki.isa.";
 
 static bool is_instruction(const LibraryFunction *function)
 {
-  return function && str_starts_with(str_from(function->name), isa_prefix);
+  return function && (str_starts_with(str_from(function->name), isa_prefix) ||
+                      str_starts_with(str_from(function->name), "nki.collectives."));
 }
 
 // A function of the library; of nki.isa with what the tables say about it, and its operator.
@@ -148,7 +149,7 @@ static const LibraryFunction *function_of(Cli *cli, const LibraryFunctions *func
 {
   const char *name = op_rule_name(&cli->session->arena, kind);
   for (size_t i = 0; i < functions->count; i++)
-    if (is_instruction(&functions->items[i]) && strcmp(functions->items[i].name + strlen(isa_prefix), name) == 0)
+    if (is_instruction(&functions->items[i]) && strcmp(instruction_name(&functions->items[i]), name) == 0)
       return &functions->items[i];
   return NULL;
 }

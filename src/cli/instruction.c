@@ -141,9 +141,15 @@ static void add_parameters(Arena *arena, Instruction *instruction)
   instruction->parameter_count = all.count;
 }
 
+const char *instruction_name(const LibraryFunction *function)
+{
+  bool is_isa = str_starts_with(str_from(function->short_name), "nisa.");
+  return is_isa ? strrchr(function->name, '.') + 1 : function->short_name;
+}
+
 Instruction instruction_of(Arena *arena, const LibraryFunction *function, const RuleInfo *rules, size_t rule_count)
 {
-  Instruction made = {.function = function, .name = strrchr(function->name, '.') + 1, .engines = ""};
+  Instruction made = {.function = function, .name = instruction_name(function), .engines = ""};
   for (int i = 0; i < OP_COUNT && !made.has_op; i++)
     if (strcmp(op_rule_name(arena, (OpKind)i), made.name) == 0) {
       made.op = (OpKind)i;
@@ -212,7 +218,8 @@ void instruction_add_text(StrBuf *out, const Instruction *instruction)
   }
   add_gaps(out, instruction, "\nThe documents leave open:\n", "  ", "");
   add_costs(out, instruction, "\nTime:\n", "  ");
-  strbuf_printf(out, "\nSource: nki.isa %s\n", instruction->name);
+  const char *name = instruction->function->name, *dot = strrchr(name, '.');
+  strbuf_printf(out, "\nSource: %.*s %s\n", (int)(dot - name), name, dot + 1);
 }
 
 static void json_member(JsonWriter *json, const char *key, const char *value)

@@ -23,6 +23,9 @@ typedef struct Instruction {
   size_t rule_count;
 } Instruction;
 
+// How rules name a function: "tensor_scalar", "nccl.all_reduce".
+const char *instruction_name(const LibraryFunction *function);
+
 // In `arena`; `rules` are those of rule_list.
 Instruction instruction_of(Arena *arena, const LibraryFunction *function, const RuleInfo *rules, size_t rule_count);
 

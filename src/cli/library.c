@@ -57,9 +57,10 @@ static const char *doc_of(Arena *arena, const Stmt *function)
 
 static const char *short_name_of(Arena *arena, const char *module, Str function)
 {
-  const char *prefix = strcmp(module, "nki.isa") == 0        ? "nisa"
-                       : strcmp(module, "nki.language") == 0 ? "nl"
-                                                             : module;
+  const char *prefix = strcmp(module, "nki.isa") == 0           ? "nisa"
+                       : strcmp(module, "nki.language") == 0    ? "nl"
+                       : strcmp(module, "nki.collectives") == 0 ? "nccl"
+                                                                : module;
   return arena_printf(arena, "%s.%.*s", prefix, STR_ARG(function));
 }
 
