@@ -140,6 +140,14 @@ bool isa_scalar_index(IsaCheck *check)
   return both_sides(check, index_is_scalar);
 }
 
+bool isa_dynamic_mode(IsaCheck *check)
+{
+  const Tile *dst = TILE(nc_dma_copy, dst), *src = TILE(nc_dma_copy, src);
+  bool is_dynamic = (dst && dst->is_indirect) || (src && src->is_indirect);
+  return !is_dynamic || check->instr->op->nc_dma_copy.dge_mode != DGE_NONE ||
+         isa_fail(check, "`dge_mode` of `%s` is none, and an address is known at run time only", op_name(check));
+}
+
 bool isa_packed_cast(IsaCheck *check)
 {
   const Tile *dst = TILE(nc_dma_copy, dst), *src = TILE(nc_dma_copy, src);

@@ -1,0 +1,133 @@
+"""What the reference of nki.isa says, in our words, and the rules that check it.
+
+`ANY`: parameters that take every value of their kind, and why. `CONSTRAINTS`: each statement about more than the kind of one
+parameter, with its rules; `gap:NAME` where the documents leave the rest open, `run:CODE` where only a run can tell. A
+statement of no rule says why there is none. Parameters not named in ANY have rules under their own name in `klr list rules`.
+"""
+
+FLAG = "True or False, each with a meaning"
+HINT = "a promise about values, which gap:matmul-hint is about"
+PATTERN = "checked with the pattern: rule int32 of `pattern`"
+PREDEFINED = "every member or number of its kind has a meaning"
+
+ANY = {
+    "dma_copy": {"oob_mode": PREDEFINED},
+    "dma_compute": {"oob_mode": PREDEFINED},
+    "tensor_copy_predicated": {"reverse_pred": FLAG},
+    "iota": {"offset": PATTERN, "channel_multiplier": PATTERN},
+    "affine_select": {"offset": PATTERN, "channel_multiplier": PATTERN, "on_false_value": "any number, as float32"},
+    "nc_matmul": {"is_stationary_onezero": HINT, "is_moving_onezero": HINT, "is_transpose": "before NeuronCore-v3 a label only",
+                  "accumulate": "what PSUM holds decides, while it runs"},
+    "nc_matmul_mx": {"tile_size": "checked with tile_position: rules tile and array-tile-pair", "accumulate": "as nc_matmul"},
+    "tensor_scalar": {"reverse0": FLAG, "reverse1": FLAG},
+    "scalar_tensor_tensor": {"reverse0": FLAG, "reverse1": FLAG},
+    "tensor_tensor_scan": {"reverse0": FLAG, "reverse1": FLAG},
+    "tensor_reduce": {"keepdims": FLAG},
+    "tensor_scalar_reduce": {"reduce_res_negate": FLAG},
+    "select_reduce": {"reverse_pred": FLAG},
+    "range_select": {"reduce_cmd": "the reference names no members; gap:accumulator-unset"},
+    "nc_match_replace8": {"imm": "any number, converted to dst"},
+    "activation": {"op": "every activation function; outside of its range gap:activation-range"},
+    "activation_reduce": {"op": "every activation function; outside of its range gap:activation-range"},
+    "activate2": {"op": "every activation function", "op1": "checked with op0: rule steps"},
+    "nonzero_with_count": {"index_offset": "any int32", "padding_val": "any int32"},
+    "sendrecv": {"pipe_id": "any number: it names a group", "dma_engine": "checked with src: rule row-bytes"},
+}
+
+
+
+def elementwise(*others):
+    """Equal partitions, at most 128, and equal elements of dst and the other operands."""
+    return {"partitions agree, 128 at most": " ".join([*(f"{name}.same-partitions" for name in others), "tile-partitions"]),
+            "elements of a partition agree": " ".join(f"{name}.same-free" for name in others)}
+
+
+CONSTRAINTS = {
+    "dma_copy": {"as many elements on both sides": "src.same-elements",
+                 "one kind of run-time address": "src.one-offset",
+                 "an index for each row: (P, 1) in SBUF, tensor in HBM, dimension 0": "src.gather-index src.gather-memory",
+                 "which software makes the descriptors for": "hardware-dge dge_mode.dynamic",
+                 "one index: 1x1 in SBUF or a register": "src.scalar-index",
+                 "hardware descriptors: equal dtypes, no gather": "hardware-dge",
+                 "packed MX dtypes are not converted": "src.packed-cast",
+                 "indices inside of the tensor": "src.index-range",
+                 "PSUM is out of reach": "src.space dst.space"},
+    "dma_transpose": {"by hardware: 16 rows and more": "src.hardware-shape dge_mode.mode",
+                      "indirect": "src.generation src.indirect-shape src.index dge_mode.mode oob_mode.skip",
+                      "shape of dst": "dst.turned axes.order src.dimensions src.same-elements",
+                      "dst in HBM": "gap:dma-transpose-dst"},
+    "dma_compute": {"as many elements everywhere": "srcs.each-same-elements",
+                    "addresses known before the run": "srcs.static srcs.pair",
+                    "1 to 16 sources": "srcs.count srcs.list", "one source": "gap:dma-compute-single"},
+    "tensor_copy": {**elementwise("src"), "GpSimd reaches no PSUM": "engine-reach", "not on the scalar engine of NeuronCore-v2": "engine",
+                    "the scalar engine scatters into SBUF": "dst.indirect-psum"},
+    "memset": {"packed dtypes take 0": "value.packed-zero", "GpSimd reaches no PSUM": "engine-reach",
+               "a number of the kind of dst": "value.number-type", "a value beyond dst": "gap:memset-range"},
+    "tensor_copy_predicated": {**elementwise("src", "predicate"), "src and predicate not both in PSUM": "one-psum-operand"},
+    "iota": {"as many positions as elements": "pattern.pattern-size", "at most 128 partitions": "tile-partitions",
+             "a row fits a partition": "capacity", "more than 32 bits": "gap:pattern-overflow"},
+    "affine_select": {"as many positions as elements": "pattern.pattern-size", "partitions agree": "on_true_tile.same-partitions tile-partitions",
+                      "a row fits a partition": "capacity"},
+    "nc_transpose": {"128x128 on the tensor engine, 32x32 on the vector engine": "transpose-size data.engine-memory data.transposed",
+                     "dtype": "dst.same-bits gap:transpose-8bit"},
+    "nc_stream_shuffle": {"elements agree": "src.same-free", "active partitions": "dst.active-partitions",
+                          "one dtype": "src.same-dtype", "in place": "all rows are read before any is written: sim",
+                          "partitions beyond src": "gap:shuffle-source"},
+    "local_gather": {"groups of 16 partitions": "src_buffer.partitions src_buffer.same-partitions", "4096 indices": "index.count num_valid_indices.valid",
+                     "an index out of its row": "gap:local-gather-range"},
+    "nc_n_gather": {"partitions agree": "indices.same-partitions data.same-partitions tile-partitions", "an index for each result": "indices.same-free",
+                    "an index out of its row": "gap:n-gather-range"},
+    "nc_matmul": {"K and M fit the tile": "stationary.matmul-k tile_size.tile-fit stationary-columns array-tile",
+                  "SBUF to PSUM": "stationary.space moving.space dst.space", "one bank before NeuronCore-v4": "psum-bank psum-cell",
+                  "columns of moving": "moving-columns",
+                  "double_row": "double-row perf_mode.double-row-pairs perf_mode.double-row-alone",
+                  "float32 with float32": "matmul-dtypes", "e4m3 not with e4m3fn": "matmul-dtypes", "dst": "matmul-result",
+                  "adding to what was never written": "run:W0614", "adding to values of other instructions": "gap:matmul-onto-values"},
+    "nc_matmul_mx": {"partitions": "stationary.partitions stationary.matmul-k", "scales in the first rows of a quadrant":
+                     "stationary_scale.scale-shape stationary_scale.scale-start moving_scale.scale-shape moving_scale.scale-start",
+                     "SBUF to PSUM": "stationary.space moving.space dst.space", "8-bit with 4-bit": "stationary.packed moving.packed",
+                     "no column tiles": "tile_position.tile", "columns": "stationary.columns stationary-columns moving-columns"},
+    "tensor_tensor": {**elementwise("data1", "data2"), "not both in PSUM": "one-psum-operand", "power and GpSimd: no PSUM": "op.power-memory engine-reach"},
+    "tensor_scalar": {**elementwise("data"), "two operators of one kind": "op1.alu-group", "bit operators on the vector engine": "op0.engine-operator",
+                      "steps of the scalar engine": "op0.engine-steps", "operands float32": "operand0.float32 operand1.float32",
+                      "nothing beside an operator of one operand": "operand0.unary", "the scalar engine scatters into SBUF": "dst.indirect-psum"},
+    "scalar_tensor_tensor": {**elementwise("data", "operand1"), "not both in PSUM": "one-psum-operand", "arithmetic only": "op0.operator op1.operator"},
+    "tensor_tensor_scan": {**elementwise("data0", "data1"), "not both in PSUM": "one-psum-operand"},
+    "tensor_scalar_cumulative": {**elementwise("src"), "an initial value for load_reduce alone": "imm1.initial"},
+    "tensor_reduce": {"partitions agree": "data.same-partitions tile-partitions", "what remains of each row": "data.reduced axis.innermost"},
+    "tensor_scalar_reduce": {**elementwise("data"), "a column of results": "reduce_res.column", "not reversed": "reverse0.range",
+                             "an initial value for load_reduce alone": "reduce_init.initial"},
+    "tensor_partition_reduce": {"SBUF": "data.space dst.space", "one partition": "dst.partition-count"},
+    "select_reduce": {**elementwise("predicate", "on_true"), "not both in PSUM": "one-psum-operand"},
+    "range_select": {"partitions agree": "on_true_tile.same-partitions tile-partitions", "positions below 2^24": "range_start.exact",
+                     "the lowest float32": "on_false_value.lowest"},
+    "exponential": {**elementwise("src"), "four dimensions": "src.rank dst.rank", "an initial value for load_reduce alone": "reduce_init.initial"},
+    "reciprocal": {**elementwise("data"), "a row fits a partition": "capacity"},
+    "max8": {"partitions agree": "src.same-partitions", "8 to 16384 elements": "src.columns", "dimensions": "src.rank dst.rank"},
+    "nc_find_index8": {"partitions agree": "data.same-partitions vals.same-partitions", "8 to 16384 elements": "data.columns data.rank"},
+    "nc_match_replace8": {"in place": "rows are read before they are written: sim", "shapes": "data.same-free vals.free-size dst_idx.free-size"},
+    "bn_stats": {"partitions agree": "data.same-partitions tile-partitions", "512 elements": "data.columns"},
+    "bn_aggr": {"partitions agree": "data.same-partitions tile-partitions", "triples": "data.free-multiple"},
+    "quantize_mx": {"SBUF, no 4-bit result": "src.space dst.space dst_scale.space dst.dtype", "shapes": "dst.quarter dst_scale.scale-shape src.partitions"},
+    "dropout": {**elementwise("data"), "one dtype": "data.same-dtype", "a probability": "prob.probability prob.float"},
+    "rng": {"at most 128 partitions": "tile-partitions", "a row fits a partition": "capacity"},
+    "rand2": {"min below max": "max.bounds min.order", "at most 128 partitions": "tile-partitions"},
+    "set_rng_seed": {"one element": "src_seeds.one-element"},
+    "rand_set_state": {"words of a lane": "src_seeds.words"},
+    "rand_get_state": {"words of a lane": "dst.words"},
+    "activation": {**elementwise("data"), "a row fits a partition": "capacity", "no bias with reciprocal on NeuronCore-v2": "bias.reciprocal-bias",
+                   "a column of bias on NeuronCore-v2": "bias.vector", "scatters into SBUF": "dst.indirect-psum"},
+    "activation_reduce": {**elementwise("data"), "a column of results": "reduce_res.column"},
+    "activate2": {**elementwise("data"), "scatters into SBUF": "dst.indirect-psum", "pairs of operators": "op0.steps"},
+    "sequence_bounds": {"one partition": "dst.partitions segment_ids.partitions", "starts and ends": "dst.pairs"},
+    "nonzero_with_count": {"partitions agree": "src.same-partitions", "one element more": "src.free-more"},
+    "topk": {"groups of 16 partitions": "src.partitions", "K": "val_dst.columns val_dst.at-most-n", "n fits": "src.snake n.range"},
+    "core_barrier": {"two cores": "cores.pair cores available"},
+    "sendrecv": {"one shape and dtype": "src.same-partitions src.same-free src.same-dtype", "rows of gpsimd_dma": "src.row-bytes"},
+    "register_alloc": {"64 registers of a sequencer": "registers are virtual: a compiler assigns them"},
+    "register_move": {"registers of loops are the loops'": "dst.induction"},
+    "register_load": {"one element": "src.one-element"},
+    "register_store": {"one element": "dst.one-element"},
+    "get_nc_version": {},
+    "get_nc_sub_version": {},
+}
