@@ -14,7 +14,7 @@ static const IsaRow rows[] = {
   {COMMON(op, field, gens), .kind = ISA_DTYPES, .set = set_, .code = E_MACHINE_DTYPE, .id = "dtype", .source = source_},
 #define OPERATORS(op, field, gens, engines_, set_, source_)                                                            \
   {COMMON(op, field, gens), .kind = ISA_OPERATORS, .engines = engines_, .set = set_, .code = E_CORE_VALUE,             \
-   .id = engines_ ? "engine-operator" : "operator", .source = source_},
+   .id = (engines_) != 0 ? "engine-operator" : "operator", .source = source_},
 #define COMMANDS(op, field, gens, set_, source_)                                                                       \
   {COMMON(op, field, gens), .kind = ISA_COMMANDS, .set = set_, .code = E_CORE_VALUE, .id = "command",                  \
    .source = source_},
