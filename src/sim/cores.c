@@ -4,6 +4,7 @@
 #include "sim/exec.h"
 #include "sim/lifetime.h"
 #include "sim/meet.h"
+#include "sim/unwritten.h"
 
 #include "base/bug.h"
 
@@ -22,6 +23,8 @@ static void run_operator(Sim *sim, const Op *op)
     reference(sim, op);
   if (sim->indirect_results)
     indirect_finish(sim);
+  if (sim->unwritten)
+    unwritten_finish(sim, op);
 }
 
 static void run_instruction(Sim *sim, const Instr *instr)

@@ -3,6 +3,7 @@
 #include "sim/constants.h"
 #include "sim/cores.h"
 #include "sim/exec.h"
+#include "sim/unwritten.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -57,6 +58,8 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
     row /= tensor->shape.free_dims.items[i];
     strbuf_printf(&text, ", %" PRIu64, elem / row);
   }
+  if (buffer->origin && !sim->session->lenient)
+    unwritten_fail(sim, buffer->origin, tensor, strbuf_cstr(&text));
   Diag *diag = sim->session->lenient
                    ? diag_warning(sim->session, W_SIM_OUTPUT, "element %s] of result `%s` was never written",
                                   strbuf_cstr(&text), tensor->name)

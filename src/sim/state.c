@@ -133,7 +133,7 @@ void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes)
     buffer->written = NULL;
 }
 
-static void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
+void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
 {
   if (!buffer->bitmap || !bytes)
     return;

@@ -29,6 +29,8 @@ typedef struct Buffer {
   uint64_t rows, row_bytes;  // HBM: 1 row
   uint64_t row_stride;      // bytes from one row to the next
   bool is_borrowed;         // `data` belongs to an Array
+  bool is_poisoned;         // what was not written was filled with NaN once
+  const struct UnwrittenOrigin *origin;  // where unwritten elements here were computed from (unwritten.h); NULL: nowhere
   Watch *watch;             // who accessed it, where several cores may; else NULL
   uint64_t *stale;          // physical: one bit a byte that a tensor wrote which lay there before; else NULL
   struct Owners *owners;    // physical, with tensors that lie over each other at once (tenancy.h); else NULL
@@ -111,6 +113,7 @@ typedef struct Sim {
   jmp_buf *outer_exhausted;  // where the session went before the run
   Core *core;          // the one that runs; before and after, the first of the rank being prepared
   const Instr *instr;  // the one that runs
+  struct Unwritten *unwritten;     // its operands with elements that were never written (unwritten.h)
   IndirectTile *indirect_results;  // its results that are still to be scattered
   Rank *ranks;
   uint32_t rank_count;
@@ -168,6 +171,7 @@ const char *sim_op_name(const Sim *sim);
 
 // ---- what was written
 void buffer_mark(Buffer *buffer, uint64_t start, uint64_t bytes);
+void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes);  // as if never written
 // First byte of [start, start + bytes) that was not written, or UINT64_MAX.
 uint64_t buffer_find_unwritten(const Buffer *buffer, uint64_t start, uint64_t bytes);
 // First of them that was, or UINT64_MAX.

@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "number/convert.h"
 #include "sim/kernels/kernels.h"
+#include "sim/unwritten.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -380,6 +381,7 @@ static _Noreturn void fail_unwritten(Sim *sim, const Tile *tile, uint64_t partit
                          sim_op_name(sim), index, tile->role);
   diag_note(diag, "the operand is a view of `%s`, %s", tile->view->tensor->name, dtype_name(tile->view->tensor->dtype));
   tile_label_tensor(diag, tile->view);
+  unwritten_explain(diag, tile->buffer);
   if (tile->buffer->watch)
     diag_help(diag, "if another core writes it, let both pass `nisa.core_barrier(data=%.*s, cores=(0, 1))` in between",
               (int)strcspn(tile->view->tensor->name, "."), tile->view->tensor->name);
@@ -425,8 +427,11 @@ bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t cou
     return true;
   if (tenancy_adopt(sim, tile, hole_offset(tile, partition, elem)) && !find_hole(tile, partition, count, &elem))
     return true;
-  if (!sim->session->lenient)
+  if (!sim->session->lenient) {
+    if (unwritten_travels(sim, tile, partition, elem))
+      return true;
     fail_unwritten(sim, tile, partition, elem);
+  }
   sim_warning(sim, W_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
               sim_op_name(sim), tile_index_text(sim, tile, partition, elem), tile->role);
   return false;

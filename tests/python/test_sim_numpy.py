@@ -311,6 +311,32 @@ def test_uninitialised_reads_are_named(kernel, tmp_path):
     assert re.search(rf'"line": {line}\b', text)
 
 
+def test_what_was_not_written_travels(kernel, tmp_path):
+    """Computing with it is fine as long as no result, index or sum over partitions depends on it."""
+    x = data("float32", 8, 10)
+    np.save(tmp_path / "x.npy", x)
+    kernel.input("x", "float32", x).output("out", "float32", 8, 9)
+    kernel.tensors = ["tensor t: float32[8, 10] @sbuf", "tensor u: float32[8, 10] @sbuf"]
+    body = ["  nc_copy t[0:8, 0:9] = x.s[0:8, 0:9]", "  reciprocal u = t", "  tensor_tensor u = u, t op=mult",
+            "  nc_copy out.s[0:8, 0:9] = u[0:8, 0:9]"]
+
+    def run(lines):
+        kernel.body = lines
+        (tmp_path / "k.klrtext").write_text(kernel.text())
+        results = [run_klr("run", tmp_path / "k.klrtext", f"x=@{tmp_path}/x.npy", *options)
+                   for options in ([], ["--reference"])]
+        codes = [re.findall(r"^\w+\[(\w+)\]", result.stderr, re.M) for result in results]
+        assert codes[0] == codes[1], results
+        return codes[0]
+
+    assert run(body) == []
+    assert run(body[:3] + ["  nc_copy out.s[0:8, 0:9] = u[0:8, 1:10]"]) == ["E0602"]
+    # A row's sum depends on all of the row, and a forgotten tile is told at once.
+    assert run(body[:2] + ["  tensor_reduce out.s[0:8, 0:1] = u op=add op_dim=X", *body[2:3],
+                           "  nc_copy out.s[0:8, 1:9] = u[0:8, 1:9]"]) == ["E0602"]
+    assert run(["  reciprocal u = t", "  nc_copy out.s[0:8, 0:9] = u[0:8, 0:9]"]) == ["E0602"]
+
+
 @pytest.mark.parametrize("example, arguments", [
     ("attention.py", [f"{name}=randn:bf16[512,64]" for name in "qkv"]),
     ("softmax.py", ["x=randn:f32[256,384]"]),

@@ -1,0 +1,220 @@
+#include "sim/unwritten.h"
+
+#include "core/nki_names.h"
+#include "sim/exec.h"
+
+#include <string.h>
+
+struct Unwritten {
+  Unwritten *next;
+  Tile tile;
+  const UnwrittenOrigin *origin;
+  bool *holes;  // [partitions * free_elems], as the operator found them
+};
+
+// How the elements of an operator's results come from those of its operands.
+typedef enum Flow {
+  FLOW_NONE,        // anyhow: an unwritten element is an error
+  FLOW_ROWS,        // those of a partition from the same partition; one from one where there are equally many
+  FLOW_IN_ORDER,    // one from one, whatever the shapes
+  FLOW_TRANSPOSED,  // [i, j] from [j, i]
+  FLOW_PICKED,      // the transpose mode of the tensor engine
+} Flow;
+
+static Flow flow_of(Sim *sim, const Op *op, const Tile *tile)
+{
+  switch (op->kind) {
+  case OP_nc_copy:
+  case OP_copy:
+  case OP_tensor_tensor:
+  case OP_tensor_scalar:
+  case OP_nc_scalar_tensor_tensor:
+  case OP_nc_activate:
+  case OP_activation_reduce:
+  case OP_activate2:
+  case OP_reciprocal:
+  case OP_exponential:
+  case OP_nc_range_select:
+  case OP_nc_affine_select:
+  case OP_tensor_reduce:
+  case OP_tensor_scalar_reduce:
+  case OP_tensor_scalar_cumulative:
+  case OP_tensor_tensor_scan:
+  case OP_batch_norm_stats:
+  case OP_batch_norm_aggregate:
+  case OP_max8: return FLOW_ROWS;
+  case OP_dma_copy:
+  case OP_nc_dma_copy: return FLOW_IN_ORDER;
+  case OP_select_reduce: return strcmp(tile->role, "predicate") == 0 ? FLOW_NONE : FLOW_ROWS;
+  case OP_transpose:
+    return transpose_multiplies(sim, op->transpose.engine, tile) ? FLOW_NONE : FLOW_TRANSPOSED;
+  case OP_nc_matmul: {
+    bool picks = op->nc_matmul.is_transpose && sim->machine->transpose_is_exact && strcmp(tile->role, "stationary") == 0;
+    return picks ? FLOW_PICKED : FLOW_NONE;
+  }
+  default: return FLOW_NONE;
+  }
+}
+
+static void note_written(void *context, uint64_t start, uint64_t bytes)
+{
+  const Buffer **buffer = context;
+  if (*buffer && buffer_find_written(*buffer, start, bytes) != UINT64_MAX)
+    *buffer = NULL;
+}
+
+static bool is_all_unwritten(const Tile *tile)
+{
+  const Buffer *buffer = tile->buffer;
+  for (uint64_t p = 0; p < tile->partitions && buffer; p++)
+    tile_each_run(tile, p, tile->free_elems, note_written, &buffer);
+  return buffer != NULL;
+}
+
+static const UnwrittenOrigin *origin_of(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  if (tile->buffer->origin)
+    return tile->buffer->origin;
+  UnwrittenOrigin *origin = arena_new(&sim->arena, UnwrittenOrigin);
+  const char *index = tile_index_text(sim, tile, partition, elem);
+  *origin = (UnwrittenOrigin){sim->instr, tile->view->tensor, tile->role, arena_strdup(&sim->arena, index)};
+  return origin;
+}
+
+static Unwritten *record(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  Unwritten *made = arena_new(&sim->scratch, Unwritten);
+  uint64_t count = tile->partitions * tile->free_elems;
+  *made = (Unwritten){sim->unwritten, *tile, origin_of(sim, tile, partition, elem),
+                      arena_array(&sim->scratch, bool, count)};
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t start = (uint64_t)(tile_element(tile, i / tile->free_elems, i % tile->free_elems) - tile->buffer->data);
+    made->holes[i] = buffer_find_unwritten(tile->buffer, start, tile->item) != UINT64_MAX;
+  }
+  return sim->unwritten = made;
+}
+
+bool unwritten_travels(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  if (tile->rows || tile->view->vector_offset || !sim->instr || flow_of(sim, sim->instr->op, tile) == FLOW_NONE)
+    return false;
+  for (const Unwritten *known = sim->unwritten; known; known = known->next)
+    if (known->tile.base == tile->base && known->tile.view == tile->view)
+      return true;
+  if (is_all_unwritten(tile))
+    return false;
+  if (!tile->buffer->is_poisoned)
+    buffer_poison(tile->buffer, tile->dtype);
+  tile->buffer->is_poisoned = true;
+  record(sim, tile, partition, elem);
+  return true;
+}
+
+// ---- results
+
+static void lose(const Unwritten *from, const Tile *dst, uint64_t partition, uint64_t elem)
+{
+  if (partition >= dst->partitions || elem >= dst->free_elems || !tile_row(dst, partition))
+    return;
+  buffer_unmark(dst->buffer, (uint64_t)(tile_element(dst, partition, elem) - dst->buffer->data), dst->item);
+  dst->buffer->origin = from->origin;
+}
+
+// The row of `moving` that column `column` picks.
+static uint64_t picked_row(Sim *sim, const Tile *moving, uint64_t column)
+{
+  for (uint64_t k = 0; k < moving->partitions; k++)
+    if (dtype_to_f32_mode(moving->dtype, tile_element(moving, k, column), sim->number_mode) != 0)
+      return k;
+  return UINT64_MAX;
+}
+
+static void lose_picked(Sim *sim, const Op *op, const Unwritten *from, const Tile *dst)
+{
+  Tile moving = tile_operand(sim, &op->nc_matmul.moving, "moving");
+  for (uint64_t n = 0; n < dst->free_elems && n < moving.free_elems; n++) {
+    uint64_t k = picked_row(sim, &moving, n);
+    for (uint64_t m = 0; k < from->tile.partitions && m < from->tile.free_elems; m++)
+      if (from->holes[k * from->tile.free_elems + m])
+        lose(from, dst, m, n);
+  }
+}
+
+static void lose_from(Sim *sim, const Op *op, const Unwritten *from, const Tile *dst)
+{
+  const Tile *src = &from->tile;
+  Flow flow = flow_of(sim, op, src);
+  if (flow == FLOW_PICKED) {
+    lose_picked(sim, op, from, dst);
+    return;
+  }
+  for (uint64_t i = 0; i < src->partitions * src->free_elems; i++) {
+    if (!from->holes[i])
+      continue;
+    uint64_t p = i / src->free_elems, e = i % src->free_elems;
+    if (flow == FLOW_TRANSPOSED)
+      lose(from, dst, e, p);
+    else if (flow == FLOW_IN_ORDER)
+      lose(from, dst, i / dst->free_elems, i % dst->free_elems);
+    else if (dst->free_elems == src->free_elems)
+      lose(from, dst, p, e);
+    else
+      for (uint64_t k = 0; k < dst->free_elems; k++)
+        lose(from, dst, p, k);
+  }
+}
+
+typedef struct Finish {
+  Sim *sim;
+  const Op *op;
+} Finish;
+
+static bool finish_result(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
+{
+  const Finish *finish = context;
+  Sim *sim = finish->sim;
+  if (role != ROLE_WRITE && role != ROLE_UPDATE)
+    return true;
+  Tile dst;
+  if (finish->op->kind == OP_nc_dma_copy || finish->op->kind == OP_dma_copy) {
+    if (!dma_tile(sim, ref, field->name, true, &dst))
+      return true;
+  } else {
+    dst = tile_of(sim, ref, field->name);
+  }
+  for (const Unwritten *from = sim->unwritten; from; from = from->next)
+    lose_from(sim, finish->op, from, &dst);
+  return true;
+}
+
+void unwritten_finish(Sim *sim, const Op *op)
+{
+  op_visit_tensors(op, finish_result, &(Finish){sim, op});
+  sim->unwritten = NULL;
+}
+
+void unwritten_explain(Diag *diag, const Buffer *buffer)
+{
+  const UnwrittenOrigin *origin = buffer->origin;
+  if (!origin)
+    return;
+  const Pos *pos = origin->instr->pos;
+  if (pos && !span_is_none(pos->span))
+    diag_label(diag, pos->span, "it comes from element %s of `%s`, which was never written", origin->index,
+               origin->tensor->name);
+  else
+    diag_note(diag, "it comes from element %s of `%s`, which was never written", origin->index, origin->tensor->name);
+}
+
+void unwritten_fail(Sim *sim, const UnwrittenOrigin *origin, const Tensor *result, const char *index)
+{
+  sim->instr = origin->instr;
+  Diag *diag = sim_error(sim, E_SIM_UNINITIALISED,
+                         "`%s` reads element %s of its operand `%s`, which was never written", sim_op_name(sim),
+                         origin->index, origin->role);
+  diag_note(diag, "element %s] of result `%s` depends on it", index, result->name);
+  diag_note(diag, "the operand is a view of `%s`, %s", origin->tensor->name, dtype_name(origin->tensor->dtype));
+  tile_label_tensor(diag, &(View){.tensor = origin->tensor});
+  diag_help(diag, "write it first, for example with `nisa.memset`");
+  sim_stop(sim);
+}
