@@ -1,8 +1,10 @@
 """The conformance vectors: the files are what the cases make, follow their format, and the program passes all of them."""
 
 import copy
+import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 import conformance  # noqa: E402
 
 form = conformance.form
+ELSEWHERE = set()  # gaps that no vector of this format can show
 
 
 def command(*arguments):
@@ -85,6 +88,22 @@ def test_malformed_vectors_are_found():
         wrong = copy.deepcopy(document["vectors"][0])
         change(wrong)
         assert list(form.check_vector(wrong)), change
+
+
+def test_the_cover_names_every_vector_and_no_other():
+    with open(os.path.join(form.FOLDER, "cover.md"), encoding="utf-8") as text:
+        rows = re.findall(r"^\| (.+?) \| (.+?) \|$", text.read(), flags=re.M)
+    named = [name for behaviour, names in rows if behaviour != "behaviour" and not names.startswith("no vector") for name in names.split(", ")]
+    vectors = [vector["id"] for vector in form.read_all()]
+    assert len(named) > 100 and not [name for name in named if not fnmatch.filter(vectors, name)]
+    assert not set(vectors) - {vector for name in named for vector in fnmatch.filter(vectors, name)}
+
+
+def test_every_use_that_is_left_open_has_a_vector():
+    with open(os.path.join(ROOT, "src", "machine", "gaps.def"), encoding="utf-8") as text:
+        gaps = re.findall(r'^GAP\(\w+, "([\w-]+)", "[\w .]+", USE,', text.read(), flags=re.M)
+    shown = {vector.get("unspecified") for vector in form.read_all()}
+    assert len(gaps) > 20 and not set(gaps) - shown - ELSEWHERE
 
 
 def test_rows_read_back_what_they_write():

@@ -209,3 +209,7 @@ v = rc.vector("narrow", "bfloat16 data in PSUM, computed in float32, float16 dst
 x = v.random("x", "bfloat16", (5, 13), space="psum", floats=(-5, 5))
 v.step("nisa.reciprocal(dst=out, data=x)")
 v.expect("out", Data("float16", narrow(alu("reciprocal", x.f32), "float16")))
+v = ts.vector("bits_column", "the operand of a bit operator may be a column of integers", A, source="nki.isa.tensor_scalar: its dtype is not stated")
+x, a = v.random("x", "int32", (3, 8), bits=True), v.random("a", "int32", (3, 1), bits=True)
+v.step("nisa.tensor_scalar(dst=out, data=x, op0=nl.bitwise_and, operand0=a)")
+v.expect("out", Data("int32", x.words & a.words))

@@ -324,3 +324,23 @@ v.step("nisa.local_gather(dst=out, src_buffer=x, index=index, num_valid_indices=
 expected = y.words.copy()
 expected[:, :10] = x.words[:, index.words[:10, 0]]
 v.expect("out", Data("float32", expected))
+
+# ---- dtypes that nothing else writes
+
+v = tc.vector("float32_to_bool_", "float32 to bool_: 1 unless equal to 0; NaN is 1", A, source="docs/numerics.md 2")
+x = v.put("x", Data.of("float32", [[0.0, -0.0, 1.0, 0.3, -7.0, 1e-45, INF, NAN]]))
+v.step("nisa.tensor_copy(dst=out, src=x)")
+v.expect("out", Data("bool_", [[0, 0, 1, 1, 1, 1, 1, 1]]))
+v = tc.vector("bool__to_float32", "bool_ to float32: 0 and 1")
+x = v.put("x", Data("bool_", [[0, 1, 1, 0]]))
+v.step("nisa.tensor_copy(dst=out, src=x)")
+v.expect("out", Data.of("float32", [[0, 1, 1, 0]]))
+v = tc.vector("float8_e8m0fnu_to_float32", "float8_e8m0fnu is 2^(b - 127): 0 is 2^-127, 255 is NaN", targets=TRN3, source="NKI data types")
+x = v.put("x", Data("float8_e8m0fnu", [[0, 1, 126, 127, 128, 254, 255]]))
+v.step("nisa.tensor_copy(dst=out, src=x)")
+v.expect("out", Data("float32", convert(x.words, "float8_e8m0fnu", "float32")))
+v = tc.vector("float32_to_float8_e8m0fnu", "float32 to float8_e8m0fnu: the nearest power of two, halves up; zero and negative numbers give NaN", A,
+              targets=TRN3, source="docs/numerics.md 2")
+x = v.put("x", Data.of("float32", [[1.0, 1.49, 1.5, 3.0, 2.9, 0.7, 2.0 ** -130, 3e38, 0.0, -1.0, INF, NAN]]))
+v.step("nisa.tensor_copy(dst=out, src=x)")
+v.expect("out", Data("float8_e8m0fnu", convert(x.words, "float32", "float8_e8m0fnu")))

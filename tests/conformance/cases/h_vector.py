@@ -299,3 +299,7 @@ out, index = v.put("out", Data("bfloat16", np.zeros((16, 1)))), v.put("index", D
 v.step("nisa.topk(val_dst=out, idx_dst=index, src=x, n=16)")
 v.expect("out", Data.of("bfloat16", [[14.0]] + [[0.0]] * 15))
 v.expect("index", Data("uint32", [[14]] + [[0]] * 15))
+v = m8.vector("zeros", "-0.0 and 0.0 are equal: the one that comes first stands first", A, source="docs/numerics.md 8")
+x = v.put("x", Data.of("float32", [[-0.0, 0.0, 5, -1, 0.0, -0.0, 3, -2, -3, -4]]))
+v.step("nisa.max8(dst=out, src=x)")
+v.expect("out", Data.of("float32", [[5, 3, -0.0, 0.0, 0.0, -0.0, -1, -2]]))

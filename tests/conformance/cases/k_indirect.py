@@ -1,11 +1,12 @@
 """Tensor indirection of NeuronCore-v4: columns chosen by offsets, as sources and as destinations of every engine."""
 
 import numpy as np
+import vectors as form
 from builder import TRN3, A, D, Instruction
 from oracles.activation import activation
 from oracles.alu import alu, fold
 from oracles.formats import Data, narrow
-from oracles.tensor_engine import whole_product
+from oracles.tensor_engine import matmul_mx, spread, whole_product
 
 SOURCE = "nki.language.NkiTensor.indirect"
 
@@ -139,3 +140,17 @@ x = v.random("x", "float32", (16, 20), bits=True)
 v.put("index", Data("uint32", [[i] for i in range(16)]))
 v.step("nisa.tensor_copy(dst=out, src=x.indirect(index, num_elem=18), engine=nisa.engine.vector)")
 v.expect("out", Data("float32", x.words[:, [*range(16), 0, 1]]))
+v = of("nc_matmul_mx").vector("indirect_moving", "moving and its scales by indirection, with one index", A, source=SOURCE)
+words = np.where(np.arange(32)[:, None] % 8 == 3, np.uint32(0x38), np.uint32(0)) * np.ones((32, 6), np.uint32)
+moving = np.zeros((32, 40), np.uint32)
+moving[3], moving[11] = 0x38 + np.arange(40) % 8, 0x40
+scales = (120 + np.arange(40) % 12).astype(np.uint8) * np.ones((4, 1), np.uint8)
+for name, data in (("x", words), ("y", moving)):
+    v.tile(name, "float8_e4m3fn_x4", data.shape)["data"] = form.rows(data, "float8_e4m3fn_x4")
+v.put("xs", Data("uint8", np.full((4, 6), 127)))
+v.put("ys", Data("uint8", spread(scales, 32)))
+chosen = offsets(v, "index", 32, 40, 32, groups=32)
+v.step("nisa.nc_matmul_mx(dst=out, stationary=x, moving=y.indirect(index, num_elem=32), stationary_scale=xs, "
+       "moving_scale=ys.indirect(index, num_elem=32))")
+v.expect("out", result("float32", matmul_mx(words, "float8_e4m3fn_x4", np.full((4, 6), 127), moving[:, chosen], "float8_e4m3fn_x4",
+                                            scales[:, chosen])), space="psum")

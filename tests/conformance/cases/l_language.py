@@ -326,3 +326,23 @@ v = ct.vector("no_reorder", "nl.no_reorder keeps program order and changes no va
 x = v.random("out", "float32", (2, 4), integers=(-9, 9))
 v.step(f"with nl.no_reorder():\n    {LOOP}\n    nisa.tensor_scalar(dst=out, data=out, op0=nl.multiply, operand0=2.0)")
 v.expect("out", result("float32", (x.f32 + 1) * 2))
+v = tn.vector("regions", "is_sbuf, is_psum, is_on_chip, is_hbm of the memories of tensors", source=nl("is_sbuf"))
+x = v.random("x", "float32", (2, 2), space="hbm", bits=True)
+y = v.random("y", "float32", (2, 2), space="psum", bits=True)
+v.step("facts = [nl.is_sbuf(out.buffer), nl.is_psum(y.buffer), nl.is_on_chip(y.buffer), nl.is_hbm(x.buffer), nl.is_psum(out.buffer), "
+       "nl.is_on_chip(x.buffer), nl.is_hbm(out.buffer)]",
+       "for i in nl.static_range(7):\n    nisa.memset(dst=out[:, i:i + 1], value=1.0 if facts[i] else 0.0)")
+v.expect("out", Data.of("float32", [[1, 1, 1, 1, 0, 0, 0]]))
+v = tn.vector("sizes", "tile_size: 128 partitions, banks of 512 float32 elements, 8 banks, 128 stationary and 512 moving columns, 512 for bn_stats",
+              source="nki.language.tile_size")
+v.step("sizes = [nl.tile_size.pmax, nl.tile_size.psum_bank_fmax, nl.tile_size.psum_num_banks, nl.tile_size.gemm_stationary_fmax, "
+       "nl.tile_size.gemm_moving_fmax, nl.tile_size.bn_stats_fmax, nl.tile_size.psum_bank_fmax_bytes]",
+       "for i in nl.static_range(7):\n    nisa.memset(dst=out[:, i:i + 1], value=sizes[i])")
+v.expect("out", Data("int32", [[128, 512, 8, 128, 512, 512, 2048]]))
+v = tn.vector("empty_like", "nl.empty_like: a tile of the shape and dtype of another, for something to be written to it", source=nl("empty_like"))
+x = v.random("x", "bfloat16", (3, 5), bits=True)
+v.step("out = nl.empty_like(x)", "nisa.tensor_copy(dst=out, src=x)")
+v.expect("out", x)
+v = ct.vector("program_ndim", "without a grid there are no axes", source=nl("program_ndim"))
+v.step("nisa.memset(dst=out, value=float(nl.program_ndim()))")
+v.expect("out", Data.of("float32", [[0.0]]))
