@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 
 import ml_dtypes
@@ -351,3 +352,100 @@ def test_a_sum_in_bfloat16_is_rounded_at_each_addition(tmp_path):
         want = (want.astype(np.float32) + once["out.1"]).astype(ml_dtypes.bfloat16)
     np.testing.assert_array_equal(results["out.1"], want.astype(np.float32))
     assert codes == []
+
+
+# ---- random kernels with loops and branches on the device: where tiles lie changes no result
+
+class Program:
+    """Statements over tiles of one shape; each tile is written when it is made, whole or in two halves."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+        self.lines, self.count = [], 0
+
+    def say(self, depth, text):
+        self.lines.append("    " * depth + text)
+
+    def new(self, depth, scope):
+        self.count += 1
+        name = f"t{self.count}"
+        self.say(depth, f"{name} = nl.ndarray((128, 16), dtype=nl.float32, buffer=nl.sbuf)")
+        for part in self.rng.choice([[""], ["[0:64, :]", "[64:128, :]"], ["[:, 0:8]", "[:, 8:16]"]]):
+            self.say(depth, f"nisa.memset(dst={name}{part}, value={self.rng.randint(1, 9)}.0)")
+        scope.append(name)
+
+    def late(self, depth, scope):
+        """A tile that the first statement of a loop writes, and that is read after the loop."""
+        self.count += 1
+        name = f"t{self.count}"
+        self.say(depth, f"{name} = nl.ndarray((128, 16), dtype=nl.float32, buffer=nl.sbuf)")
+        self.say(depth, f"for i{depth} in nl.dynamic_range({self.rng.randint(1, 3)}):")
+        self.new(depth + 1, inner := list(scope))
+        self.say(depth + 1, f"nisa.memset(dst={name}, value=2.0)")
+        self.block(depth + 1, inner + [name], f"i{depth}")
+        scope.append(name)
+
+    def product(self, depth, scope):
+        self.count += 1
+        self.say(depth, f"p{self.count} = nl.ndarray((128, 16), dtype=nl.float32, buffer=nl.psum)")
+        for _ in range(self.rng.randint(1, 2)):
+            self.say(depth, f"nisa.nc_matmul(dst=p{self.count}, stationary=w, moving={self.rng.choice(scope)})")
+        self.say(depth, f"nisa.tensor_copy(dst={self.rng.choice(scope)}, src=p{self.count})")
+
+    def statement(self, depth, scope, register):
+        pick, kind = self.rng.choice, self.rng.randrange(14)
+        if kind < 4:
+            self.new(depth, scope)
+        elif kind < 7:
+            self.say(depth, f"nisa.tensor_tensor(dst={pick(scope)}, data1={pick(scope)}, data2={pick(scope)}, op=nl.add)")
+        elif kind < 8:
+            self.say(depth, f"nisa.tensor_copy(dst={pick(scope)}, src={pick(scope)})")
+        elif kind < 10:
+            part = pick(["[0:32, :]", "[:, 4:9]", "[64:128, 0:16:2]"])
+            self.say(depth, f"nisa.tensor_scalar(dst={pick(scope)}{part}, data={pick(scope)}{part}, op0=nl.multiply, operand0=0.5)")
+        elif kind < 11 and depth < 4:
+            self.product(depth, scope) if self.rng.random() < 0.5 else self.late(depth, scope)
+        elif kind < 13 and depth < 4:
+            self.say(depth, f"for i{depth} in nl.dynamic_range({self.rng.randint(1, 3)}):")
+            self.block(depth + 1, list(scope), f"i{depth}")
+        elif register and depth < 4:
+            self.say(depth, f"if {register} == {self.rng.randint(0, 2)}:")
+            self.block(depth + 1, list(scope), register)
+            if self.rng.random() < 0.5:
+                self.say(depth, "else:")
+                self.block(depth + 1, list(scope), register)
+
+    def block(self, depth, scope, register):
+        self.say(depth, f"nisa.tensor_copy(dst={self.rng.choice(scope)}, src={self.rng.choice(scope)})")
+        for _ in range(self.rng.randint(1, 7)):
+            self.statement(depth, scope, register)
+
+    def text(self):
+        scope = []
+        for _ in range(3):
+            self.new(0, scope)
+        self.say(0, "w = nl.ndarray((128, 128), dtype=nl.float32, buffer=nl.sbuf)")
+        self.say(0, "nisa.memset(dst=w, value=0.0078125)")
+        for _ in range(self.rng.randint(4, 12)):
+            self.statement(0, scope, None)
+        for name in scope[1:]:
+            self.say(0, f"nisa.tensor_tensor(dst={scope[0]}, data1={scope[0]}, data2={name}, op=nl.add)")
+        self.say(0, f"nisa.dma_copy(dst=out, src={scope[0]})")
+        return "\n".join(self.lines)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_kernels_compute_the_same_wherever_their_tiles_lie(tmp_path, seed):
+    source = write(tmp_path, Program(seed).text())
+    results = []
+    for name, options in (("plain", []), ("placed", ["--place"])):
+        path = tmp_path / f"{name}.klr"
+        run = run_klr("trace", source, "x=f32[128,16]", "-o", path, *options)
+        assert run.returncode == 0, run.stderr
+        run = run_klr("run", path, "x=ones:f32[128,16]", "--out", tmp_path / name, "--checks", "none" if name == "plain" else "all")
+        assert run.returncode == 0 and "W0801" not in run.stderr, run.stderr
+        results.append(np.load(tmp_path / name / "out.1.npy"))
+    np.testing.assert_array_equal(*results)
+    for core in memory_of(tmp_path / "plain.klr"):
+        assert_apart(core["sbuf"])
+        assert_apart(core["psum"])
