@@ -184,9 +184,26 @@ typedef struct Sum {
   NumberMode mode;
 } Sum;
 
+// Two sources without a scale where they lie: one pass.
+static bool sum_directly(const Sum *w, uint64_t first, uint64_t last)
+{
+  bool is_plain = w->count == 2 && w->scales[0] == 1 && w->scales[1] == 1 && !w->mode.flush_to_zero &&
+                  tile_is_direct(&w->dst) && tile_reads_direct(&w->srcs[0]) && tile_reads_direct(&w->srcs[1]);
+  if (!is_plain)
+    return false;
+  Piece piece = {.partition = first, .partitions = last - first, .n = w->dst.free_elems};
+  size_t stride;
+  float *to = piece_target(&w->dst, &piece, NULL, &stride);
+  kernel_binary_f32(w->op, piece.partitions, piece.n, to, stride, piece_read(&w->srcs[0], &piece, NULL, w->mode),
+                    piece_read(&w->srcs[1], &piece, NULL, w->mode));
+  return true;
+}
+
 static void sum_pieces(void *context, uint64_t first, uint64_t last)
 {
   const Sum *w = context;
+  if (sum_directly(w, first, last))
+    return;
   float x[PIECE_ELEMS], sums[PIECE_ELEMS], scaled[PIECE_ELEMS];
   for (Piece piece = {0}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows sum = {sums, piece.n, false}, part = {scaled, piece.n, false};
@@ -259,11 +276,40 @@ static bool fast_nonzero_with_count(Sim *sim, const Op *op)
   return true;
 }
 
+// As run_sequence_bounds, row by row rather than element by element.
+static bool fast_sequence_bounds(Sim *sim, const Op *op)
+{
+  const struct Op_sequence_bounds *o = &op->sequence_bounds;
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->segment_ids, "segment_ids");
+  uint64_t n = src.free_elems;
+  if (src.partitions != 1 || dst.partitions != 1 || dst.free_elems != 2 * n || src.item != 4 ||
+      !dtype_is_integer(src.dtype) || dtype_is_packed(dst.dtype) || tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+    return false;
+  uint32_t *ids = arena_array_unset(&sim->scratch, uint32_t, n + 1);
+  float *bounds = arena_array_unset(&sim->scratch, float, 2 * n);
+  tile_gather(&src, 0, 0, n, ids);
+  if (dtype_is_signed_integer(src.dtype) && n && largest_of(n, ids) > INT32_MAX)
+    return false;
+  for (uint64_t i = 0, begin = 0; i < n; i++) {
+    begin = i > 0 && ids[i] == ids[i - 1] ? begin : i;
+    bounds[i] = ids[i] == 0 ? (float)n : (float)begin;
+  }
+  for (uint64_t i = n, end = n; i-- > 0;) {
+    end = i + 1 < n && ids[i] == ids[i + 1] ? end : i + 1;
+    bounds[n + i] = ids[i] == 0 ? -1 : (float)end;
+  }
+  for (uint64_t i = 0; i < 2 * n; i += TILE_PIECE)
+    tile_store(&dst, 0, i, 2 * n - i < TILE_PIECE ? 2 * n - i : TILE_PIECE, bounds + i, sim->number_mode);
+  tile_mark(&dst);
+  return true;
+}
+
 FastFn *fast_gathers(OpKind kind)
 {
   static FastFn *const executors[OP_COUNT] = {
       [OP_dma_compute] = fast_dma_compute,       [OP_nc_local_gather] = fast_nc_local_gather,
       [OP_nc_n_gather] = fast_nc_n_gather,       [OP_nonzero_with_count] = fast_nonzero_with_count,
+      [OP_sequence_bounds] = fast_sequence_bounds,
       [OP_shuffle] = fast_shuffle,
   };
   return executors[kind];

@@ -94,6 +94,27 @@ void product_factors(Sim *sim, const Tile *stationary, const Tile *moving, Facto
   *b = f32_factor(sim, moving);
 }
 
+static void widen(Sim *sim, uint64_t depth, uint64_t columns, Factor *factor)
+{
+  float *values = arena_array_unset(&sim->scratch, float, depth * columns);
+  for (uint64_t k = 0; k < depth; k++)
+    convert_row_to_f32(DTYPE_BFLOAT16, columns, values + k * columns, (const uint16_t *)factor->at + k * factor->stride,
+                       sim->number_mode);
+  *factor = (Factor){.at = values, .stride = columns};
+}
+
+void product_settle(Sim *sim, uint64_t depth, uint64_t a_columns, Factor *a, uint64_t b_columns, Factor *b)
+{
+  if (matmul_bf16_available()) {
+    a->least = bf16_least_magnitude(depth, a_columns, a->at, a->stride);
+    b->least = bf16_least_magnitude(depth, b_columns, b->at, b->stride);
+    if (bf16_products_are_normal(a->least, b->least))
+      return;
+  }
+  widen(sim, depth, a_columns, a);
+  widen(sim, depth, b_columns, b);
+}
+
 // ---- sums into PSUM
 
 // What the destination's cells say when `accumulate` is left out.

@@ -426,10 +426,12 @@ static bool fast_nc_affine_select(Sim *sim, const Op *op)
   Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->on_true_tile, "on_true_tile");
   tile_expect_same_shape(sim, &dst, &src);
   const uint32_t *row = pattern_row(sim, &o->pred, &dst);
-  if (!row || !expect_clear(sim, &dst, &src) || dtype_is_packed(dst.dtype) || dtype_is_packed(src.dtype) ||
-      !is_comparison(o->cmp_op) || dst.item > 4)
+  if (!row)
     return false;
   pattern_check_range(sim, &o->pred, dst.partitions);
+  if (!expect_clear(sim, &dst, &src) || dtype_is_packed(dst.dtype) || dtype_is_packed(src.dtype) ||
+      !is_comparison(o->cmp_op) || dst.item > 4)
+    return false;
   float values[TILE_PIECE], other = immediate_f32(sim, &o->on_false_value);
   uint32_t raw[TILE_PIECE], chosen[TILE_PIECE], other_bits = f32_bits(other), other_unit = 0;
   dtype_from_f32_mode(dst.dtype, other, &other_unit, sim->number_mode);

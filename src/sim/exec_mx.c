@@ -42,31 +42,42 @@ static DType element_dtype(DType packed)
                                                                                               DTYPE_COUNT;
 }
 
-// The elements of a row of units, unit by unit.
-static void row_elements(const Tile *data, uint64_t k, uint8_t *units, float *elements, NumberMode mode)
+// What codes of an element are as bfloat16, which holds all their values; 4-bit ones stand for all 128.
+typedef struct Codes {
+  bool has_nibbles;
+  uint16_t values[128];
+} Codes;
+
+static Codes codes_of(DType packed)
 {
-  uint64_t n = data->free_elems;
-  DType dtype = element_dtype(data->dtype);
-  for (uint64_t i = 0; i < n; i += TILE_PIECE)
-    tile_gather(data, k, i, n - i < TILE_PIECE ? n - i : TILE_PIECE, units + i * data->item);
-  if (dtype != DTYPE_COUNT) {
-    convert_row_to_f32(dtype, n * LANES, elements, units, mode);
-    return;
+  Codes codes = {.has_nibbles = element_dtype(packed) == DTYPE_COUNT};
+  for (unsigned code = 0; code < 128; code++) {
+    uint32_t unit = codes.has_nibbles ? code % 16 : code;
+    codes.values[code] = (uint16_t)(f32_bits(dtype_get_lane_f32(packed, &unit, 0)) >> 16);
   }
-  float values[16];
-  for (unsigned code = 0; code < 16; code++)
-    values[code] = dtype_get_lane_f32(data->dtype, &(uint16_t){(uint16_t)code}, 0);
-  for (uint64_t i = 0; i < n * LANES; i++)
-    elements[i] = values[units[i / 2] >> i % 2 * 4 & 15];
+  return codes;
 }
 
-// to[q * n + c] = elements[c * LANES + q] * factors[c]
+// Elements `lane` of a row of n units.
 KERNEL_CLONES
-static void scale_lanes(uint64_t n, float *restrict to, const float *restrict elements, const float *restrict factors)
+static void lane_elements(const Codes *codes, unsigned lane, uint64_t n, const uint8_t *units, uint16_t *elements)
 {
-  for (uint64_t q = 0; q < LANES; q++)
+  if (codes->has_nibbles)
     for (uint64_t c = 0; c < n; c++)
-      to[q * n + c] = elements[c * LANES + q] * factors[c];
+      elements[c] = codes->values[units[2 * c + lane / 2] >> lane % 2 * 4 & 15];
+  else
+    for (uint64_t c = 0; c < n; c++) {
+      uint8_t code = units[LANES * c + lane];
+      elements[c] = (uint16_t)(codes->values[code & 127] | (code & 128) << 8);
+    }
+}
+
+// to[c] = elements[c] * factors[c], exact in bfloat16
+KERNEL_CLONES
+static void scale_elements(uint64_t n, uint16_t *to, const uint16_t *elements, const float *factors)
+{
+  for (uint64_t c = 0; c < n; c++)
+    to[c] = (uint16_t)(f32_bits(f32_from_bits((uint32_t)elements[c] << 16) * factors[c]) >> 16);
 }
 
 // Scales within which an element times its scale is exact in float32, and a product's exponent not cut off: elements lie
@@ -100,17 +111,25 @@ static bool scale_factors(const Tile *scale, const Tile *data, uint64_t k, uint8
 static bool mx_factor(Sim *sim, const Tile *data, const Tile *scale, Factor *factor)
 {
   uint64_t n = data->free_elems;
-  float *values = arena_array_unset(&sim->scratch, float, data->partitions * LANES * n);
-  float *elements = arena_array_unset(&sim->scratch, float, n * LANES);
+  uint16_t *values = arena_array_unset(&sim->scratch, uint16_t, data->partitions * LANES * n);
+  uint16_t *elements = arena_array_unset(&sim->scratch, uint16_t, n);
   float *factors = arena_array_unset(&sim->scratch, float, n);
   uint8_t *units = arena_array_unset(&sim->scratch, uint8_t, n * LANES), *bytes = units;
+  Codes codes = codes_of(data->dtype);
   for (uint64_t k = 0; k < data->partitions; k++) {
     if (k % GROUP == 0 && !scale_factors(scale, data, k, bytes, factors))
       return false;
-    row_elements(data, k, units, elements, sim->number_mode);
-    scale_lanes(n, values + k * LANES * n, elements, factors);
+    const uint8_t *from = units;
+    if (data->is_row_contiguous)
+      from = tile_row(data, k);
+    else
+      tile_gather(data, k, 0, n, units);
+    for (unsigned q = 0; q < LANES; q++) {
+      lane_elements(&codes, q, n, from, elements);
+      scale_elements(n, values + (k * LANES + q) * n, elements, factors);
+    }
   }
-  *factor = (Factor){.at = values, .stride = n};
+  *factor = (Factor){.at = values, .stride = n, .is_bf16 = true};
   return true;
 }
 
@@ -130,7 +149,9 @@ static bool fast_nc_matmul_mx(Sim *sim, const Op *op)
   Factor a, b;
   if (!mx_factor(sim, &stationary, &stationary_scale, &a) || !mx_factor(sim, &moving, &moving_scale, &b))
     return false;
-  product_run(sim, &dst, o->accumulate, stationary.partitions * LANES, &a, &b);
+  uint64_t depth = stationary.partitions * LANES;
+  product_settle(sim, depth, stationary.free_elems, &a, moving.free_elems, &b);
+  product_run(sim, &dst, o->accumulate, depth, &a, &b);
   return true;
 }
 

@@ -15,7 +15,7 @@ static void draw(Sim *sim, Engine engine, const Piece *piece, uint32_t *bits)
   Xorwow *states = is_gpsimd ? &random->gpsimd[piece->partition] : random->vector[piece->partition];
   kernel_random_bits(piece->partitions, piece->n, is_gpsimd ? 1 : RANDOM_VECTOR_STATES, bits, piece->n, states);
 }
-_Static_assert(TILE_PIECE % RANDOM_VECTOR_STATES == 0, "a piece begins with the first generator");
+_Static_assert(FOLD_PIECE % RANDOM_VECTOR_STATES == 0, "a piece begins with the first generator");
 
 static bool fast_rng(Sim *sim, const Op *op)
 {
@@ -24,7 +24,7 @@ static bool fast_rng(Sim *sim, const Op *op)
   tile_expect_lanes(sim, &dst);
   uint32_t bits[PIECE_ELEMS];
   uint8_t narrow[PIECE_ELEMS * 2];
-  for (Piece piece = {0}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
     draw(sim, op->rng.engine, &piece, bits);
     const uint8_t *from = (const uint8_t *)bits;
     if (dst.item < sizeof *bits) {
@@ -62,7 +62,7 @@ static bool fast_rand2(Sim *sim, const Op *op)
   }
   uint32_t bits[PIECE_ELEMS];
   float u[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
     draw(sim, ENGINE_DVE, &piece, bits);
     uniform(piece.partitions * piece.n, bits, u);
     kernel_binary_pair_f32(ALU_OP_MULT, false, ALU_OP_ADD, true, piece.partitions, piece.n, u, piece.n,
@@ -108,7 +108,7 @@ static bool fast_dropout(Sim *sim, const Op *op)
   bool drops = o->threshold_type != DROPOUT_THRESHOLD_KEEP_RATE;
   uint32_t bits[PIECE_ELEMS], units[TILE_PIECE];
   float u[PIECE_ELEMS];
-  for (Piece piece = {0}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
+  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &dst, 0, dst.partitions, false);) {
     draw(sim, ENGINE_DVE, &piece, bits);
     uniform(piece.partitions * piece.n, bits, u);
     for (uint64_t r = 0; r < piece.partitions; r++) {

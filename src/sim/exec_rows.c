@@ -61,6 +61,44 @@ static bool fast_batch_norm_stats(Sim *sim, const Op *op)
   return run_rows(sim, &o->dst, &o->src, "data", STATISTICS, 2, kernel_bn_stats_f32);
 }
 
+// Mean and variance of what the triples of a row describe, as run_batch_norm_aggregate has it; false without counts.
+static bool aggregate(uint64_t n, const float *row, float out[2])
+{
+  float count = 0, weighted = 0, squares = 0, between = 0;
+  for (uint64_t i = 0; i < n; i += 3) {
+    count = count + row[i];
+    weighted = weighted + row[i] * row[i + 1];
+    squares = squares + row[i + 2];
+  }
+  if (count == 0)
+    return false;
+  out[0] = weighted / count;
+  for (uint64_t i = 0; i < n; i += 3) {
+    float distance = row[i + 1] - out[0];
+    between = between + row[i] * (distance * distance);
+  }
+  out[1] = (squares + between) / count;
+  return true;
+}
+
+static bool fast_batch_norm_aggregate(Sim *sim, const Op *op)
+{
+  const struct Op_batch_norm_aggregate *o = &op->batch_norm_aggregate;
+  Tile dst = tile_of(sim, &o->dst, "dst"), src = tile_read(sim, &o->src, "data");
+  uint64_t n = src.free_elems;
+  if (dst.partitions != src.partitions || dst.free_elems != 2 || n % 3 || n > TILE_PIECE || !computes(&dst, &src) ||
+      tile_relation(sim, &dst, &src) != TILE_DISJOINT)
+    return false;
+  for (uint64_t p = 0; p < src.partitions; p++) {
+    float scratch[TILE_PIECE], out[2];
+    if (!aggregate(n, tile_row_f32(&src, p, 0, n, scratch, sim->number_mode), out))
+      return false;  // left open
+    tile_store(&dst, p, 0, 2, out, sim->number_mode);
+  }
+  tile_mark(&dst);
+  return true;
+}
+
 static bool fast_max8(Sim *sim, const Op *op)
 {
   return run_rows(sim, &op->max8.dst, &op->max8.src, "src", EIGHT, EIGHT, kernel_max8_f32);
@@ -328,6 +366,7 @@ static bool fast_nc_range_select(Sim *sim, const Op *op)
 FastFn *fast_rows(OpKind kind)
 {
   static FastFn *const executors[OP_COUNT] = {
+      [OP_batch_norm_aggregate] = fast_batch_norm_aggregate,
       [OP_batch_norm_stats] = fast_batch_norm_stats, [OP_find_index8] = fast_find_index8,
       [OP_match_replace8] = fast_match_replace8,     [OP_max8] = fast_max8,
       [OP_nc_range_select] = fast_nc_range_select,   [OP_select_reduce] = fast_select_reduce,

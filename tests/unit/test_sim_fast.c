@@ -792,6 +792,21 @@ static void make_nonzero(Case *c)
   o->padding_val = (Immediate){.ctor = Immediate_integer, .integer = -1};
 }
 
+static void make_sequence_bounds(Case *c)
+{
+  uint64_t n = c->dims[0], dims[2] = {2, n};
+  DType dtype = chance(80) ? DTYPE_INT32 : chance(50) ? DTYPE_UINT16 : DTYPE_FLOAT32;
+  TensorRef src = operand_of(c, USE_READ, dtype, 1, 1, &n, MEMORY_SBUF, false);
+  Array *array = &c->arrays.items[c->arrays.count - 1];
+  unsigned bytes = dtype_bytes(dtype);
+  for (uint64_t i = 0; i < array->bytes / bytes; i++)
+    dtype_from_f32(dtype, (float)(i / (1 + below(4)) % 7), (uint8_t *)array->data + i * bytes);
+  TensorRef dst = operand_of(c, USE_WRITE, chance(70) ? DTYPE_INT32 : DTYPE_FLOAT32, 1, 2, dims, MEMORY_SBUF, false);
+  struct Op_sequence_bounds *o = &build_op(&c->b, OP_sequence_bounds)->sequence_bounds;
+  o->dst = dst;
+  o->segment_ids = src;
+}
+
 static void make_random(Case *c)
 {
   for (int times = 0; times < 2; times++) {
@@ -905,6 +920,7 @@ static Make *const makes[] = {
     make_local_gather,
     make_dma_compute,
     make_nonzero,
+    make_sequence_bounds,
     make_random,
 };
 enum { MAKE_COUNT = sizeof makes / sizeof *makes };

@@ -35,6 +35,7 @@ USES_BF16 static bool rounds_as_expected(void)
       {0x1p24f, 0xC0003F80, 0x3F803F80, 0x1p24f - 1},      // -2, then 1
       {0x1p24f, 0x3F803FC0, 0x3F803F80, 0x1p24f + 2},      // 1 lost, then 1.5: not towards zero
       {0x1p24f + 2, 0x3F800000, 0x3F803F80, 0x1p24f + 4},  // a tie that goes up
+      {-0x1p127f, 0x5F800000, 0x5F800000, 0x1p127f},       // 2^128, beyond float32 before the sum
   };
   for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
     __m512i a = _mm512_set1_epi32((int)probes[i].a), b = _mm512_set1_epi32((int)probes[i].b);
