@@ -351,6 +351,8 @@ def activate2(dst, op, data, imm0, imm1, op0, op1, relu_param=0.0, reverse0=Fals
     bypass); imm0, imm1 and relu_param, the slope of nl.prelu, are numbers or (P, 1). reduce_op is add, maximum, minimum, abs_max or
     abs_min; a reset starts from its identity.
     """
+    if reduce_op is None and _member(reduce_cmd, constants.reduce_cmd, "reduce_cmd").name != "idle":
+        _klr.error(f"{reduce_cmd} needs a reduce_op", "`reduce_op=nl.add`, for example")
     return _klr.emit("activate2", name, dst=dst, src=data, op0=op0, op1=op1, imm0=imm0, imm1=imm1, activation_func=op,
                      relu_param=relu_param, reduce_op=nl.bypass if reduce_op is None else reduce_op, reduce_res=reduce_res,
                      reduce_cmd=reduce_cmd, reverse0=reverse0, reverse1=reverse1)

@@ -34,13 +34,39 @@ static void binary_f32(void *context, uint64_t first, uint64_t last)
   }
 }
 
+#define ANY_FROM(type)                                                                                                 \
+  KERNEL_CLONES                                                                                                        \
+  static bool any_##type##_from(const uint8_t *units, uint64_t n, unsigned least)                                     \
+  {                                                                                                                    \
+    type found = 0, unit;                                                                                              \
+    for (uint64_t i = 0; i < n; i++) {                                                                                 \
+      memcpy(&unit, units + i * sizeof unit, sizeof unit);                                                             \
+      found |= unit >= least;                                                                                          \
+    }                                                                                                                  \
+    return found;                                                                                                      \
+  }
+ANY_FROM(uint8_t)
+ANY_FROM(uint16_t)
+ANY_FROM(uint32_t)
+#undef ANY_FROM
+
+static bool any_from(const uint8_t *units, uint64_t n, uint32_t item, unsigned least)
+{
+  return item == 1   ? any_uint8_t_from(units, n, least)
+         : item == 2 ? any_uint16_t_from(units, n, least)
+                     : any_uint32_t_from(units, n, least);
+}
+
 // Whether every count is below the width of the integers.
 static bool shifts_are_defined(const Tile *counts, unsigned width)
 {
-  for (uint64_t p = 0; p < counts->partitions; p++)
-    for (uint64_t i = 0; i < counts->free_elems; i++)
+  for (uint64_t p = 0; p < counts->partitions; p++) {
+    if (counts->is_row_contiguous && any_from(tile_row(counts, p), counts->free_elems, counts->item, width))
+      return false;
+    for (uint64_t i = 0; i < counts->free_elems && !counts->is_row_contiguous; i++)
       if (unit_bits(counts->dtype, tile_element(counts, p, i)) >= width)
         return false;
+  }
   return true;
 }
 

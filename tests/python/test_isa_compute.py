@@ -730,6 +730,14 @@ def test_activate2_reduces(run, op):
     same(c, np.full((6, 1), start, np.float32))
 
 
+def test_activate2_says_how_it_reduces(run):
+    call = "nisa.activate2(dst=o, op=nl.copy, data=x, imm0=0.0, imm1=0.0, op0=nl.bypass, op1=nl.bypass, reduce_cmd=nisa.reduce_cmd.{})"
+    x = np.ones((2, 4), np.float32)
+    run(call.format("idle"), {"o": ((2, 4), "float32")}, "trn3", x=x)
+    for command in ["reset", "reduce", "reset_reduce"]:
+        run.refused(call.format(command), {"o": ((2, 4), "float32")}, "E0410", "reduce_op", target="trn3", x=x)
+
+
 def test_activate2_range_is_open(run):
     run.open("activation-range", "nisa.activate2(dst=o, op=nl.log, data=x, imm0=0.0, imm1=0.0, op0=nl.multiply, op1=nl.bypass)",
              {"o": ((1, 4), "float32")}, "trn3", x=np.ones((1, 4), np.float32))
