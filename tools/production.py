@@ -357,6 +357,34 @@ CASES = [
 ]
 
 
+# ---- ranks: each has arguments and results of its own
+
+def gathered(ranks, kernel, axis, **more):
+    shards = [normal(128, 64) for _ in range(ranks)]
+    first = "inp" if axis else "lhs"
+    wanted = [[np.concatenate([wide(x) for x in shards], axis)]] * ranks
+    return f"experimental/collectives/{kernel}", [{first: x, "tp_degree": ranks, **more} for x in shards], wanted, 1e-6
+
+
+def multiplied(ranks, in_hbm):
+    shards, weights = [normal(64, 128) for _ in range(ranks)], [normal(128, 96) for _ in range(ranks)]
+    wanted = [[np.concatenate([wide(x) for x in shards]) @ wide(w)] for w in weights]
+    arguments = [{"lhs": x, "rhs": w, "tp_degree": ranks, "num_groups": 1, "force_hbm_cc": in_hbm} for x, w in zip(shards, weights)]
+    return "experimental/collectives/fgcc.py:allgather_compute_matmul", arguments, wanted, 1e-2
+
+
+# name, case of a number of ranks
+RANK_CASES = [
+    ("allgather_sb2sb", lambda n: gathered(n, "sb2sb_allgather.py:allgather_sb2sb", 1, replica_groups=[list(range(n))])),
+    ("allgather_sb2sb_tiled",
+     lambda n: gathered(n, "sb2sb_allgather.py:allgather_sb2sb_tiled", 1, replica_groups=[list(range(n))])),
+    ("fine_grained_allgather", lambda n: gathered(n, "fg_allgather.py:fine_grained_allgather", 0, num_groups=1)),
+    ("fine_grained_allgather, HBM",
+     lambda n: gathered(n, "fg_allgather.py:fine_grained_allgather", 0, num_groups=1, force_hbm_cc=True)),
+    ("allgather_compute_matmul", lambda n: multiplied(n, False)), ("allgather_compute_matmul, HBM", lambda n: multiplied(n, True)),
+]
+
+
 def word(folder, name, value):
     """NAME=VALUE on the command line."""
     if not isinstance(value, np.ndarray):
@@ -406,6 +434,29 @@ def judge(klr, sources, case, cores, more):
         return error <= tolerance, f"{report['operators']:8d} operators {seconds:7.2f} s   error {error:.1e}"
 
 
+def judge_ranks(klr, sources, case, ranks, cores):
+    """As judge, of a case with ranks."""
+    with tempfile.TemporaryDirectory() as folder:
+        kernel, arguments, wanted, tolerance = case(ranks)
+        for rank, own in enumerate(arguments):
+            os.mkdir(f"{folder}/{rank}")
+            words = [word(f"{folder}/{rank}", name, value) for name, value in own.items()]
+        words = [w.replace(f"@{folder}/{ranks - 1}/", f"@{folder}/{{rank}}/") for w in words]
+        start = time.monotonic()
+        done = subprocess.run([klr, "run", f"{sources}/nkilib/{kernel}", *words, "-I", sources, "--lnc", str(cores), "--ranks",
+                               str(ranks), "--out", f"{folder}/out"], capture_output=True, text=True)
+        seconds = time.monotonic() - start
+        if done.returncode != 0:
+            return False, next((line for line in done.stderr.splitlines() if line.startswith("error")), done.stderr[-300:])
+        error = 0
+        for rank in range(ranks):
+            with open(f"{folder}/out/rank{rank}/outputs.json", encoding="utf-8") as listed:
+                files = [o["file"] for o in json.load(listed)["outputs"]]
+            found = [np.load(f"{folder}/out/rank{rank}/{file}") for file in files]
+            error = max([error, *(error_of(got, want) for got, want in zip(found, wanted[rank], strict=True))])
+        return error <= tolerance, f"{ranks:3d} ranks {seconds:7.2f} s   error {error:.1e}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", metavar="DIR")
@@ -418,6 +469,11 @@ def main():
             ok, text = judge(options.klr, os.path.join(options.folder, "src", "nkilib_src"), case, cores, more)
             passed, failed = passed + ok, failed + (not ok)
             print(f"{'ok  ' if ok else 'FAIL'}  {name:26s} {cores} {'core ' if cores == 1 else 'cores'} {text}", flush=True)
+    for name, case in RANK_CASES:
+        for ranks, cores in [(2, 1), (4, 1), (4, 2), (8, 2)] if options.only in name else ():
+            ok, text = judge_ranks(options.klr, os.path.join(options.folder, "src", "nkilib_src"), case, ranks, cores)
+            passed, failed = passed + ok, failed + (not ok)
+            print(f"{'ok  ' if ok else 'FAIL'}  {name:30s} {cores} {'core ' if cores == 1 else 'cores'} {text}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
