@@ -195,7 +195,7 @@ bool run_function(Tracer *t, Function *function, Value *slots, Span span, Value 
   if (!check_stack(t, span))
     return false;
   Frame frame = {.caller = t->frame, .code = code, .function = function, .module = function->module, .slots = slots,
-                 .call_span = span};
+                 .call_span = span, .id = ++t->frame_count};
   for (uint32_t i = 0; i < code->cell_count; i++) {
     Cell *cell = arena_new(&t->arena, Cell);
     cell->value = slots[code->cells[i]];

@@ -762,7 +762,7 @@ static bool comprehension_item(Tracer *t, Frame *frame, Comprehension *c)
   case EXPR_SetComp:
     return eval_expr(t, frame, c->expr->SetComp.elt, &value) && dict_set(t, c->dict, value, value_none());
   default:
-    if (!eval_expr(t, frame, c->expr->kind == EXPR_ListComp ? c->expr->ListComp.elt : c->expr->GeneratorExp.elt, &value))
+    if (!eval_expr(t, frame, c->expr->ListComp.elt, &value))
       return false;
     list_push(t, c->list, value);
     return true;
@@ -800,14 +800,127 @@ static bool comprehension_level(Tracer *t, Frame *frame, Comprehension *c, uint3
   }
 }
 
+// A generator expression: evaluated as its items are asked for, in the frame it was made in while that runs, and with
+// that frame's variables as they were then when it has returned. Its own variables are kept here in between.
+typedef struct Generator {
+  Iterator iterator;
+  const Expr *expr;
+  ComprehensionList levels;
+  Frame *frame;     // compared, and used while it runs
+  Frame left;       // stands for it later
+  Value *hidden;    // [code->slot_count + code->cell_count]
+  Value *iterators; // [levels.count]
+  uint32_t level;
+  bool started, runs;
+} Generator;
+
+static bool frame_runs(const Tracer *t, const Frame *frame, uint64_t id)
+{
+  for (const Frame *at = t->frame; at; at = at->caller)
+    if (at == frame)
+      return at->id == id;
+  return false;
+}
+
+static void swap_hidden(const Generator *g, Value *slots)
+{
+  const ComprehensionCode *code = g->expr->cache;
+  for (uint32_t i = 0; i < code->slot_count + code->cell_count; i++) {
+    uint32_t slot = i < code->slot_count ? code->slots[i] : code->cells[i - code->slot_count];
+    Value held = slots[slot];
+    slots[slot] = g->hidden[i];
+    g->hidden[i] = held;
+  }
+}
+
+static bool generator_resume(Tracer *t, Frame *frame, Generator *g, Value *out, bool *done)
+{
+  uint32_t last = g->levels.count - 1;
+  g->level = g->started ? g->level : 0;
+  g->started = true;
+  for (;;) {
+    const Ast_comprehension *level = g->levels.items[g->level];
+    Value item, inner;
+    bool ended = false, keep = true;
+    if (!op_next(t, g->iterators[g->level], level->iter->span, &item, &ended))
+      return false;
+    if (ended && g->level == 0) {
+      *done = true;
+      return true;
+    }
+    if (ended) {
+      g->level--;
+      continue;
+    }
+    if (!count_step(t, g->expr->span) || !eval_assign(t, frame, level->target, item))
+      return false;
+    for (uint32_t i = 0; i < level->ifs.count && keep; i++)
+      if (!eval_truth(t, frame, level->ifs.items[i], &keep))
+        return false;
+    if (!keep)
+      continue;
+    if (g->level == last)
+      return eval_expr(t, frame, g->expr->GeneratorExp.elt, out);
+    if (!eval_expr(t, frame, g->levels.items[g->level + 1]->iter, &inner) ||
+        !op_iterate(t, inner, g->levels.items[g->level + 1]->iter->span, &g->iterators[g->level + 1]))
+      return false;
+    g->level++;
+  }
+}
+
+static bool next_generated(Tracer *t, Iterator *iterator, Value *out, bool *done)
+{
+  Generator *g = (Generator *)iterator;
+  *done = iterator->exhausted;
+  if (iterator->exhausted)
+    return true;
+  if (g->runs)
+    return RAISE(t, E_VALUE, g->expr->span, "generator already executing");
+  Frame *frame = frame_runs(t, g->frame, g->left.id) ? g->frame : &g->left;
+  g->runs = true;
+  swap_hidden(g, frame->slots);
+  bool ok = generator_resume(t, frame, g, out, done);
+  swap_hidden(g, frame->slots);
+  if (frame != &g->left && frame->code->slot_count)
+    memcpy(g->left.slots, frame->slots, frame->code->slot_count * sizeof *frame->slots);
+  g->runs = false;
+  iterator->exhausted = !ok || *done;
+  return ok;
+}
+
+static bool generator_new(Tracer *t, Frame *frame, const Expr *expr, Value *out)
+{
+  const ComprehensionCode *code = expr->cache;
+  Generator *g = arena_new(&t->arena, Generator);
+  *g = (Generator){.iterator = {.name = "generator", .next = next_generated}, .expr = expr,
+                   .levels = expr->GeneratorExp.generators, .frame = frame, .left = *frame};
+  g->iterators = arena_array(&t->arena, Value, g->levels.count);
+  g->hidden = arena_array(&t->arena, Value, code->slot_count + code->cell_count);
+  for (uint32_t i = 0; i < code->slot_count; i++)
+    g->hidden[i] = value_undefined();
+  for (uint32_t i = 0; i < code->cell_count; i++)
+    g->hidden[code->slot_count + i] = (Value){.tag = VALUE_CELL, .cell = arena_new(&t->arena, Cell)};
+  g->left.loop = NULL;
+  g->left.slots = arena_array(&t->arena, Value, frame->code->slot_count);
+  if (frame->code->slot_count)
+    memcpy(g->left.slots, frame->slots, frame->code->slot_count * sizeof *frame->slots);
+  Value first;
+  if (!eval_expr(t, frame, g->levels.items[0]->iter, &first) ||
+      !op_iterate(t, first, g->levels.items[0]->iter->span, &g->iterators[0]))
+    return false;
+  *out = (Value){.tag = VALUE_ITERATOR, .iterator = &g->iterator};
+  return true;
+}
+
 bool eval_comprehension(Tracer *t, Frame *frame, const Expr *expr, Value *out)
 {
+  if (expr->kind == EXPR_GeneratorExp)
+    return generator_new(t, frame, expr, out);
   Comprehension c = {.expr = expr};
   switch ((ExprKind)expr->kind) {
   case EXPR_ListComp: c.generators = expr->ListComp.generators; break;
   case EXPR_SetComp: c.generators = expr->SetComp.generators; break;
-  case EXPR_DictComp: c.generators = expr->DictComp.generators; break;
-  default: c.generators = expr->GeneratorExp.generators; break;
+  default: c.generators = expr->DictComp.generators; break;
   }
   Value result = expr->kind == EXPR_DictComp  ? value_dict(t)
                  : expr->kind == EXPR_SetComp ? value_set(t, false)
@@ -826,8 +939,6 @@ bool eval_comprehension(Tracer *t, Frame *frame, const Expr *expr, Value *out)
     frame->slots[code->cells[i]] = (Value){.tag = VALUE_CELL, .cell = arena_new(&t->arena, Cell)};
   if (!comprehension_level(t, frame, &c, 0, first))
     return false;
-  if (expr->kind == EXPR_GeneratorExp)
-    return op_iterate(t, result, expr->span, out);
   *out = result;
   return true;
 }

@@ -218,7 +218,8 @@ Outcome host_class(Tracer *t, HostText *text, const char *qualname, const HostVa
     slots[i] = outer_cell(t, outer, i, free, free_count);
   // The statement binds its name: in a table of its own, so that what the module holds stays as it is.
   AttrTable names = {0};
-  Frame frame = {.caller = t->frame, .code = outer, .module = module, .names = outer->kind == CODE_CLASS ? &names : NULL,
+  Frame frame = {.caller = t->frame, .code = outer, .module = module, .id = ++t->frame_count,
+                 .names = outer->kind == CODE_CLASS ? &names : NULL,
                  .slots = slots, .call_span = stmt->span};
   const Name *name = stmt->ClassDef.name;
   Value kept = value_undefined(), *known = attr_find(&module->attrs, name);

@@ -278,7 +278,8 @@ static bool run_body(Tracer *t, ModuleObject *module, const FunctionCode *code, 
   Value *slots = stack_reserve(t, code->slot_count, span);
   if (!slots || !check_stack(t, span))
     return false;
-  Frame frame = {.caller = t->frame, .code = code, .module = module, .names = &module->attrs, .slots = slots,
+  Frame frame = {.caller = t->frame, .code = code, .module = module, .id = ++t->frame_count,
+                 .names = &module->attrs, .slots = slots,
                  .call_span = span};
   bool in_kernel = t->in_kernel, ok = true;
   int guards = t->import_guards;

@@ -266,7 +266,8 @@ bool trace_eval_text(Tracer *t, const char *description, const char *text, Value
   Value *slots = stack_reserve(t, code->slot_count, expr->span);
   if (!slots)
     return false;
-  Frame frame = {.caller = t->frame, .code = code, .module = module, .names = &module->attrs, .slots = slots};
+  Frame frame = {.caller = t->frame, .code = code, .module = module, .id = ++t->frame_count,
+                 .names = &module->attrs, .slots = slots};
   t->frame = &frame;
   t->here = expr->span;
   bool ok = eval_expr(t, &frame, expr, out);

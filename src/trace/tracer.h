@@ -38,6 +38,7 @@ struct Frame {
   LoopMark *loop;
   List *yielded;       // of a generator function
   Class *class;        // while a class body runs
+  uint64_t id;         // of function activations: tells this one from a later one at the same place in memory
 };
 
 // What the device side does with control flow over run-time values; set by the kernel builder. Bodies are evaluated with
@@ -62,6 +63,7 @@ struct Tracer {
   void *kernel;            // the kernel builder's own state; NULL outside a kernel
   const DeviceHooks *device;
   Frame *frame;            // innermost
+  uint64_t frame_count;    // activations of functions so far
   Span here;               // the statement being evaluated: the place of errors that have no better one
   Value exception;         // being raised, or UNDEFINED
   Vec(Value) handled;      // exceptions whose handlers are running, innermost last
