@@ -80,16 +80,9 @@ void op_shape_init(OpShape *shape, OpKind kind)
       continue;
     if (shape->count == TILES_MAX)
       bug("%s has more than %d tensor operands", op_info(kind)->name, TILES_MAX);
+    shape->offsets[shape->count] = (uint32_t)fields[i].offset;
     shape->slots[shape->count++] = (TileSlot){&fields[i], type};
   }
-}
-
-int op_shape_slot(const OpShape *shape, uint32_t offset)
-{
-  for (uint32_t i = 0; i < shape->count; i++)
-    if (shape->slots[i].field->offset == offset)
-      return (int)i;
-  return -1;
 }
 
 const TensorRef *op_slot_ref(const Op *op, const TileSlot *slot)

@@ -65,10 +65,19 @@ typedef struct OpShape {
   bool is_ready, has_lists, has_registers;
   uint32_t count;
   TileSlot slots[TILES_MAX];
+  uint32_t offsets[TILES_MAX];  // in Op, of the slots' fields
 } OpShape;
 
 void op_shape_init(OpShape *shape, OpKind kind);
-int op_shape_slot(const OpShape *shape, uint32_t offset);  // of the field at `offset` in Op; -1: none
+
+// The slot of the field at `offset` in Op; -1: none.
+static inline int op_shape_slot(const OpShape *shape, uint32_t offset)
+{
+  for (uint32_t i = 0; i < shape->count; i++)
+    if (shape->offsets[i] == offset)
+      return (int)i;
+  return -1;
+}
 
 // The operand in `slot`, NULL when it is absent, a constant or a list.
 const TensorRef *op_slot_ref(const Op *op, const TileSlot *slot);

@@ -333,12 +333,6 @@ void isa_apply(IsaCheck *check, const IsaUse *uses, uint32_t count)
 
 // ---- for predicates
 
-const Tile *isa_tile(const IsaCheck *check, uint32_t offset)
-{
-  int slot = op_shape_slot(check->shape, offset);
-  return slot >= 0 && check->tiles[slot].is_known ? &check->tiles[slot] : NULL;
-}
-
 bool isa_fail(IsaCheck *check, const char *format, ...)
 {
   va_list args;

@@ -68,5 +68,9 @@ const FieldInfo *isa_row_field(const IsaRow *row);
 
 // ---- for predicates (isa_special.c)
 // The tile of the operand at `offset` in Op; NULL: absent, a constant, or unknown.
-const Tile *isa_tile(const IsaCheck *check, uint32_t offset);
+static inline const Tile *isa_tile(const IsaCheck *check, uint32_t offset)
+{
+  int slot = op_shape_slot(check->shape, offset);
+  return slot >= 0 && check->tiles[slot].is_known ? &check->tiles[slot] : NULL;
+}
 bool isa_fail(IsaCheck *check, const char *format, ...) __attribute__((format(printf, 2, 3)));  // false; sets check->found
