@@ -8,6 +8,7 @@ are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py.
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import linecache
 import os
 import pathlib
 import re
@@ -55,7 +56,11 @@ def _mend(path, text):
 class _Mending(importlib.machinery.SourceFileLoader):
     def get_data(self, path):
         data = super().get_data(path)
-        return _mend(path, data.decode()).encode() if path.endswith(".py") else data
+        if not path.endswith(".py"):
+            return data
+        text = _mend(path, data.decode())
+        linecache.cache[path] = (len(text), None, text.splitlines(True), path)  # what kernels are traced from
+        return text.encode()
 
     def path_stats(self, path):
         raise OSError("never from a cache")
