@@ -11,6 +11,7 @@ BUILDS = ["build", "build-clang", "build-baseline"]
 # kernel in examples/, its arguments, options
 KERNELS = [
     ("attention.py", ["q=randn:bf16[512,16]", "k=randn:bf16[512,16]", "v=randn:bf16[512,16]"], []),
+    ("attention_fwd.py", ["q=randn:bf16[1,512,64]", "k=randn:bf16[1,512,64]", "v=randn:bf16[1,512,64]"], []),
     ("avgpool.py", ["x=randn:f32[5,6,9]", "pool=3"], []),
     ("composed.py:mlp", ["x_t=randn:f32[20,30]", "w1=randn:f32[20,40]", "b1=randn:f32[40,1]", "w2=randn:f32[40,7]",
                          "b2=randn:f32[7,1]", "activation='gelu'"], []),
@@ -23,6 +24,10 @@ KERNELS = [
     ("matmul.py:matmul_hoisted", ["lhs_t=randn:f32[256,128]", "rhs=randn:f32[256,512]"], []),
     ("matmul.py:matmul_blocked", ["lhs_t=randn:f16[128,256]", "rhs=randn:f16[128,512]", "tiles_in_m=2", "tiles_in_n=1"],
      []),
+    ("mlp.py", ["x=randn:bf16[128,128]", "w_gate=randn:bf16[128,256]", "w_up=randn:bf16[128,256]",
+                "w_down=randn:bf16[256,128]"], []),
+    ("moe.py", ["x=randn:bf16[128,128]", "router=randn:bf16[128,8]", "w_gate=randn:bf16[8,128,128]",
+                "w_up=randn:bf16[8,128,128]", "w_down=randn:bf16[8,128,128]"], ["--target", "trn3"]),
     ("norms.py:rmsnorm", ["x=randn:f32[130,77]", "weight=randn:f32[1,77]"], []),
     ("norms.py:layernorm", ["x=randn:f32[130,77]", "weight=randn:f32[1,77]", "bias=randn:f32[1,77]"], []),
     ("rope.py", ["x=randn:f32[130,34]", "cos=randn:f32[130,17]", "sin=randn:f32[130,17]"], []),
