@@ -1,6 +1,8 @@
 """NKI, the Neuron Kernel Interface: `nki.isa` declares the instructions, `nki.language` is written over them."""
 
 import _klr
+# nki.isa first: its signatures use the operators of nki.language, whose functions use nki.isa only when called.
+from . import isa, language
 
 dtype = _klr.DType
 

@@ -6,9 +6,9 @@ dtype of `dst`, unless a function says otherwise. `name` labels the instruction 
 """
 
 import _klr
-import nki.isa.constants as constants
-import nki.language as nl
-from nki.isa.constants import dge_mode, dma_engine, engine, matmul_perf_mode, nc_version, oob_mode, reduce_cmd
+from . import constants
+from .. import language as nl
+from .constants import dge_mode, dma_engine, engine, matmul_perf_mode, nc_version, oob_mode, reduce_cmd
 
 unknown_engine = engine.unknown
 tensor_engine = engine.tensor

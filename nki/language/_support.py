@@ -5,9 +5,9 @@ Arguments are checked here, so that a mistake is reported for the function and p
 """
 
 import _klr
-import nki
+from .. import isa
 
-from nki.language.types import bool_, float32, hbm, int32, is_hbm, is_on_chip, is_psum, psum, sbuf, uint8, uint32
+from .types import bool_, float32, hbm, int32, is_hbm, is_on_chip, is_psum, psum, sbuf, uint8, uint32
 
 need = _klr.need
 
@@ -73,7 +73,7 @@ def cast(x, dtype):
     if x.dtype == dtype:
         return x
     result = new_tile(x.shape, dtype)
-    nki.isa.tensor_copy(dst=result, src=x)
+    isa.tensor_copy(dst=result, src=x)
     return result
 
 
@@ -82,14 +82,14 @@ def in_sbuf(x):
     if not is_psum(x.buffer):
         return x
     result = new_tile(x.shape, x.dtype)
-    nki.isa.tensor_copy(dst=result, src=x)
+    isa.tensor_copy(dst=result, src=x)
     return result
 
 
 def repeat_partition(x, shape, dtype):
     """A new tile of `shape` in SBUF; the DMA engines read the one partition of x again for each."""
     result = new_tile(shape, x.dtype)
-    nki.isa.dma_copy(dst=result, src=_klr.repeat_partition(repeat_free(in_sbuf(x), shape), shape[0]))
+    isa.dma_copy(dst=result, src=_klr.repeat_partition(repeat_free(in_sbuf(x), shape), shape[0]))
     return cast(result, dtype)
 
 
@@ -106,19 +106,19 @@ def binary(op, x, y, dtype, engine=None):
     need(y, "y", "operand")
     if is_number(x) and is_number(y):
         _klr.error("'x' and 'y' are both numbers; at least one operand is a tile", "compute with numbers in Python itself")
-    engine = nki.isa.engine.unknown if engine is None else engine
+    engine = isa.engine.unknown if engine is None else engine
     result_dtype = dtype_or(dtype, dtype_of_two(x, y))
     if is_number(y):
         result = new_tile(x.shape, result_dtype)
-        nki.isa.tensor_scalar(dst=result, data=x, op0=op, operand0=y, engine=engine)
+        isa.tensor_scalar(dst=result, data=x, op0=op, operand0=y, engine=engine)
         return result
     if is_number(x):
         result = new_tile(y.shape, result_dtype)
-        nki.isa.tensor_scalar(dst=result, data=y, op0=op, operand0=x, reverse0=True, engine=engine)
+        isa.tensor_scalar(dst=result, data=y, op0=op, operand0=x, reverse0=True, engine=engine)
         return result
     shape = common_shape([x, y])
     result = new_tile(shape, result_dtype)
-    nki.isa.tensor_tensor(dst=result, data1=fit(x, shape), data2=fit(y, shape), op=op, engine=engine)
+    isa.tensor_tensor(dst=result, data1=fit(x, shape), data2=fit(y, shape), op=op, engine=engine)
     return result
 
 
@@ -126,14 +126,14 @@ def activation(op, x, dtype):
     """op(x) by the scalar engine."""
     need(x, "x", "tile")
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.activation(dst=result, op=op, data=x)
+    isa.activation(dst=result, op=op, data=x)
     return result
 
 
 def scaled(x, op, operand, dtype=None):
     """x op a number."""
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.tensor_scalar(dst=result, data=x, op0=op, operand0=operand)
+    isa.tensor_scalar(dst=result, data=x, op0=op, operand0=operand)
     return result
 
 

@@ -7,11 +7,11 @@ subtractions, products and comparisons of two int32 or uint32 tiles in SBUF are 
 """
 
 import _klr
-import nki
+from .. import isa
 
-from nki.language._support import (activation, binary, cast, common_shape, dtype_of_two, dtype_or, fit, is_exact, is_number,
-                                   need, need_integers, new_tile, scaled)
-from nki.language.types import bool_, float32, int32, is_psum, sbuf, uint8, uint16, uint32
+from ._support import (activation, binary, cast, common_shape, dtype_of_two, dtype_or, fit, is_exact, is_number,
+                       need, need_integers, new_tile, scaled)
+from .types import bool_, float32, int32, is_psum, sbuf, uint8, uint16, uint32
 
 # ---- arithmetic
 
@@ -66,7 +66,7 @@ def _need_v4():
 
 def power(x, y, dtype=None):
     """x to the power y, by the gpsimd engine."""
-    return binary(power, x, y, dtype, nki.isa.engine.gpsimd)
+    return binary(power, x, y, dtype, isa.engine.gpsimd)
 
 
 def mod(x, y, dtype=None):
@@ -203,7 +203,7 @@ def negative(x, dtype=None):
     need(x, "x", "tile")
     if is_exact(x.dtype) and not is_psum(x.buffer):
         zero = new_tile(x.shape, x.dtype)
-        nki.isa.memset(dst=zero, value=0)
+        isa.memset(dst=zero, value=0)
         return binary(subtract, zero, x, dtype)
     return scaled(x, multiply, -1.0, dtype)
 
@@ -217,7 +217,7 @@ def reciprocal(x, dtype=None):
     """1 / x, by the vector engine."""
     need(x, "x", "tile")
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.reciprocal(dst=result, data=x)
+    isa.reciprocal(dst=result, data=x)
     return result
 
 
@@ -240,7 +240,7 @@ def rsqrt(x, dtype=None):
     """1 / sqrt(x), by the gpsimd engine: x is in SBUF."""
     need(x, "x", "sbuf")
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.tensor_scalar(dst=result, data=x, op0=rsqrt, operand0=0.0, engine=nki.isa.engine.gpsimd)
+    isa.tensor_scalar(dst=result, data=x, op0=rsqrt, operand0=0.0, engine=isa.engine.gpsimd)
     return result
 
 
@@ -318,13 +318,13 @@ def arctan(x, dtype=None):
     """The inverse tangent of any number: beyond 1 as a quarter turn less that of the reciprocal."""
     need(x, "x", "tile")
     wide = new_tile(x.shape, float32)
-    nki.isa.tensor_copy(dst=wide, src=x)
+    isa.tensor_copy(dst=wide, src=x)
     is_large = greater(abs(wide), 1.0, uint8)
     inverse = reciprocal(wide)
-    nki.isa.tensor_copy_predicated(dst=wide, src=inverse, predicate=is_large)
+    isa.tensor_copy_predicated(dst=wide, src=inverse, predicate=is_large)
     near = activation(arctan, wide, float32)
     far = subtract(multiply(sign(x, float32), 1.5707963267948966), near)
-    nki.isa.tensor_copy_predicated(dst=near, src=far, predicate=is_large)
+    isa.tensor_copy_predicated(dst=near, src=far, predicate=is_large)
     return cast(near, dtype_or(dtype, x.dtype))
 
 
@@ -336,13 +336,13 @@ def sign(x, dtype=None):
 def _whole_turns_removed(x, shift):
     """x + shift - 2 pi k in [-pi, pi], 2 pi in three pieces so that the products with k are exact."""
     turns = new_tile(x.shape, int32)
-    nki.isa.tensor_scalar(dst=turns, data=x, op0=add, operand0=shift, op1=multiply, operand1=0.15915494309189535)
+    isa.tensor_scalar(dst=turns, data=x, op0=add, operand0=shift, op1=multiply, operand1=0.15915494309189535)
     angle = new_tile(x.shape, float32)
-    nki.isa.tensor_copy(dst=angle, src=x)
+    isa.tensor_copy(dst=angle, src=x)
     for piece in (-6.28125, -0.0019340515136718750, -1.2556659146e-06):
-        nki.isa.scalar_tensor_tensor(dst=angle, data=turns, op0=multiply, operand0=piece, op1=add, operand1=angle)
+        isa.scalar_tensor_tensor(dst=angle, data=turns, op0=multiply, operand0=piece, op1=add, operand1=angle)
     if shift != 0:
-        nki.isa.tensor_scalar(dst=angle, data=angle, op0=add, operand0=shift)
+        isa.tensor_scalar(dst=angle, data=angle, op0=add, operand0=shift)
     return angle
 
 
@@ -373,14 +373,14 @@ def _rounded(x, dtype, correction):
     result_dtype = dtype_or(dtype, x.dtype)
     if _klr.is_integer(x.dtype):
         result = new_tile(x.shape, result_dtype)
-        nki.isa.tensor_copy(dst=result, src=x)
+        isa.tensor_copy(dst=result, src=x)
         return result
     wide = new_tile(x.shape, float32)
-    nki.isa.tensor_copy(dst=wide, src=x)
+    isa.tensor_copy(dst=wide, src=x)
     rounded = correction(cast(cast(wide, int32), float32), wide)
     small = new_tile(x.shape, uint8)
-    nki.isa.tensor_scalar(dst=small, data=abs(wide), op0=less, operand0=8388608.0)
-    nki.isa.tensor_copy_predicated(dst=wide, src=rounded, predicate=small)
+    isa.tensor_scalar(dst=small, data=abs(wide), op0=less, operand0=8388608.0)
+    isa.tensor_copy_predicated(dst=wide, src=rounded, predicate=small)
     return cast(wide, result_dtype)
 
 
@@ -426,14 +426,14 @@ def where(condition, x, y, dtype=None):
     result_dtype = dtype_or(dtype, condition.dtype if both_numbers else dtype_of_two(x, y))
     shape = common_shape([condition] + [tile for tile in (x, y) if not is_number(tile)])
     predicate = new_tile(condition.shape, uint8)
-    nki.isa.tensor_scalar(dst=predicate, data=condition, op0=not_equal, operand0=0.0)
+    isa.tensor_scalar(dst=predicate, data=condition, op0=not_equal, operand0=0.0)
     result = new_tile(shape, result_dtype)
     if is_number(y):
-        nki.isa.memset(dst=result, value=int(y) if _klr.is_integer(result_dtype) else float(y))
+        isa.memset(dst=result, value=int(y) if _klr.is_integer(result_dtype) else float(y))
     else:
-        nki.isa.tensor_copy(dst=result, src=fit(y, shape))
+        isa.tensor_copy(dst=result, src=fit(y, shape))
     chosen = x if is_number(x) else fit(cast(x, result_dtype), shape)
-    nki.isa.tensor_copy_predicated(dst=result, src=chosen, predicate=fit(predicate, shape))
+    isa.tensor_copy_predicated(dst=result, src=chosen, predicate=fit(predicate, shape))
     return result
 
 
@@ -446,5 +446,5 @@ def dropout(x, rate, dtype=None):
     if not is_number(rate) and rate.shape != (x.shape[0], 1):
         _klr.error(f"'rate' has shape {rate.shape}; expected {(x.shape[0], 1)}, one probability a partition")
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.dropout(dst=result, data=x, prob=rate)
+    isa.dropout(dst=result, data=x, prob=rate)
     return result

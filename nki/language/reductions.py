@@ -6,12 +6,12 @@ float32; results have the dtype of the tile unless `dtype` says otherwise.
 """
 
 import _klr
-import nki
+from .. import isa
 
-from nki.language._support import activation, binary, common_shape, dtype_or, fit, need, new_tile, scaled
-from nki.language.elementwise import add, exp, logical_and, maximum, minimum, multiply, not_equal, reciprocal, rsqrt, square
-from nki.language.elementwise import subtract
-from nki.language.types import float32
+from ._support import activation, binary, common_shape, dtype_or, fit, need, new_tile, scaled
+from .elementwise import add, exp, logical_and, maximum, minimum, multiply, not_equal, reciprocal, rsqrt, square
+from .elementwise import subtract
+from .types import float32
 
 
 def _axes(x, axis):
@@ -39,7 +39,7 @@ def _reduce(op, x, axis, dtype, keepdims):
     axes = _axes(x, axis)
     kept = tuple(x.shape[0:axes[0]])
     result = new_tile(kept + (1,) * len(axes), dtype_or(dtype, x.dtype))
-    nki.isa.tensor_reduce(dst=result, op=op, data=x, axis=tuple(axes))
+    isa.tensor_reduce(dst=result, op=op, data=x, axis=tuple(axes))
     if keepdims:
         return result
     return result.reshape(kept if len(kept) > 1 else kept + (1,))
@@ -109,5 +109,5 @@ def rms_norm(x, w, axis, n, epsilon=1e-6, dtype=None, compute_dtype=None):
         _klr.error(f"'w' has shape {w.shape}, which does not broadcast to that of 'x', {x.shape}")
     total = sum(square(x, wide), axis, wide, True)
     scale = new_tile(total.shape, wide)
-    nki.isa.tensor_scalar(dst=scale, data=total, op0=multiply, operand0=1.0 / n, op1=add, operand1=epsilon)
+    isa.tensor_scalar(dst=scale, data=total, op0=multiply, operand0=1.0 / n, op1=add, operand1=epsilon)
     return multiply(multiply(x, rsqrt(scale), wide), w, dtype_or(dtype, x.dtype))

@@ -1,11 +1,11 @@
 """Making tensors, moving them between memories, and changing their layout."""
 
 import _klr
-import nki
+from .. import isa
 
-from nki.language._support import cast, dtype_or, fit, in_sbuf, is_number, need, new_tile, repeat_free, repeat_partition
-from nki.language.elementwise import equal, multiply, right_shift
-from nki.language.types import bool_, float32, is_hbm, is_on_chip, is_psum, psum, sbuf, tile_size, uint8, uint32
+from ._support import cast, dtype_or, fit, in_sbuf, is_number, need, new_tile, repeat_free, repeat_partition
+from .elementwise import equal, multiply, right_shift
+from .types import bool_, float32, is_hbm, is_on_chip, is_psum, psum, sbuf, tile_size, uint8, uint32
 
 # ---- new tensors
 
@@ -31,7 +31,7 @@ def full(shape, fill_value, dtype, buffer=sbuf, name=""):
     else:
         value = float(fill_value)
     if is_on_chip(buffer):
-        nki.isa.memset(dst=result, value=value)
+        isa.memset(dst=result, value=value)
     else:
         _fill_hbm(result, value)
     return result
@@ -43,13 +43,13 @@ def _fill_hbm(tensor, value):
     rows = tile_size.pmax if tensor.size >= tile_size.pmax else 1
     columns = _smaller(tensor.size // rows, 2048)
     tile = new_tile((rows, columns), tensor.dtype)
-    nki.isa.memset(dst=tile, value=value)
+    isa.memset(dst=tile, value=value)
     done = 0
     while done < tensor.size:
         if tensor.size - done < rows * columns:
             rows, columns = 1, _smaller(tensor.size - done, columns)
         part = flat[done:done + rows * columns].reshape((rows, columns))
-        nki.isa.dma_copy(dst=part, src=tile[0:rows, 0:columns])
+        isa.dma_copy(dst=part, src=tile[0:rows, 0:columns])
         done += rows * columns
 
 
@@ -102,7 +102,7 @@ def _identity(n, dtype):
 
 def _fill_identity(result, n):
     ones_tile = full((n, n), 1, result.dtype)
-    nki.isa.affine_select(dst=result, pattern=[[-1, n]], channel_multiplier=1, on_true_tile=ones_tile, on_false_value=0.0,
+    isa.affine_select(dst=result, pattern=[[-1, n]], channel_multiplier=1, on_true_tile=ones_tile, on_false_value=0.0,
                           cmp_op=equal)
     return result
 
@@ -116,7 +116,7 @@ def random_seed(seed):
     if seed.shape != (1, 1) or seed.dtype.itemsize != 4:
         _klr.error(f"'seed' is {_klr.describe(seed)} of {seed.dtype}; expected a (1, 1) tile of 32 bits",
                    "`nl.full((1, 1), 42, dtype=nl.int32)`")
-    nki.isa.set_rng_seed(src_seeds=seed)
+    isa.set_rng_seed(src_seeds=seed)
 
 
 def rand(shape, dtype, buffer=sbuf, name=""):
@@ -132,12 +132,12 @@ def rand(shape, dtype, buffer=sbuf, name=""):
     if digits < 2:
         _klr.error(f"'dtype' is {result.dtype}, which has no fractions", "make them in `nl.float32`")
     bits = new_tile(result.shape, uint32)
-    nki.isa.rng(dst=bits)
-    nki.isa.tensor_scalar(dst=bits, data=bits, op0=right_shift, operand0=32 - digits)
+    isa.rng(dst=bits)
+    isa.tensor_scalar(dst=bits, data=bits, op0=right_shift, operand0=32 - digits)
     tile = result if is_on_chip(buffer) else new_tile(result.shape, result.dtype)
-    nki.isa.tensor_scalar(dst=tile, data=bits, op0=multiply, operand0=2.0 ** -digits)
+    isa.tensor_scalar(dst=tile, data=bits, op0=multiply, operand0=2.0 ** -digits)
     if not is_on_chip(buffer):
-        nki.isa.dma_copy(dst=result, src=tile)
+        isa.dma_copy(dst=result, src=tile)
     return result
 
 
@@ -159,7 +159,7 @@ def load(src, dtype=None):
     need(src, "src", "hbm")
     _need_tile_shape(src)
     tile = new_tile(src.shape, dtype_or(dtype, src.dtype))
-    nki.isa.dma_copy(dst=tile, src=src)
+    isa.dma_copy(dst=tile, src=src)
     return tile
 
 
@@ -169,7 +169,7 @@ def store(dst, value):
     need(value, "value", "sbuf")
     if dst.size != value.size:
         _klr.error(f"'value' has shape {value.shape}, 'dst' has {dst.shape}", "store slices of equal sizes")
-    nki.isa.dma_copy(dst=dst, src=value)
+    isa.dma_copy(dst=dst, src=value)
 
 
 def load_transpose2d(src, dtype=None):
@@ -181,7 +181,7 @@ def load_transpose2d(src, dtype=None):
         _klr.error(f"'src' has shape {src.shape}; its columns become partitions, at most {tile_size.pmax}",
                    f"load {tile_size.pmax} columns at a time: `nl.load_transpose2d(src[:, i:i + {tile_size.pmax}])`")
     tile = new_tile((src.shape[1], src.shape[0]), src.dtype)
-    nki.isa.dma_transpose(dst=tile, src=src)
+    isa.dma_transpose(dst=tile, src=src)
     return cast(tile, dtype_or(dtype, src.dtype))
 
 
@@ -189,7 +189,7 @@ def copy(x, dtype=None):
     """A new SBUF tile with the values of a tile in SBUF or PSUM; bits are kept unless `dtype` differs."""
     need(x, "x", "tile")
     result = new_tile(x.shape, dtype_or(dtype, x.dtype))
-    nki.isa.tensor_copy(dst=result, src=x)
+    isa.tensor_copy(dst=result, src=x)
     return result
 
 
@@ -224,7 +224,7 @@ def broadcast_to(x, shape, dtype=None):
     if x.shape[0] != shape[0]:
         return repeat_partition(x, shape, dtype_or(dtype, x.dtype))
     result = new_tile(shape, dtype_or(dtype, x.dtype))
-    nki.isa.tensor_copy(dst=result, src=repeat_free(x, shape))
+    isa.tensor_copy(dst=result, src=repeat_free(x, shape))
     return result
 
 
@@ -236,7 +236,7 @@ def transpose(x, dtype=None):
                    "transpose 128 x 128 elements at a time")
     source = in_sbuf(cast(x, dtype_or(dtype, x.dtype)))
     result = _klr.ndarray((x.shape[1], x.shape[0]), source.dtype, psum, None, None)
-    nki.isa.nc_transpose(dst=result, data=source, engine=nki.isa.engine.tensor)
+    isa.nc_transpose(dst=result, data=source, engine=isa.engine.tensor)
     return result
 
 
@@ -258,7 +258,7 @@ def matmul(x, y, transpose_x=False):
                    f"{tile_size.gemm_stationary_fmax}, that of y {tile_size.gemm_moving_fmax}", "multiply blocks of that size")
     stationary = x if transpose_x else in_sbuf(transpose(x))
     result = _klr.ndarray((rows, y.shape[1]), float32, psum, None, None)
-    nki.isa.nc_matmul(dst=result, stationary=stationary, moving=y)
+    isa.nc_matmul(dst=result, stationary=stationary, moving=y)
     return result
 
 
@@ -278,7 +278,7 @@ def gather_flattened(data, indices, axis=0, dtype=None):
     if indices.dtype.itemsize == 4:
         indices = indices.view(uint32)
     result = new_tile(indices.shape, data.dtype)
-    nki.isa.nc_n_gather(dst=result, data=data, indices=cast(indices, uint32))
+    isa.nc_n_gather(dst=result, data=data, indices=cast(indices, uint32))
     return cast(result, dtype_or(dtype, data.dtype))
 
 
