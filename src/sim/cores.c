@@ -154,7 +154,7 @@ static void apply(Sim *sim, const Release *release)
     state_release(sim, release->address);
 }
 
-// Runs what is left of the core's block, up to an instruction that it waits at; its place is then what comes next, which
+// Runs what is left of the core's block, up to an instruction that it waits at, or one instruction of it; its place is then what comes next, which
 // is the block after this one unless a branch says otherwise.
 static void run_block(Sim *sim, Core *core)
 {
@@ -175,7 +175,7 @@ static void run_block(Sim *sim, Core *core)
       return;
     }
     run_instruction(sim, instr);
-    if (core->state == CORE_WAITS) {
+    if (core->state == CORE_WAITS || sim->is_stepped) {
       core->next = i + 1;
       return;
     }
@@ -190,8 +190,11 @@ static void run_block(Sim *sim, Core *core)
 static void run_core(Sim *sim, Core *core)
 {
   sim->core = core;
-  while (core->state == CORE_READY && core->block < core->program->blocks->count)
+  sim->instr = NULL;
+  while (core->state == CORE_READY && core->block < core->program->blocks->count && !(sim->is_stepped && sim->instr))
     run_block(sim, core);
+  if (sim->is_stepped && sim->instr)
+    return;
   sim->instr = NULL;
   if (core->state != CORE_READY)
     return;
@@ -212,12 +215,48 @@ static bool run_turns(Sim *sim)
   return went_on;
 }
 
-void cores_run(Sim *sim)
+static void expect_all_ended(Sim *sim)
 {
-  while (run_turns(sim))
-    ;
   for (uint32_t r = 0; r < sim->rank_count; r++)
     for (uint32_t c = 0; c < sim->ranks[r].core_count; c++)
       if (sim->ranks[r].cores[c].state == CORE_WAITS)
         meet_report_deadlock(sim);
+}
+
+void cores_run(Sim *sim)
+{
+  while (run_turns(sim))
+    ;
+  expect_all_ended(sim);
+}
+
+bool cores_step(Sim *sim)
+{
+  uint32_t count = 0;
+  for (uint32_t r = 0; r < sim->rank_count; r++)
+    count += sim->ranks[r].core_count;
+  sim->is_stepped = true;
+  for (uint32_t tried = 0; tried <= count && count; tried++) {
+    uint32_t rank = 0, core = sim->turn;
+    for (; core >= sim->ranks[rank].core_count; rank++)
+      core -= sim->ranks[rank].core_count;
+    if (sim->ranks[rank].cores[core].state == CORE_READY) {
+      run_core(sim, &sim->ranks[rank].cores[core]);
+      if (sim->instr)
+        return true;
+      tried = 0;  // it has ended, which may be what others waited for
+    }
+    sim->turn = (sim->turn + 1) % count;
+  }
+  expect_all_ended(sim);
+  return false;
+}
+
+bool cores_ended(const Sim *sim)
+{
+  for (uint32_t r = 0; r < sim->rank_count; r++)
+    for (uint32_t c = 0; c < sim->ranks[r].core_count; c++)
+      if (sim->ranks[r].cores[c].state != CORE_ENDED)
+        return false;
+  return true;
 }

@@ -11,3 +11,8 @@ const Overlaps *cores_overlaps(const Core *core);
 
 // Runs all cores to their ends.
 void cores_run(Sim *sim);
+// One instruction of the core whose turn it is, in the same order; sim->core and sim->instr are left as they were for it,
+// and its memory as it left it. False, and nothing run, when all have ended.
+bool cores_step(Sim *sim);
+
+bool cores_ended(const Sim *sim);  // all of them

@@ -145,33 +145,52 @@ static void make_rank(Sim *sim, uint32_t number, const Kernel *kernel)
 // Temporaries of an instruction on usual tiles.
 enum { SCRATCH_BYTES = 4 << 20 };
 
-static void run_all(Sim *sim, const SimRank *ranks, uint32_t count)
+static void start(Sim *sim, void *context)
 {
+  uint32_t count = *(uint32_t *)context;
   arena_reserve(&sim->scratch, SCRATCH_BYTES);
   sim->ranks = arena_array(&sim->arena, Rank, count);
   for (; sim->rank_count < count; sim->rank_count++)
-    make_rank(sim, sim->rank_count, ranks[sim->rank_count].kernel);
+    make_rank(sim, sim->rank_count, sim->given[sim->rank_count].kernel);
   for (uint32_t r = 0; r < count; r++)
-    prepare_rank(sim, &sim->ranks[r], ranks[r].inputs);
-  cores_run(sim);
-  for (uint32_t r = 0; r < count; r++)
-    collect_rank(sim, &sim->ranks[r], ranks[r].inputs, ranks[r].outputs);
+    prepare_rank(sim, &sim->ranks[r], sim->given[r].inputs);
 }
 
-// setjmp stands alone, so that no local of a longer function is lost.
-static bool run_guarded(Sim *sim, const SimRank *ranks, uint32_t count)
+static void step(Sim *sim, void *context)
 {
+  *(bool *)context = cores_step(sim);
+}
+
+static void rest(Sim *sim, void *context)
+{
+  (void)context;
+  sim->is_stepped = false;
+  cores_run(sim);
+}
+
+static void collect(Sim *sim, void *context)
+{
+  (void)context;
+  for (uint32_t r = 0; r < sim->rank_count; r++)
+    collect_rank(sim, &sim->ranks[r], sim->given[r].inputs, sim->given[r].outputs);
+}
+
+bool sim_guard(Sim *sim, SimWork *work, void *context)
+{
+  if (sim->failed)
+    return false;
+  sim->outer_exhausted = sim->session->arena.on_exhausted;
   if (setjmp(sim->exhausted)) {
     sim->session->arena.on_exhausted = sim->outer_exhausted;
-    diag_error(sim->session, E_SIM_MEMORY, "no memory to go on running `%s`", ranks[0].kernel->name);
-    return false;
+    diag_error(sim->session, E_SIM_MEMORY, "no memory to go on running `%s`", sim->given[0].kernel->name);
+    return !(sim->failed = true);
   }
   if (setjmp(sim->stop)) {
     sim->session->arena.on_exhausted = sim->outer_exhausted;
-    return false;
+    return !(sim->failed = true);
   }
   sim->session->arena.on_exhausted = &sim->exhausted;
-  run_all(sim, ranks, count);
+  work(sim, context);
   sim->session->arena.on_exhausted = sim->outer_exhausted;
   return true;
 }
@@ -183,7 +202,7 @@ static void empty_outputs(const SimRank *ranks, uint32_t count)
       array_free(&ranks[r].outputs[i]);
 }
 
-bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options, SimStats *stats)
+Sim *sim_begin(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options)
 {
   Sim *sim = calloc(1, sizeof *sim);
   for (uint32_t r = 0; r < count; r++)
@@ -191,20 +210,38 @@ bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const
       ranks[r].outputs[i] = (Array){0};
   if (!sim) {
     diag_error(session, E_SIM_MEMORY, "no memory to run `%s`", ranks[0].kernel->name);
-    return false;
+    return NULL;
   }
-  *sim = (Sim){.session = session, .options = *options,
+  *sim = (Sim){.session = session, .options = *options, .given = ranks,
                .arena = session_arena(session), .scratch = session_arena(session)};
   sim->machine = options->machine ? options->machine : machine_of_generation(4);
-  sim->outer_exhausted = session->arena.on_exhausted;
   sim->arena.on_exhausted = sim->scratch.on_exhausted = &sim->exhausted;
   if (!sim->options.step_limit)
     sim->options.step_limit = 100u * 1000 * 1000;
   sim->told = map_new(&sim->arena);
   sim->pool = threads_new(options->threads);
-  bool ok = run_guarded(sim, ranks, count);
+  if (sim_guard(sim, start, &count))
+    return sim;
+  (void)sim_end(sim, NULL);
+  return NULL;
+}
+
+bool sim_step(Sim *sim)
+{
+  bool went_on = false;
+  return sim_guard(sim, step, &went_on) && went_on;
+}
+
+void sim_rest(Sim *sim)
+{
+  (void)sim_guard(sim, rest, NULL);
+}
+
+bool sim_end(Sim *sim, SimStats *stats)
+{
+  bool ok = cores_ended(sim) && sim_guard(sim, collect, NULL);
   if (!ok)
-    empty_outputs(ranks, count);
+    empty_outputs(sim->given, sim->rank_count);
   if (stats)
     *stats = sim->stats;
   threads_free(sim->pool);
@@ -212,6 +249,18 @@ bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const
   state_free(sim);
   free(sim);
   return ok;
+}
+
+bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options, SimStats *stats)
+{
+  Sim *sim = sim_begin(session, ranks, count, options);
+  if (!sim) {
+    if (stats)
+      *stats = (SimStats){0};
+    return false;
+  }
+  sim_rest(sim);
+  return sim_end(sim, stats);
 }
 
 bool sim_run(Session *session, const Kernel *kernel, const SimOptions *options, Array *inputs, Array *outputs,

@@ -65,5 +65,15 @@ typedef struct SimRank {
 // kernel, and meet in collectives. As above otherwise; `stats` sums up all of them.
 bool sim_run_ranks(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options, SimStats *stats);
 
+// A run one instruction at a time, with the same results. `ranks` and its arrays stay the caller's until the end.
+typedef struct Sim Sim;
+// Before the first instruction; NULL after reporting.
+Sim *sim_begin(Session *session, const SimRank *ranks, uint32_t count, const SimOptions *options);
+// The next instruction, of whichever core's turn it is. False when there is none, or after reporting an error.
+bool sim_step(Sim *sim);
+void sim_rest(Sim *sim);  // all the others; fails as sim_step does
+// Frees the run, wherever it stands. Outputs are filled when it came to its end and no error was reported; else false.
+bool sim_end(Sim *sim, SimStats *stats);
+
 // Whether operators of this kind can be run; others stop a run with E_SIM_UNSUPPORTED.
 bool sim_can_run(OpKind kind);

@@ -99,10 +99,10 @@ struct Rank {
   uint32_t core_count;
 };
 
-// The whole run. `core` and `instr` say who runs; everything else in it is for all.
 typedef struct IndirectTile IndirectTile;  // indirect.c
 
-typedef struct Sim {
+// The whole run. `core` and `instr` say who runs; everything else in it is for all.
+struct Sim {
   Session *session;
   SimOptions options;
   const Machine *machine;
@@ -110,19 +110,23 @@ typedef struct Sim {
   Arena arena;   // buffers' descriptions, registers, places
   Arena scratch;  // rewound after every instruction
   jmp_buf stop, exhausted;
-  jmp_buf *outer_exhausted;  // where the session went before the run
+  jmp_buf *outer_exhausted;  // where the session goes besides
   Core *core;          // the one that runs; before and after, the first of the rank being prepared
   const Instr *instr;  // the one that runs
   struct Unwritten *unwritten;     // its operands with elements that were never written (unwritten.h)
   IndirectTile *indirect_results;  // its results that are still to be scattered
   Rank *ranks;
   uint32_t rank_count;
+  const SimRank *given;  // the caller's arrays of each rank
+  bool failed;           // an error ended the run
+  bool is_stepped;       // one instruction at a time
+  uint32_t turn;         // stepped: whose turn it is, counting cores over all ranks
   Vec(Buffer *) idle;  // released memory, to be used again
   Map told;            // places that were warned about
   struct Constants *constants;  // arrays of ours, of all ranks
   ThreadPool *pool;
   SimStats stats;
-} Sim;
+};
 
 void random_start(Random *random, uint32_t seed);        // all of them, before a kernel seeds any
 void random_seed_vector(Random *random, uint32_t seed);  // those of the vector engine
@@ -162,6 +166,10 @@ _Noreturn void sim_stop(Sim *sim);
 // The instruction does what the documents leave open: stops with an error that names the gap, or in a lenient session
 // warns once an instruction and returns, and the caller does as the gap's choice says.
 void sim_unspecified(Sim *sim, Gap gap, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// Calls `work` where errors and exhausted memory can be met: false when it stopped, and then nothing of the run goes on.
+typedef void SimWork(Sim *sim, void *context);
+bool sim_guard(Sim *sim, SimWork *work, void *context);
 
 // "core 1", "rank 2", or "core 1 of rank 2", as many words as the run needs.
 const char *state_core_name(Sim *sim, const Core *core);
