@@ -65,9 +65,8 @@ static Str constant_bytes(Sim *sim, const SharedConstant *constant, const char *
   sim_stop(sim);
 }
 
-static void bind_constant(Sim *sim, const SharedConstant *constant, Array *array)
+static void bind_constant(Sim *sim, const SharedConstant *constant, const Tensor *tensor, Array *array)
 {
-  const Tensor *tensor = tensor_named(sim->core->rank->kernel, constant->name);
   const char *path;
   Npy npy;
   if (!tensor)
@@ -89,18 +88,31 @@ static void bind_constant(Sim *sim, const SharedConstant *constant, Array *array
   state_bind_array(sim, tensor, array);
 }
 
-void constants_bind(Sim *sim, const Kernel *kernel)
+static Array *new_arrays(Sim *sim, uint32_t count)
 {
-  Array *arrays = calloc(kernel->shared_constants.count + 1, sizeof *arrays);
+  Array *arrays = calloc(count + 1, sizeof *arrays);
   if (!arrays) {
-    diag_error(sim->session, E_SIM_MEMORY, "no memory for the constants of `%s`", kernel->name);
+    diag_error(sim->session, E_SIM_MEMORY, "no memory for the constants of `%s`", sim->core->rank->kernel->name);
     sim_stop(sim);
   }
   Constants *constants = arena_new(&sim->arena, Constants);
-  *constants = (Constants){arrays, kernel->shared_constants.count, sim->constants};
+  *constants = (Constants){arrays, count, sim->constants};
   sim->constants = constants;
-  for (uint32_t i = 0; i < kernel->shared_constants.count; i++)
-    bind_constant(sim, &kernel->shared_constants.items[i], &arrays[i]);
+  return arrays;
+}
+
+void constants_bind(Sim *sim, const Kernel *kernel)
+{
+  Array *arrays = new_arrays(sim, kernel->shared_constants.count);
+  for (uint32_t i = 0; i < kernel->shared_constants.count; i++) {
+    const SharedConstant *constant = &kernel->shared_constants.items[i];
+    bind_constant(sim, constant, tensor_named(kernel, constant->name), &arrays[i]);
+  }
+}
+
+void constants_bind_one(Sim *sim, const SharedConstant *constant, const Tensor *tensor)
+{
+  bind_constant(sim, constant, tensor, new_arrays(sim, 1));
 }
 
 void constants_free(Sim *sim)

@@ -27,7 +27,7 @@ static void run_operator(Sim *sim, const Op *op)
     unwritten_finish(sim, op);
 }
 
-static void run_instruction(Sim *sim, const Instr *instr)
+void cores_run_instruction(Sim *sim, const Instr *instr)
 {
   sim->instr = instr;
   if (++sim->core->step_count > sim->options.step_limit) {
@@ -139,7 +139,7 @@ static uint32_t run_branch(Sim *sim, const Program *program, uint32_t at, const 
   sim->instr = instr;
   sim->stats.branch_count++;
   if (++sim->core->step_count > sim->options.step_limit)
-    run_instruction(sim, instr);  // reports the limit
+    cores_run_instruction(sim, instr);  // reports the limit
   uint32_t next = find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);
   if (next <= at)
     go_round(sim, &program->lifetimes, next, at);
@@ -174,7 +174,7 @@ static void run_block(Sim *sim, Core *core)
       core->next = 0;
       return;
     }
-    run_instruction(sim, instr);
+    cores_run_instruction(sim, instr);
     if (core->state == CORE_WAITS || sim->is_stepped) {
       core->next = i + 1;
       return;

@@ -16,3 +16,6 @@ void cores_run(Sim *sim);
 bool cores_step(Sim *sim);
 
 bool cores_ended(const Sim *sim);  // all of them
+
+// Runs one instruction of sim->core, which may wait afterwards. Not a branch.
+void cores_run_instruction(Sim *sim, const Instr *instr);

@@ -101,6 +101,14 @@ static void collect_output(Sim *sim, const Tensor *tensor, Array *array)
 }
 
 // ---- the whole run
+static void share_results(Sim *sim, const Kernel *kernel)
+{
+  for (uint32_t i = 0; i < kernel->outputs.count; i++)
+    state_share(sim, kernel->outputs.items[i]);
+  for (uint32_t i = 0; i < kernel->shared_buffers.count; i++)
+    state_share(sim, kernel->shared_buffers.items[i]);
+}
+
 static void prepare_rank(Sim *sim, Rank *rank, Array *inputs)
 {
   const Kernel *kernel = rank->kernel;
@@ -110,16 +118,14 @@ static void prepare_rank(Sim *sim, Rank *rank, Array *inputs)
     state_bind_array(sim, kernel->inputs.items[i], &inputs[i]);
   }
   constants_bind(sim, kernel);
-  for (uint32_t i = 0; i < kernel->outputs.count; i++)
-    state_share(sim, kernel->outputs.items[i]);
-  for (uint32_t i = 0; i < kernel->shared_buffers.count; i++)
-    state_share(sim, kernel->shared_buffers.items[i]);
+  share_results(sim, kernel);
 }
 
 static void collect_rank(Sim *sim, Rank *rank, Array *inputs, Array *outputs)
 {
   const Kernel *kernel = rank->kernel;
   sim->core = &rank->cores[0];
+  share_results(sim, kernel);  // of a kernel that was not known before
   for (uint32_t i = 0; i < kernel->inputs.count; i++)
     state_unbind_array(sim, kernel->inputs.items[i], &inputs[i]);
   for (uint32_t i = 0; i < kernel->outputs.count; i++)

@@ -75,5 +75,20 @@ void sim_rest(Sim *sim);  // all the others; fails as sim_step does
 // Frees the run, wherever it stands. Outputs are filled when it came to its end and no error was reported; else false.
 bool sim_end(Sim *sim, SimStats *stats);
 
+// A run whose instructions are given one by one, while somebody evaluates the kernel: sim_begin with one rank, whose kernel
+// has its name, its inputs and the number of its cores so far; then these in place of sim_step; then sim_end, with all of
+// the kernel known. False after reporting.
+bool sim_give(Sim *sim, uint32_t core, const Instr *instr);  // to a core that does not wait
+bool sim_give_constant(Sim *sim, const SharedConstant *constant, const Tensor *tensor);  // before an instruction uses it
+bool sim_waits(const Sim *sim, uint32_t core);  // for another core, until that one has had its turn
+void sim_end_core(Sim *sim, uint32_t core);     // it has no more instructions, and its memory is gone
+void sim_report_deadlock(Sim *sim);             // every core waits or has ended
+void sim_release(Sim *sim, uint32_t core, const char *address);  // memory that no instruction will use again
+// The value of a register as an int32; false when it has none yet.
+bool sim_register(Sim *sim, uint32_t core, const char *name, int32_t *out);
+// The elements of a view now, as they are stored, row-major; what was never written reads as NaN, or 4 in integers, and is
+// counted. The caller frees `out`. False after reporting.
+bool sim_read(Sim *sim, uint32_t core, const View *view, Array *out, uint64_t *unwritten);
+
 // Whether operators of this kind can be run; others stop a run with E_SIM_UNSUPPORTED.
 bool sim_can_run(OpKind kind);

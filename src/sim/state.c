@@ -458,6 +458,11 @@ static TensorPlace find_place(Sim *sim, const Tensor *tensor)
   return place;
 }
 
+bool state_is_placed(const Core *core, const Tensor *tensor)
+{
+  return core->place_capacity && core->places[place_slot(core, tensor)].tensor;
+}
+
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor)
 {
   Core *core = sim->core;

@@ -145,6 +145,7 @@ void state_begin(Sim *sim, const Tensor *tensor);
 void state_renew(Sim *sim, const Tensor *tensor);
 
 const TensorPlace *state_place(Sim *sim, const Tensor *tensor);
+bool state_is_placed(const Core *core, const Tensor *tensor);  // whether the core has used it
 Register *state_register(Sim *sim, const char *name);            // made when new
 const Register *state_read_register(Sim *sim, const char *name);  // stops when it was never set
 

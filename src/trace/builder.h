@@ -31,7 +31,7 @@ typedef struct Builder {
   Views views;
   Kernel *kernel;
 
-  // the core being traced
+  // the core being traced: `blocks` to `device_depth` are put aside while another core has its turn
   Vec(Block *) blocks;
   Vec(const Instr *) body;  // of the open block
   const char *label;        // of the open block; NULL: control has left, nothing can be reached here
@@ -42,6 +42,7 @@ typedef struct Builder {
   Map values;               // what the library keeps for this core: `_klr.cached`
   Map counters;             // base name: how many numbers were given out
   DeviceLoop *loop;
+  uint32_t given_block, given;  // the next instruction that kernel_next gives
   uint32_t device_depth;    // loops and branches of the device around here
 
   // all cores

@@ -215,12 +215,14 @@ static void begin_core(Builder *b, uint32_t core)
   b->core = core;
   b->blocks.items = NULL;
   b->blocks.count = b->blocks.capacity = 0;
+  b->body.items = NULL;
+  b->body.count = b->body.capacity = 0;
   b->tensors = map_new(&b->t->arena);
   b->counters = map_new(&b->t->arena);
   b->values = map_new(&b->t->arena);
   for (size_t i = 0; i < b->inputs.count; i++)
     map_set(&b->tensors, str_from(b->inputs.items[i]->name), (void *)(uintptr_t)b->inputs.items[i]);
-  b->instruction_count = b->no_reorder_depth = b->device_depth = 0;
+  b->instruction_count = b->no_reorder_depth = b->device_depth = b->given_block = b->given = 0;
   b->no_reorder = false;
   b->loop = NULL;
   b->last_pos = NULL;
@@ -292,24 +294,18 @@ static const char *function_name(Value function)
   return function.tag == VALUE_FUNCTION ? function.function->name->str.data : "kernel";
 }
 
-static bool trace_core(Builder *b, Value function, const Name *const *names, const Value *values, size_t count,
-                       TensorVec *outputs, Value *wanted)
-{
-  Value result;
-  if (!trace_call(b->t, function, names, values, count, &result))
-    return false;
-  if (wanted)
-    *wanted = result;
-  return add_result(b, result, outputs, function_span(function), false);
-}
-
-static void finish_kernel(Builder *b, const TensorVec *outputs)
+static void list_inputs(Builder *b)
 {
   Kernel *kernel = b->kernel;
   kernel->inputs.count = (uint32_t)b->inputs.count;
   kernel->inputs.items = arena_array(b->arena, Core_TENSOR, b->inputs.count);
   for (size_t i = 0; i < b->inputs.count; i++)
     kernel->inputs.items[i] = b->inputs.items[i];
+}
+
+static void finish_kernel(Builder *b, const TensorVec *outputs)
+{
+  Kernel *kernel = b->kernel;
   kernel->outputs.count = (uint32_t)outputs->count;
   kernel->outputs.items = arena_array(b->arena, Core_TENSOR, outputs->count);
   for (size_t i = 0; i < outputs->count; i++)
@@ -332,27 +328,6 @@ static void finish_kernel(Builder *b, const TensorVec *outputs)
   }
 }
 
-static bool trace_cores(Builder *b, Value function, const Schedule *schedule, const Name *const *names,
-                        const Value *values, size_t count, Value *result)
-{
-  TensorVec first = {0};
-  for (uint32_t core = 0; core < b->cores; core++) {
-    TensorVec outputs = {0};
-    begin_core(b, core);
-    if (!trace_core(b, function, names, values, count, core == 0 ? &first : &outputs, core == 0 ? result : NULL))
-      return false;
-    b->kernel->bodies.items[core] = take_blocks(b);
-    b->kernel->bodies.count = core + 1;
-    if (core > 0 && (!same_structure(b, &b->kernel->bodies.items[0], &b->kernel->bodies.items[core], core) ||
-                     !same_outputs(b, &first, &outputs, core)))
-      return false;
-  }
-  if (!schedule_apply(b, schedule))
-    return false;
-  finish_kernel(b, &first);
-  return true;
-}
-
 // Where the parameter is written; NULL for what a `**` parameter takes.
 static const Pos *parameter_pos(Builder *b, const Parameters *parameters, const Name *name)
 {
@@ -362,23 +337,28 @@ static const Pos *parameter_pos(Builder *b, const Parameters *parameters, const 
   return NULL;
 }
 
-Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
-                     const TraceOptions *options)
+// ---- a kernel that is open, step by step
+
+struct OpenKernel {
+  Builder *b;
+  const Schedule *schedule;
+  TensorVec outputs;   // of the first core that ended
+  bool has_outputs;
+  uint32_t first_core;  // that ended
+  uint32_t given_constants;  // by kernel_next_constant
+  char *aside[2];       // what a core that is not on turn has of the builder
+  size_t errors;        // of the session before
+  void *outer;          // t->kernel before
+  bool was_in_kernel;
+};
+
+static Builder *builder_new(Tracer *t, const char *name, int64_t lnc)
 {
-  int64_t lnc = 0;
-  const Schedule *schedule = NULL;
-  Value function = kernel_function(kernel, &lnc, &schedule);
-  lnc = options->lnc ? options->lnc : lnc;
   Builder *b = arena_new(&t->arena, Builder);
   b->t = t;
   b->arena = &t->session->arena;
   b->has_grid = lnc > 0;
   b->cores = lnc > 0 ? (uint32_t)lnc : 1;
-  if (lnc < 0 || lnc > 2) {
-    diag_primary(diag_error(t->session, E_KERNEL_CORES, "a launch on %lld logical cores", (long long)lnc),
-                 function_span(function), "a kernel runs on 1 or 2 logical cores");
-    return NULL;
-  }
   b->views = views_new(b->arena, &t->arena, alias_tensor, b);
   b->positions = map_new(&t->arena);
   b->plans = map_new(&t->arena);
@@ -388,24 +368,160 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
   b->strings = map_new(&t->arena);
   b->all_tensors = map_new(&t->arena);
   b->kernel = arena_new(b->arena, Kernel);
-  b->kernel->name = arena_strdup(b->arena, function_name(function));
+  b->kernel->name = arena_strdup(b->arena, name);
+  b->kernel->bodies.count = b->cores;
   b->kernel->bodies.items = arena_array(b->arena, Core_LIST_BLOCK, b->cores);
-  Naming naming = {b, 0, NULL};
-  Parameters parameters = trace_parameters(t, function);
-  size_t errors = t->session->error_count;
-  void *outer = t->kernel;
-  bool was_in_kernel = t->in_kernel;
+  return b;
+}
+
+OpenKernel *kernel_open(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count, int64_t lnc)
+{
+  int64_t launched = 0;
+  const Schedule *schedule = NULL;
+  Value function = kernel_function(kernel, &launched, &schedule);
+  lnc = lnc ? lnc : launched;
+  if (lnc < 0 || lnc > 2) {
+    diag_primary(diag_error(t->session, E_KERNEL_CORES, "a launch on %lld logical cores", (long long)lnc),
+                 function_span(function), "a kernel runs on 1 or 2 logical cores");
+    return NULL;
+  }
+  OpenKernel *open = arena_new(&t->arena, OpenKernel);
+  Builder *b = builder_new(t, function_name(function), lnc);
+  *open = (OpenKernel){b, schedule, .errors = t->session->error_count, .outer = t->kernel, .was_in_kernel = t->in_kernel};
   t->kernel = b;
   t->in_kernel = true;
-  bool done = true;
-  for (size_t i = 0; i < count && done; i++) {
+  Naming naming = {b, 0, NULL};
+  Parameters parameters = trace_parameters(t, function);
+  for (size_t i = 0; i < count; i++) {
     naming.pos = parameter_pos(b, &parameters, names[i]);
-    done = name_inputs(&naming, values[i], names[i]->str.data);
+    if (!name_inputs(&naming, values[i], names[i]->str.data))
+      return kernel_abandon(open), NULL;
   }
-  done = done && trace_cores(b, function, schedule, names, values, count, options->result);
-  t->kernel = outer;
-  t->in_kernel = was_in_kernel;
-  if (!done || t->session->error_count != errors)
+  list_inputs(b);
+  return open;
+}
+
+
+// What builder.h says each core has of the builder.
+enum { CORE_START = offsetof(Builder, blocks), CORE_BYTES = offsetof(Builder, device_depth) + sizeof(uint32_t) - CORE_START };
+
+static void put_aside(OpenKernel *open)
+{
+  Builder *b = open->b;
+  if (!open->aside[b->core])
+    open->aside[b->core] = arena_alloc(&b->t->arena, CORE_BYTES);
+  memcpy(open->aside[b->core], (const char *)b + CORE_START, CORE_BYTES);
+}
+
+void kernel_begin_core(OpenKernel *open, uint32_t core)
+{
+  Builder *b = open->b;
+  put_aside(open);
+  b->label = NULL;
+  begin_core(b, core);
+}
+
+void kernel_switch_core(OpenKernel *open, uint32_t core)
+{
+  Builder *b = open->b;
+  if (core == b->core)
+    return;
+  put_aside(open);
+  memcpy((char *)b + CORE_START, open->aside[core], CORE_BYTES);
+  b->core = core;
+  b->last_pos = NULL;
+}
+
+const Kernel *kernel_so_far(const OpenKernel *open)
+{
+  return open->b->kernel;
+}
+
+const Instr *kernel_next(OpenKernel *open)
+{
+  Builder *b = open->b;
+  for (; b->given_block < b->blocks.count; b->given_block++, b->given = 0) {
+    const Block *block = b->blocks.items[b->given_block];
+    if (b->given < block->body.count)
+      return block->body.items[b->given++];
+  }
+  return b->label && b->given < b->body.count ? b->body.items[b->given++] : NULL;
+}
+
+const SharedConstant *kernel_next_constant(OpenKernel *open, const Tensor **tensor)
+{
+  Builder *b = open->b;
+  if (open->given_constants == b->shared_constants.count)
     return NULL;
-  return options->no_verify || core_verify(t->session, b->kernel) ? b->kernel : NULL;
+  *tensor = b->constants.items[open->given_constants];
+  return &b->shared_constants.items[open->given_constants++];
+}
+
+size_t kernel_made_count(const OpenKernel *open)
+{
+  return open->b->tensors.count;
+}
+
+const Tensor *kernel_made(const OpenKernel *open, size_t index)
+{
+  return open->b->tensors.entries[index].value;
+}
+
+size_t kernel_kept(const OpenKernel *open)
+{
+  return open->b->values.count;
+}
+
+bool kernel_end_core(OpenKernel *open, Value result, Span span)
+{
+  Builder *b = open->b;
+  TensorVec outputs = {0};
+  if (!add_result(b, result, &outputs, span, false))
+    return false;
+  Core_LIST_BLOCK *bodies = b->kernel->bodies.items;
+  bodies[b->core] = take_blocks(b);
+  if (!open->has_outputs) {
+    open->has_outputs = true;
+    open->outputs = outputs;
+    open->first_core = b->core;
+    return true;
+  }
+  return same_structure(b, &bodies[open->first_core], &bodies[b->core], b->core) &&
+         same_outputs(b, &open->outputs, &outputs, b->core);
+}
+
+Kernel *kernel_close(OpenKernel *open)
+{
+  Builder *b = open->b;
+  bool done = schedule_apply(b, open->schedule);
+  if (done)
+    finish_kernel(b, &open->outputs);
+  kernel_abandon(open);
+  return done && b->t->session->error_count == open->errors ? b->kernel : NULL;
+}
+
+void kernel_abandon(OpenKernel *open)
+{
+  open->b->t->kernel = open->outer;
+  open->b->t->in_kernel = open->was_in_kernel;
+}
+
+Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
+                     const TraceOptions *options)
+{
+  OpenKernel *open = kernel_open(t, kernel, names, values, count, options->lnc);
+  if (!open)
+    return NULL;
+  int64_t lnc = 0;
+  const Schedule *schedule = NULL;
+  Value function = kernel_function(kernel, &lnc, &schedule), result;
+  for (uint32_t core = 0; core < open->b->cores; core++) {
+    kernel_begin_core(open, core);
+    if (!trace_call(t, function, names, values, count, &result) || !kernel_end_core(open, result, function_span(function)))
+      return kernel_abandon(open), NULL;
+    if (core == 0 && options->result)
+      *options->result = result;
+  }
+  Kernel *made = kernel_close(open);
+  return made && (options->no_verify || core_verify(t->session, made)) ? made : NULL;
 }

@@ -28,6 +28,26 @@ typedef struct TraceOptions {
 Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,
                      const TraceOptions *options);
 
+// ---- a kernel whose function somebody else evaluates, calling what it is made of: an interpreter, step by step
+//
+// Cores may take turns between calls: `kernel_switch_core`. trace_kernel is kernel_open; for each core kernel_begin_core,
+// the call of the function, kernel_end_core; kernel_close.
+typedef struct OpenKernel OpenKernel;
+
+// The tracer is inside the kernel from now on. Names, values and lnc as above; NULL after reporting.
+OpenKernel *kernel_open(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count, int64_t lnc);
+const Kernel *kernel_so_far(const OpenKernel *open);  // its inputs and the number of its cores
+void kernel_begin_core(OpenKernel *open, uint32_t core);
+void kernel_switch_core(OpenKernel *open, uint32_t core);  // to one that was begun
+const Instr *kernel_next(OpenKernel *open);  // of this core, each once, in order; NULL: none was added since
+const SharedConstant *kernel_next_constant(OpenKernel *open, const Tensor **tensor);  // the same of all cores
+size_t kernel_made_count(const OpenKernel *open);  // that this core has made or was given so far,
+const Tensor *kernel_made(const OpenKernel *open, size_t index);  // in order
+size_t kernel_kept(const OpenKernel *open);  // values that the library keeps for this core
+bool kernel_end_core(OpenKernel *open, Value result, Span span);  // false after reporting
+Kernel *kernel_close(OpenKernel *open);    // the kernel, not verified; NULL after reporting
+void kernel_abandon(OpenKernel *open);     // instead of kernel_close
+
 // A tensor to pass as the argument `name`. False after reporting that no tensor has such a shape.
 bool tensor_argument(Tracer *t, const char *name, DType dtype, const uint64_t *sizes, uint32_t rank, Value *out);
 
