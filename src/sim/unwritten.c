@@ -16,6 +16,10 @@ struct Unwritten {
 typedef enum Flow {
   FLOW_NONE,        // anyhow: an unwritten element is an error
   FLOW_ROWS,        // those of a partition from the same partition; one from one where there are equally many
+  FLOW_ONWARD,      // those of a partition from the same partition, from that element on
+  FLOW_WHOLE_ROWS,  // all of a partition from the same partition
+  FLOW_FIRST_ROWS,  // the same, of the first of every 16 partitions; the others take no part
+  FLOW_SHUFFLED,    // those of a partition from the one that the mask names
   FLOW_IN_ORDER,    // one from one, whatever the shapes
   FLOW_TRANSPOSED,  // [i, j] from [j, i]
   FLOW_PICKED,      // the transpose mode of the tensor engine
@@ -37,12 +41,16 @@ static Flow flow_of(Sim *sim, const Op *op, const Tile *tile)
   case OP_nc_range_select:
   case OP_nc_affine_select:
   case OP_tensor_reduce:
-  case OP_tensor_scalar_reduce:
+  case OP_tensor_scalar_reduce: return FLOW_ROWS;
   case OP_tensor_scalar_cumulative:
-  case OP_tensor_tensor_scan:
+  case OP_tensor_tensor_scan: return FLOW_ONWARD;
   case OP_batch_norm_stats:
   case OP_batch_norm_aggregate:
-  case OP_max8: return FLOW_ROWS;
+  case OP_max8:
+  case OP_find_index8:
+  case OP_match_replace8: return FLOW_WHOLE_ROWS;
+  case OP_nonzero_with_count: return FLOW_FIRST_ROWS;
+  case OP_shuffle: return FLOW_SHUFFLED;
   case OP_dma_copy:
   case OP_nc_dma_copy: return FLOW_IN_ORDER;
   case OP_select_reduce: return strcmp(tile->role, "predicate") == 0 ? FLOW_NONE : FLOW_ROWS;
@@ -140,27 +148,64 @@ static void lose_picked(Sim *sim, const Op *op, const Unwritten *from, const Til
   }
 }
 
-static void lose_from(Sim *sim, const Op *op, const Unwritten *from, const Tile *dst)
+static void lose_shuffled(Sim *sim, const struct Op_shuffle *op, const Unwritten *from, const Tile *dst)
+{
+  enum { GROUP = 32 };
+  const Tile *src = &from->tile;
+  for (uint64_t p = 0; p < dst->partitions; p++) {
+    uint64_t row = p / GROUP * GROUP + (uint64_t)immediate_int(sim, &op->shuffle_mask.items[p % GROUP]);
+    for (uint64_t e = 0; row / GROUP == p / GROUP && row < src->partitions && e < src->free_elems; e++)
+      if (from->holes[row * src->free_elems + e])
+        lose(from, dst, p, e);
+  }
+}
+
+// Partitions stay partitions: of each, the results that come from its unwritten elements.
+static void lose_in_rows(const Unwritten *from, const Tile *dst, Flow flow)
+{
+  enum { GROUP = 16 };
+  const Tile *src = &from->tile;
+  bool is_same = dst->free_elems == src->free_elems;
+  for (uint64_t p = 0; p < src->partitions; p += flow == FLOW_FIRST_ROWS ? GROUP : 1)
+    for (uint64_t e = 0; e < src->free_elems; e++) {
+      if (!from->holes[p * src->free_elems + e])
+        continue;
+      if (is_same && flow == FLOW_ROWS) {
+        lose(from, dst, p, e);
+        continue;
+      }
+      for (uint64_t k = is_same && flow == FLOW_ONWARD ? e : 0; k < dst->free_elems; k++)
+        lose(from, dst, p, k);
+      break;
+    }
+}
+
+static void lose_one_by_one(const Unwritten *from, const Tile *dst, bool is_transposed)
 {
   const Tile *src = &from->tile;
-  Flow flow = flow_of(sim, op, src);
-  if (flow == FLOW_PICKED) {
-    lose_picked(sim, op, from, dst);
-    return;
-  }
   for (uint64_t i = 0; i < src->partitions * src->free_elems; i++) {
     if (!from->holes[i])
       continue;
-    uint64_t p = i / src->free_elems, e = i % src->free_elems;
-    if (flow == FLOW_TRANSPOSED)
-      lose(from, dst, e, p);
-    else if (flow == FLOW_IN_ORDER)
-      lose(from, dst, i / dst->free_elems, i % dst->free_elems);
-    else if (dst->free_elems == src->free_elems)
-      lose(from, dst, p, e);
+    if (is_transposed)
+      lose(from, dst, i % src->free_elems, i / src->free_elems);
     else
-      for (uint64_t k = 0; k < dst->free_elems; k++)
-        lose(from, dst, p, k);
+      lose(from, dst, i / dst->free_elems, i % dst->free_elems);
+  }
+}
+
+static void lose_from(Sim *sim, const Op *op, const Unwritten *from, const Tile *dst)
+{
+  Flow flow = flow_of(sim, op, &from->tile);
+  switch (flow) {
+  case FLOW_NONE: break;
+  case FLOW_ROWS:
+  case FLOW_ONWARD:
+  case FLOW_WHOLE_ROWS:
+  case FLOW_FIRST_ROWS: lose_in_rows(from, dst, flow); break;
+  case FLOW_SHUFFLED: lose_shuffled(sim, &op->shuffle, from, dst); break;
+  case FLOW_PICKED: lose_picked(sim, op, from, dst); break;
+  case FLOW_IN_ORDER:
+  case FLOW_TRANSPOSED: lose_one_by_one(from, dst, flow == FLOW_TRANSPOSED); break;
   }
 }
 

@@ -91,9 +91,28 @@ static bool pattern_in_bounds(Views *views, const View *view, const Layout *layo
   return false;
 }
 
+// The tensor whose dimensions a run-time index of `view` counts: of the view's own shape where it is all of its tensor,
+// reshaped.
+static const Tensor *indexed_tensor(Views *views, const View *view)
+{
+  const Tensor *tensor = view->tensor;
+  uint32_t rank = view_rank(view);
+  bool is_same = rank == tensor_rank(tensor), is_whole = !view_is_indirect(view) && view_is_contiguous(view) &&
+                                                         view->offset == 0 && rank >= (view_is_on_chip(view) ? 2 : 1);
+  for (uint32_t i = 0; i < rank && is_same; i++)
+    is_same = view_dim(view, i) == (int64_t)tensor_dim(tensor, i);
+  if (is_same || !is_whole || view_elements(view) != (uint64_t)view_storage_elements(view))
+    return tensor;
+  Shape shape = {.par_dim = (uint64_t)view_dim(view, 0), .free_dims.count = rank - 1};
+  shape.free_dims.items = arena_array(views->arena, uint64_t, rank);
+  for (uint32_t i = 1; i < rank; i++)
+    shape.free_dims.items[i - 1] = (uint64_t)view_dim(view, i);
+  return views->alias(views->alias_context, tensor, view_dtype(view), &shape);
+}
+
 static bool ap_runtime(Views *views, const View *view, const ViewPattern *pattern, View *made)
 {
-  int64_t limit = tensor_rank(view->tensor);
+  int64_t limit = tensor_rank(made->tensor);
   if (!pattern->scalar && !pattern->vector)
     return true;
   if (pattern->scalar && pattern->vector) {
@@ -134,7 +153,8 @@ static bool ap_runtime(Views *views, const View *view, const ViewPattern *patter
 
 const View *views_ap(Views *views, const View *view, const ViewPattern *pattern)
 {
-  View made = {.tensor = view->tensor};
+  bool is_runtime = pattern->scalar || pattern->vector;
+  View made = {.tensor = is_runtime ? indexed_tensor(views, view) : view->tensor};
   DType dtype = pattern->dtype ? *pattern->dtype : view_dtype(view);
   int64_t offset = (int64_t)view->offset * dtype_bytes(view_dtype(view));
   if (!view_rank_fits(views, pattern->count))
@@ -144,7 +164,7 @@ const View *views_ap(Views *views, const View *view, const ViewPattern *pattern)
   if (!pattern->offset && offset % dtype_bytes(dtype) != 0)
     return view_fault(views, E_VIEW_DTYPE, "pass `offset=` in elements of the new dtype",
                       "the offset of this view is no multiple of a %s", dtype_name(dtype));
-  made.dtype_override = override_for(view->tensor, dtype);
+  made.dtype_override = override_for(made.tensor, dtype);
   Layout layout = {.offset = pattern->offset ? *pattern->offset : offset / dtype_bytes(dtype), .rank = pattern->count};
   for (uint32_t i = 0; i < pattern->count; i++) {
     layout.step[i] = pattern->pairs[i][0];

@@ -39,6 +39,12 @@ IN_HBM = {
     "x.select(0, one)": X[4], "x.view(nl.int16)": I16, "x.view(nl.int8).reshape((6, 320))": X.view(np.int8).reshape(6, 320),
     "x.ap([[80, 4], [1, 10]], offset=20, vector_offset=rows, indirect_dim=0)": X[[5, 0, 3, 3], 2],
     "x.ap([[10, 8], [1, 10]], scalar_offset=one, indirect_dim=0)": X[4],
+    # A run-time index counts along the dimensions of the view, reshaped or reinterpreted.
+    "x.reshape((1, 480)).ap([[480, 1], [1, 5]], offset=2, scalar_offset=one, indirect_dim=1)": X.reshape(1, 480)[:, 6:11],
+    "x.reshape((48, 10)).ap([[10, 2], [1, 10]], scalar_offset=one, indirect_dim=0)": X.reshape(48, 10)[4:6],
+    "x.reshape((480,)).ap([[3, 4], [1, 1]], offset=0, vector_offset=rows, indirect_dim=0)": X.reshape(480)[[5, 0, 3, 3]][:, None],
+    "x.view(nl.int16).ap([[1, 3], [1, 1]], scalar_offset=one, indirect_dim=2)": I16[0, 0, 4:7][:, None],
+    "x[2:4].ap([[10, 8], [1, 10]], offset=0, scalar_offset=one, indirect_dim=0)": X[4],
 }
 PREPARE = ["t = nl.ndarray(x.shape, x.dtype)", "nisa.dma_copy(dst=t, src=x)", "r = nl.load(rows_)", "rows = r[:, 0:1]",
            "one = nl.load(one_)"]

@@ -335,6 +335,20 @@ def test_what_was_not_written_travels(kernel, tmp_path):
     assert run(body[:2] + ["  tensor_reduce out.s[0:8, 0:1] = u op=add op_dim=X", *body[2:3],
                            "  nc_copy out.s[0:8, 1:9] = u[0:8, 1:9]"]) == ["E0602"]
     assert run(["  reciprocal u = t", "  nc_copy out.s[0:8, 0:9] = u[0:8, 0:9]"]) == ["E0602"]
+    # From one column on in a scan, all of a row in the eight largest, whole partitions in a shuffle.
+    scan = body[:1] + ["  tensor_tensor_scan u = t, t op0=mult op1=add imm0=0.0"]
+    assert run([*scan, "  nc_copy out.s[0:8, 0:9] = u[0:8, 0:9]"]) == []
+    half = ["  nc_copy t[0:8, 0:5] = x.s[0:8, 0:5]", "  nc_copy t[0:8, 6:10] = x.s[0:8, 6:10]"]
+    copies = lambda first, end: f"  nc_copy out.s[0:8, 0:{end - first}] = u[0:8, {first}:{end}]"
+    full = "  nc_copy out.s = x.s[0:8, 0:9]"
+    assert run([*half, scan[1], full, copies(0, 5)]) == []
+    assert run([*half, scan[1], full, copies(6, 10)]) == ["E0602"]
+    mask = "[" + ", ".join([*["255"] * 7, "5", *["255"] * 24]) + "]"
+    upper = ["  nc_copy t[0:8, 0:4] = x.s[0:8, 0:4]", "  nc_copy t[0:4, 4:10] = x.s[0:4, 4:10]", "  nc_copy u = x.s", full]
+    shuffle = f"  shuffle u = t shuffle_mask={mask}"
+    assert run([*upper, shuffle, "  nc_copy out.s[0:7, 0:9] = u[0:7, 1:10]"]) == []
+    assert run([*upper, shuffle, "  nc_copy out.s[0:8, 0:4] = u[0:8, 0:4]"]) == []
+    assert run([*upper, shuffle, "  nc_copy out.s[0:8, 0:9] = u[0:8, 0:9]"]) == ["E0602"]
 
 
 @pytest.mark.parametrize("example, arguments", [
