@@ -120,7 +120,7 @@ size_t utf8_decode(const char *at, const char *end, uint32_t *code_point)
   return len;
 }
 
-size_t utf8_encode(uint32_t c, char out[4])
+size_t utf8_put(uint32_t c, char out[4])
 {
   if (c < 0x80) {
     out[0] = (char)c;

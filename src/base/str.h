@@ -29,7 +29,7 @@ const char *str_nearest(Str name, const char *const *candidates, size_t count);
 // Length of the UTF-8 sequence at `at` (1 to 4), or 0 when the bytes there are not valid UTF-8.
 // Surrogates, overlong forms and code points above U+10FFFF are invalid.
 size_t utf8_decode(const char *at, const char *end, uint32_t *code_point);
-size_t utf8_encode(uint32_t code_point, char out[4]);
+size_t utf8_put(uint32_t code_point, char out[4]);  // the length; surrogates become three bytes
 size_t utf8_count(Str s);  // code points in valid UTF-8
 
 // A text under construction. `data` is always NUL-terminated once anything was appended.

@@ -120,7 +120,7 @@ typedef struct Escapes {
 static void add_code_point(StrBuf *out, uint32_t c)
 {
   char bytes[4];
-  strbuf_add(out, bytes, utf8_encode(c, bytes));  // surrogates become three bytes
+  strbuf_add(out, bytes, utf8_put(c, bytes));  // surrogates become three bytes
 }
 
 static Span span_between(const Parser *p, uint32_t start, uint32_t end)

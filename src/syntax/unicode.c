@@ -287,7 +287,7 @@ Str unicode_normal_name(Arena *arena, Str name)
   StrBuf out = strbuf_new(arena);
   for (size_t i = 0; i < count; i++) {
     char bytes[4];
-    strbuf_add(&out, bytes, utf8_encode(points[i].code, bytes));
+    strbuf_add(&out, bytes, utf8_put(points[i].code, bytes));
   }
   return strbuf_str(&out);
 }

@@ -123,7 +123,7 @@ static bool b_chr(Tracer *t, const Call *call, Value *out)
     return false;
   if (c < 0 || c > 0x10FFFF)
     return RAISE(t, E_VALUE, call->span, "chr() arg not in range(0x110000)");
-  *out = value_str(t, (Str){encoded, utf8_encode((uint32_t)c, encoded)});
+  *out = value_str(t, (Str){encoded, utf8_put((uint32_t)c, encoded)});
   return true;
 }
 

@@ -185,7 +185,7 @@ static bool format_int(Tracer *t, Value value, const Spec *spec, Span span, StrB
       return RAISE(t, E_OVERFLOW, span, "%%c arg not in range(0x110000)");
     Spec copy = *spec;
     copy.type = 0;
-    pad(out, &copy, (Str){text, utf8_encode((uint32_t)value.integer, text)}, '<', 0);
+    pad(out, &copy, (Str){text, utf8_put((uint32_t)value.integer, text)}, '<', 0);
     return true;
   }
   case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': case '%': {
@@ -486,7 +486,7 @@ static bool percent_one(Percent *p, const char **at, const char *end, StrBuf *ou
     Value v = value_unwrap(value);
     char encoded[4];
     if (v.tag == VALUE_INT && v.integer >= 0 && v.integer <= 0x10FFFF)
-      strbuf_add(&text, encoded, utf8_encode((uint32_t)v.integer, encoded));
+      strbuf_add(&text, encoded, utf8_put((uint32_t)v.integer, encoded));
     else if (v.tag == VALUE_STR && v.string->code_points == 1)
       strbuf_add(&text, v.string->text.data, v.string->text.len);
     else

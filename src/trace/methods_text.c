@@ -123,7 +123,7 @@ static bool change_case(Tracer *t, const Call *call, CaseMode mode, Value *out)
     else if (to == c)
       strbuf_add(&buf, at, len);
     else
-      strbuf_add(&buf, encoded, utf8_encode(to, encoded));
+      strbuf_add(&buf, encoded, utf8_put(to, encoded));
     inside = mode == CASE_CAPITAL ? true : is_alpha(c);
     at += len;
   }
@@ -618,7 +618,7 @@ static bool is_printable(uint32_t c) { return c >= 0x20 && c != 0x7F && !(c >= 0
 static bool is_space(uint32_t c)
 {
   char encoded[4];
-  size_t len = utf8_encode(c, encoded);
+  size_t len = utf8_put(c, encoded);
   return space_at(encoded, encoded + len) > 0;
 }
 
@@ -793,7 +793,7 @@ static bool m_translate(Tracer *t, const Call *call, Value *out)
     else if (to.tag == VALUE_STR)
       strbuf_add(&buf, to.string->text.data, to.string->text.len);
     else if (to.tag == VALUE_INT)
-      strbuf_add(&buf, encoded, utf8_encode((uint32_t)to.integer, encoded));
+      strbuf_add(&buf, encoded, utf8_put((uint32_t)to.integer, encoded));
     at += len;
   }
   *out = value_str(t, buf.data ? strbuf_str(&buf) : STR(""));
