@@ -172,8 +172,10 @@ static void explain_rule(Cli *cli, JsonWriter *json, const RuleInfo *rule)
   field(cli, json, "code", diag_info(rule->code)->code);
   field(cli, json, "source", rule->source);
   if (!cli->options.json)
-    strbuf_printf(&cli->out, "%s\n\n%s\n\nChecked %s, for %s; broken: %s, %s.\nSource: %s\n", rule->id, rule->asks,
-                  stages[rule->stage], targets, diag_info(rule->code)->code, diag_info(rule->code)->title, rule->source);
+    strbuf_printf(&cli->out, "%s\n\n%s\n\nChecked %s, for %s; broken: %s, %s.\n%sSource: %s\n", rule->id, rule->asks,
+                  stages[rule->stage], targets, diag_info(rule->code)->code, diag_info(rule->code)->title,
+                  rule->is_tolerated ? "A warning, W0541, unless --strict is given: kernels of the vendor break it.\n" : "",
+                  rule->source);
 }
 
 // A rule by its name, or all rules of a family, `same-free`. False: there is none.

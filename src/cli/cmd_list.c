@@ -138,7 +138,7 @@ static void list_rules(Lister *list)
     const RuleInfo *rule = &rules[i];
     const char *where = rule_generations_text(arena, rule->generations);
     if (!list->cli->options.json) {
-      row(list, rule->id, "", arena_printf(arena, "%s, %s", diag_info(rule->code)->code, where), rule->asks);
+      row(list, rule->id, "", arena_printf(arena, "%s, %s", rule_code_text(arena, rule), where), rule->asks);
       continue;
     }
     json_begin_object(&list->json);
@@ -148,6 +148,8 @@ static void list_rules(Lister *list)
     text_field(list, "checked", rule_stage_name(rule->stage));
     text_field(list, "targets", where);
     text_field(list, "code", diag_info(rule->code)->code);
+    json_key(&list->json, "tolerated");
+    json_bool(&list->json, rule->is_tolerated);
     text_field(list, "doc", rule->asks);
     text_field(list, "source", rule->source);
     json_end_object(&list->json);

@@ -213,7 +213,7 @@ void instruction_add_text(StrBuf *out, const Instruction *instruction)
     strbuf_puts(out, "\nRules:\n");
   for (size_t i = 0; i < instruction->rule_count; i++) {
     const RuleInfo *rule = instruction->rules[i];
-    strbuf_printf(out, "  %-40s %s, %s: %s\n", rule->id, diag_info(rule->code)->code,
+    strbuf_printf(out, "  %-40s %s, %s: %s\n", rule->id, rule_code_text(out->arena, rule),
                   rule_generations_text(out->arena, rule->generations), rule->asks);
   }
   add_gaps(out, instruction, "\nThe documents leave open:\n", "  ", "");
@@ -278,7 +278,8 @@ void instruction_add_markdown(StrBuf *out, const Instruction *instruction)
     strbuf_puts(out, "\n| rule | code | targets | asks |\n|---|---|---|---|\n");
   for (size_t i = 0; i < instruction->rule_count; i++) {
     const RuleInfo *rule = instruction->rules[i];
-    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", rule->id + strlen(instruction->name) + 1, diag_info(rule->code)->code,
+    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", rule->id + strlen(instruction->name) + 1,
+                  rule_code_text(out->arena, rule),
                   rule_generations_text(out->arena, rule->generations), rule->asks);
   }
   add_gaps(out, instruction, "\nThe documents leave open:\n\n", "* ", "`");

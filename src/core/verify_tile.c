@@ -149,14 +149,32 @@ static Diag *report(Reporter *reporter, const Pos *pos, DiagCode code, const cha
   return diag;
 }
 
+const char *rule_tolerated(const char *rule)
+{
+  static const struct {
+    const char *rule, *instead;
+  } rows[] = {
+#define TOLERATED(rule, instead) {rule, instead},
+#include "core/tolerated.def"
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (strcmp(rows[i].rule, rule) == 0)
+      return rows[i].instead;
+  return NULL;
+}
+
 Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
 {
-  reporter->failed = true;
+  const char *instead = reporter->session->strict ? NULL : rule_tolerated(rule);
+  reporter->failed |= !instead;
   va_list args;
   va_start(args, format);
   const char *message = arena_vprintf(&reporter->session->arena, format, args);
   va_end(args);
-  return report(reporter, pos, code, rule, true, message);
+  Diag *diag = report(reporter, pos, instead ? W_TOLERATED : code, rule, !instead, message);
+  if (diag && instead)
+    diag_note(diag, "kernels of the vendor do this too: %s; with --strict it is an error", instead);
+  return diag;
 }
 
 Diag *report_warning_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)

@@ -94,8 +94,12 @@ typedef struct Reporter {
 Reporter reporter_new(Session *session);
 void reporter_free(Reporter *reporter);
 
+// What kernels of the vendor do that breaks `rule`, which is a warning then (core/tolerated.def); NULL: an error.
+const char *rule_tolerated(const char *rule);
+
 // Starts an error of `rule` at an instruction, with its place, call chain and the rule's name; NULL when the same was
-// said of this place or enough was. The caller adds labels and help.
+// said of this place or enough was. The caller adds labels and help. A warning for a tolerated rule, unless the
+// session is strict.
 Diag *report_at(Reporter *reporter, const Pos *pos, DiagCode code, const char *rule, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 // The same as a warning: the reporter has not failed by it.

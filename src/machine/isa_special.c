@@ -4,6 +4,7 @@
 #include "core/nki_names.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #define TILE(op_, field) isa_tile(check, offsetof(Op, op_.field))
 
@@ -167,12 +168,19 @@ bool isa_transpose_mode(IsaCheck *check)
   static const char *const modes[] = {"unknown", "swdge", "hwdge", "none"};
   uint64_t mode = check->instr->op->dma_transpose.dge_mode;
   bool indirect = indirect_source(check);
-  if (mode == 0 || mode > DGE_NONE || (indirect && mode == DGE_SOFTWARE))
+  if (mode == 0 || mode > DGE_NONE || (indirect && mode == DGE_SOFTWARE) || (!indirect && mode == DGE_NONE))
     return true;
   if (!indirect && mode == DGE_HARDWARE && check->machine->dma.hardware_dge > 0)
     return true;
   return isa_fail(check, "`dge_mode` of `%s` is %s for %s", op_name(check), modes[mode],
                   indirect ? "an indirect transpose" : "a direct transpose");
+}
+
+bool isa_transpose_none(IsaCheck *check)
+{
+  if (indirect_source(check) || check->instr->op->dma_transpose.dge_mode != DGE_NONE)
+    return true;
+  return isa_fail(check, "`dge_mode` of `%s` is none for a direct transpose", op_name(check));
 }
 
 bool isa_transpose_hardware(IsaCheck *check)
@@ -297,15 +305,26 @@ bool isa_memset_packed(IsaCheck *check)
   return isa_fail(check, "`value` of `%s` is %.9g, for %s", op_name(check), number, dtype_text(dst->dtype));
 }
 
-bool isa_memset_type(IsaCheck *check)
+// A float for a tile of integers, whole or not.
+static bool memset_number_fits(IsaCheck *check, bool is_whole)
 {
   const Tile *dst = TILE(memset, dst);
   const Immediate *value = &check->instr->op->memset.value;
-  bool is_real = value->ctor == Immediate_real;
-  if (!dst || !is_real || !dtype_is_integer(dst->dtype))
+  if (!dst || value->ctor != Immediate_real || !dtype_is_integer(dst->dtype) ||
+      is_whole != (isfinite(value->real) && floorf(value->real) == value->real))
     return true;
   return isa_fail(check, "`value` of `%s` is the float %.9g, for %s", op_name(check), (double)value->real,
                   dtype_text(dst->dtype));
+}
+
+bool isa_memset_type(IsaCheck *check)
+{
+  return memset_number_fits(check, false);
+}
+
+bool isa_memset_whole(IsaCheck *check)
+{
+  return memset_number_fits(check, true);
 }
 
 static bool fits_int32(int64_t number)

@@ -105,7 +105,7 @@ static void add_legal(Arena *arena, Rules *rules)
 #define LEGAL(name, id_, code_, doc_, source_)                                                                         \
   for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)                                                          \
     if (strcmp(of_all[i], id_) == 0)                                                                                   \
-      vec_push(arena, rules, ((RuleInfo){id_, "", "", RULE_TARGET, ISA_ALL, code_, doc_, source_}));
+      vec_push(arena, rules, ((RuleInfo){id_, "", "", RULE_TARGET, ISA_ALL, code_, doc_, source_, false}));
 #include "machine/legal.def"
   enum {
 #define LEGAL(name, id, code, doc, source) LEGAL_##name,
@@ -150,7 +150,7 @@ static void add_checked(Arena *arena, Rules *rules)
   vec_push(arena, rules,                                                                                               \
            ((RuleInfo){arena_printf(arena, "%s%s%s%s%s", function_, *function_ ? "." : "", parameter_,                 \
                                     *parameter_ ? "." : "", id_),                                                      \
-                       function_, parameter_, RULE_##stage_, ISA_ALL, code_, asks_, source_}));
+                       function_, parameter_, RULE_##stage_, ISA_ALL, code_, asks_, source_, false}));
 #include "machine/checks.def"
 }
 
@@ -162,6 +162,8 @@ const RuleInfo *rule_list(Arena *arena, size_t *count)
   add_engines(arena, &rules);
   add_isa(arena, &rules);
   add_checked(arena, &rules);
+  for (size_t i = 0; i < rules.count; i++)
+    rules.items[i].is_tolerated = rule_tolerated(rules.items[i].id) != NULL;
   *count = rules.count;
   return rules.items;
 }
@@ -185,6 +187,12 @@ const char *engines_of(Arena *arena, OpKind kind)
   const OpInfo *info = op_info(kind);
   Engine engine = info->has_engine_field ? ENGINE_DMA : info->engine;  // dma_copy: its engine asks for descriptors
   return engine == ENGINE_UNASSIGNED ? "chosen by the compiler" : machine_engine(machine_default(), engine)->nki_name;
+}
+
+const char *rule_code_text(Arena *arena, const RuleInfo *rule)
+{
+  const char *code = diag_info(rule->code)->code;
+  return rule->is_tolerated ? arena_printf(arena, "%s, strict %s", diag_info(W_TOLERATED)->code, code) : code;
 }
 
 const char *rule_stage_name(RuleStage stage)

@@ -18,11 +18,13 @@ typedef struct RuleInfo {
   uint8_t generations;  // set of 1 << generation
   DiagCode code;
   const char *asks, *source;
+  bool is_tolerated;  // a warning, unless --strict asks for an error: kernels of the vendor break it
 } RuleInfo;
 
 // In `arena`, in order of the tables.
 const RuleInfo *rule_list(Arena *arena, size_t *count);
 
+const char *rule_code_text(Arena *arena, const RuleInfo *rule);         // "E0518"; "W0541, strict E0518"
 const char *rule_stage_name(RuleStage stage);                            // "trace"
 const char *rule_generations_text(Arena *arena, uint8_t generations);  // "trn2, trn3"; "every target"
 

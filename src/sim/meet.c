@@ -340,17 +340,22 @@ static const char *barrier_misfit(Sim *sim, Core *core, Core *other)
   return NULL;
 }
 
-// Orders accesses to `data`; data that is not in shared HBM stands for all of it.
-static void barrier_complete(Sim *sim, Party party)
+// Orders the party's accesses to shared HBM: to `only`, or when it is NULL to all of it.
+static void order_shared(Party party, const Buffer *only)
 {
   const Map *shared = &party.cores[0]->rank->buffers;
-  const Address *data = barrier_data(sim, party.cores[0]);
-  Buffer *only = data ? map_get(shared, str_from(data->name)) : NULL;
   for (size_t i = 0; i < shared->count; i++) {
     Buffer *buffer = shared->entries[i].value;
     if (buffer && buffer->watch && (!only || only == buffer))
       races_order(buffer, party.cores, party.count);
   }
+}
+
+// Orders accesses to `data`; data that is not in shared HBM stands for all of it.
+static void barrier_complete(Sim *sim, Party party)
+{
+  const Address *data = barrier_data(sim, party.cores[0]);
+  order_shared(party, data ? map_get(&party.cores[0]->rank->buffers, str_from(data->name)) : NULL);
 }
 
 void run_core_barrier(Sim *sim, const Op *op)
@@ -499,8 +504,10 @@ static const uint8_t *bytes_for(Sim *sim, Party party, uint8_t ***sent, Core *co
   return sent[at][s];
 }
 
+// What a core did before it sends comes before what the receiver does next.
 static void exchange_complete(Sim *sim, Party party)
 {
+  order_shared(party, NULL);
   uint8_t ***sent = bytes_sent(sim, party);
   for (uint32_t c = 0; c < party.count; c++) {
     Core *core = party.cores[c];

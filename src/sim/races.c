@@ -81,13 +81,34 @@ static const char *element_text(const Watch *watch, uint64_t byte)
   return strbuf_cstr(&text);
 }
 
-static _Noreturn void report(const Watch *watch, const RaceAccess *earlier, bool wrote, bool writes, uint64_t byte)
+static uint64_t place_of(const Instr *instr)
+{
+  const Pos *pos = instr->pos;
+  if (!pos)
+    return (uintptr_t)instr;
+  return span_is_none(pos->span) ? pos->line : (uint64_t)pos->span.source << 32 ^ pos->span.start;
+}
+
+// Whether nothing was said of these two lines yet.
+static bool is_news(Sim *sim, const Instr *earlier, const Instr *later)
+{
+  uint64_t pair[] = {place_of(earlier), place_of(later)};
+  uint64_t key = str_hash((Str){(const char *)pair, sizeof pair}) | 1;
+  if (map_get_number(&sim->told, key))
+    return false;
+  map_set_number(&sim->told, key, sim);
+  return true;
+}
+
+static void report(const Watch *watch, const RaceAccess *earlier, bool wrote, bool writes, uint64_t byte)
 {
   Sim *sim = watch->sim;
+  if (!is_news(sim, earlier->instr, sim->instr))
+    return;
   const char *other = state_core_name(sim, &sim->core->rank->cores[earlier->core]);
-  Diag *diag = sim_error(sim, E_SIM_RACE, "%s %s element %s of `%s`, which %s %s with no barrier between them",
-                         state_core_name(sim, sim->core), writes ? "writes" : "reads", element_text(watch, byte),
-                         watch->tensor->name, other, wrote ? "wrote" : "read");
+  Diag *diag = sim_warning_here(sim, W_SIM_RACE, "%s %s element %s of `%s`, which %s %s with no barrier between them",
+                                state_core_name(sim, sim->core), writes ? "writes" : "reads", element_text(watch, byte),
+                                watch->tensor->name, other, wrote ? "wrote" : "read");
   const Pos *pos = earlier->instr->pos;
   if (pos && !span_is_none(pos->span))
     diag_label(diag, pos->span, "%s %s it here", other, wrote ? "wrote" : "read");
@@ -95,7 +116,8 @@ static _Noreturn void report(const Watch *watch, const RaceAccess *earlier, bool
     diag_note(diag, "%s %s it at %s:%" PRIu32, other, wrote ? "wrote" : "read", pos->filename, pos->line);
   diag_help(diag, "put `nisa.core_barrier(data=%.*s, cores=(0, 1))` between the two, on both cores",
             (int)strcspn(watch->tensor->name, "."), watch->tensor->name);
-  sim_stop(sim);
+  if (sim->session->strict)
+    sim_stop(sim);
 }
 
 // ---- cells
@@ -159,7 +181,7 @@ static void write_cell(Watch *watch, uint32_t *cell, uint32_t number, uint64_t b
       report(watch, &watch->accesses.items[cell[x]], true, true, byte);
     if (cell[cores + x] && !is_same && !is_over(watch, cell[cores + x]))
       report(watch, &watch->accesses.items[cell[cores + x]], false, true, byte);
-    if (written_over)
+    if (written_over || !is_same)
       cell[x] = 0;
   }
   cell[me] = number;

@@ -10,9 +10,11 @@
 // Watches a buffer of shared HBM from now on; `tensor` names its elements in messages.
 void races_watch(Sim *sim, Buffer *buffer, const Tensor *tensor);
 
-// The running core reads, or has just written, these bytes of a watched buffer. Stops at a race.
+// The running core reads, or has just written, these bytes of a watched buffer. A race is a warning, one for two lines of
+// the kernel; the simulator's own order holds. In strict mode it ends the run.
 void races_read(Buffer *buffer, uint64_t start, uint64_t bytes);
 void races_write(Buffer *buffer, uint64_t start, uint64_t bytes);
 
-// The cores have met at a barrier on the buffer: what any of them did to it comes before what any of them does next.
+// The cores have met at a barrier on the buffer, or have exchanged data: what any of them did to it comes before what any
+// of them does next.
 void races_order(Buffer *buffer, Core *const *cores, uint32_t count);

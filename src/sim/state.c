@@ -72,6 +72,17 @@ Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
   return diag;
 }
 
+Diag *sim_warning_here(Sim *sim, DiagCode code, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  const char *text = arena_vprintf(&sim->session->arena, format, args);
+  va_end(args);
+  Diag *diag = diag_warning(sim->session, code, "%s", text);
+  locate(sim, diag);
+  return diag;
+}
+
 void sim_unspecified(Sim *sim, Gap gap, const char *format, ...)
 {
   bool is_error = !sim->session->lenient;

@@ -163,6 +163,8 @@ DType state_stored_dtype(const Sim *sim, DType dtype);
 Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // The same as a warning; NULL when this instruction was warned about with this code before.
 Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// Whatever was said of this instruction before.
+Diag *sim_warning_here(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 _Noreturn void sim_stop(Sim *sim);
 // The instruction does what the documents leave open: stops with an error that names the gap, or in a lenient session
 // warns once an instruction and returns, and the caller does as the gap's choice says.

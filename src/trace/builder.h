@@ -23,6 +23,11 @@ typedef struct DeviceLoop {
   const char *exit_label;
 } DeviceLoop;
 
+typedef struct ViewOutside {
+  const ViewFault *fault;
+  Span made;
+} ViewOutside;
+
 typedef struct Builder {
   Tracer *t;
   Arena *arena;  // of the kernel
@@ -58,6 +63,7 @@ typedef struct Builder {
   Map functions;     // what nl functions mean as operators, by function
   Map bases;         // NameBase by place of a call
   Map deprecated;    // names that were warned about
+  Map outside;       // ViewOutside by view: patterns that reach outside of their tensor, which nothing may use
   Vec(const char *) instruction_names;
   const Pos *last_pos;
   struct {
@@ -98,6 +104,10 @@ void builder_close(Builder *b);                    // ends the open block as it 
 void builder_jump(Builder *b, const char *label, Span span);  // ends the open block
 void builder_branch(Builder *b, BrCmpOp op, const char *reg1, const char *reg2, int64_t imm, const char *if_true,
                     const char *if_false, const char *name, Span span);
+
+// ---- patterns that reach outside of their tensor: made, but not to be used
+void builder_mark_outside(Builder *b, const View *view, const ViewFault *fault, Span made);
+const ViewOutside *builder_outside(const Builder *b, const View *view);  // NULL: a view to be used
 
 // ---- tensors
 typedef struct TensorObject {

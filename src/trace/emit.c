@@ -242,6 +242,17 @@ static bool to_immediate(Slot *slot, const TypeInfo *type, Value value, Immediat
   return true;
 }
 
+// The use of a pattern that could be made but reaches outside of its tensor.
+static bool reaches_outside(const Slot *slot, const ViewOutside *outside)
+{
+  Diag *diag = raise_error(slot->t, outside->fault->code, user_span(slot->t, slot->span), "'%s': %s: %s",
+                           function_name(slot->t), slot_name(slot), outside->fault->message);
+  diag_label(diag, outside->made, "the pattern was made here");
+  if (outside->fault->help)
+    diag_help(diag, "%s", outside->fault->help);
+  return false;
+}
+
 static bool to_tensor(Slot *slot, const TypeInfo *type, Value value, TensorRef *out)
 {
   const View *view = value_view(value);
@@ -251,7 +262,8 @@ static bool to_tensor(Slot *slot, const TypeInfo *type, Value value, TensorRef *
     return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is a tensor of another kernel",
                  function_name(slot->t), slot_name(slot));
   *out = ref_of_view(view);
-  return true;
+  const ViewOutside *outside = builder_outside(slot->b, view);
+  return !outside || reaches_outside(slot, outside);
 }
 
 static bool convert(Slot *slot, const TypeInfo *type, Value value, void *out);

@@ -1039,7 +1039,9 @@ static Completion eval_while(Tracer *t, Frame *frame, const Stmt *stmt)
       frame->loop = mark.outer;
       return t->device->on_while(t, frame, stmt, condition);
     }
-    if (!op_truth(t, condition, stmt->While.test->span, &truth)) {
+    if (condition.tag == VALUE_TENSOR)  // always true: the loop could not end
+      raise_error(t, E_RUNTIME_VALUE, stmt->While.test->span, "a tensor as the condition of a loop");
+    if (condition.tag == VALUE_TENSOR || !op_truth(t, condition, stmt->While.test->span, &truth)) {
       how = COMPLETION_ERROR;
       break;
     }

@@ -365,6 +365,7 @@ static Builder *builder_new(Tracer *t, const char *name, int64_t lnc)
   b->functions = map_new(&t->arena);
   b->bases = map_new(&t->arena);
   b->deprecated = map_new(&t->arena);
+  b->outside = map_new(&t->arena);
   b->strings = map_new(&t->arena);
   b->all_tensors = map_new(&t->arena);
   b->kernel = arena_new(b->arena, Kernel);

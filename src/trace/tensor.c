@@ -467,6 +467,18 @@ Views *kernel_views(Tracer *t)
   return &builder_of(t)->views;
 }
 
+void builder_mark_outside(Builder *b, const View *view, const ViewFault *fault, Span made)
+{
+  ViewOutside *outside = arena_new(&b->t->arena, ViewOutside);
+  *outside = (ViewOutside){fault, made};
+  map_set_number(&b->outside, (uintptr_t)view, outside);
+}
+
+const ViewOutside *builder_outside(const Builder *b, const View *view)
+{
+  return b->outside.count ? map_get_number(&b->outside, (uintptr_t)view) : NULL;
+}
+
 bool tensor_give(Tracer *t, const View *view, Span span, Value *out)
 {
   if (!view)
@@ -605,12 +617,14 @@ static Outcome tensor_compare(Tracer *t, CmpOp op, Value left, Value right, Span
 
 static Outcome tensor_truth(Tracer *t, Value self, Span span, bool *out)
 {
-  (void)self, (void)out;
-  Diag *diag = raise_error(t, E_RUNTIME_VALUE, user_span(t, span), "a tensor as a condition");
-  diag_help(diag,
-            "its elements are known at run time only: load one into a register with `nisa.register_load` and test "
-            "that; for a tensor that may be absent write `if x is not None:`");
-  return OUTCOME_ERROR;
+  (void)self;
+  *out = true;  // as every object without a truth of its own
+  Diag *diag = warn_once(t, W_TENSOR_TRUTH, user_span(t, span), "a tensor as a condition: it is always true");
+  if (diag->helps.count == 0)
+    diag_help(diag,
+              "its elements are known at run time only: load one into a register with `nisa.register_load` and test "
+              "that; for a tensor that may be absent write `if x is not None:`");
+  return OUTCOME_OK;
 }
 
 static Outcome tensor_binary(Tracer *t, Operator op, Value left, Value right, Span span, Value *out)

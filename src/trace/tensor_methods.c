@@ -221,7 +221,11 @@ static bool method_ap(Tracer *t, const Call *call, Value *out)
     return RAISE(t, E_VIEW_DTYPE, user_span(t, call->span), "'dtype' of 'ap' is %s; expected a dtype",
                  describe(t, args[5]));
   pattern.dtype = is_given(args[5]) ? &dtype : NULL;
-  return tensor_give(t, views_ap(kernel_views(t), SELF, &pattern), call->span, out);
+  Views *views = kernel_views(t);
+  const View *made = views_ap(views, SELF, &pattern);
+  if (made && views->outside)
+    builder_mark_outside(builder_of(t), made, views->outside, user_span(t, call->span));
+  return tensor_give(t, made, call->span, out);
 }
 
 // A pattern of `rearrange`: a tuple of names, or of tuples of names.

@@ -37,6 +37,7 @@ static inline ViewNode *view_node(const View *view) { return (ViewNode *)(uintpt
 typedef struct Views {
   Arena *arena, *scratch;
   ViewFault fault;
+  const ViewFault *outside; // what the pattern of the last views_ap breaks when it is used; NULL: nothing
   ViewAlias *alias;
   void *alias_context;
   ViewNode **slots; // every view made so far, once: open addressing, capacity a power of two
@@ -101,6 +102,7 @@ const View *views_broadcast_to(Views *views, const View *view, const int64_t *si
 const View *views_repeat_partition(Views *views, const View *view, int64_t count);
 
 // `pattern` over the storage, whatever `view` is; `offset` NULL keeps the view's. At most one of the run-time offsets.
+// A pattern that reaches outside of its tensor may be made, and not be used: then `views->outside` says why not.
 typedef struct ViewPattern {
   const int64_t (*pairs)[2]; // step, count
   uint32_t count;

@@ -61,34 +61,43 @@ const View *views_cast(Views *views, const View *view, DType dtype)
 
 // ---- raw patterns
 
-// Every element of `layout`, from dimension `first` on, lies in the tensor, and on chip inside its partition.
-static bool pattern_in_bounds(Views *views, const View *view, const Layout *layout, uint32_t first)
+static const ViewFault *outside(Views *views, const char *help, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// What a pattern breaks, for whoever uses it.
+static const ViewFault *outside(Views *views, const char *help, const char *format, ...)
+{
+  ViewFault *fault = arena_new(views->arena, ViewFault);
+  va_list args;
+  va_start(args, format);
+  *fault = (ViewFault){E_VIEW_BOUNDS, arena_vprintf(views->arena, format, args), help};
+  va_end(args);
+  return fault;
+}
+
+// NULL when every element of `layout`, from dimension `first` on, lies in the tensor, and on chip inside its partition;
+// else what does not.
+static const ViewFault *pattern_outside(Views *views, const View *view, const Layout *layout, uint32_t first)
 {
   int64_t lowest = layout->offset, highest = layout->offset, total = view_storage_elements(view);
   for (uint32_t i = first; i < layout->rank; i++)
     *(layout->step[i] < 0 ? &lowest : &highest) += layout->step[i] * (layout->num[i] - 1);
-  if (lowest < 0 || highest >= total) {
-    view_fault(views, E_VIEW_BOUNDS, NULL, "the pattern reaches element %lld of tensor `%s`, which has %lld",
-               (long long)(lowest < 0 ? lowest : highest), view->tensor->name, (long long)total);
-    return false;
-  }
+  if (lowest < 0 || highest >= total)
+    return outside(views, NULL, "the pattern reaches element %lld of tensor `%s`, which has %lld",
+                   (long long)(lowest < 0 ? lowest : highest), view->tensor->name, (long long)total);
   if (!view_is_on_chip(view))
-    return true;
+    return NULL;
   int64_t row = view_partition_elements(view), least = layout->offset % row, most = least;
-  if (layout->num[0] > 1 && layout->step[0] % row != 0) {
-    view_fault(views, E_VIEW_BOUNDS, "the first pair of a pattern on chip is [elements of one partition, partitions]",
-               "the first step is %lld, but a partition of tensor `%s` has %lld elements", (long long)layout->step[0],
-               view->tensor->name, (long long)row);
-    return false;
-  }
+  if (layout->num[0] > 1 && layout->step[0] % row != 0)
+    return outside(views, "the first pair of a pattern on chip is [elements of one partition, partitions]",
+                   "the first step is %lld, but a partition of tensor `%s` has %lld elements",
+                   (long long)layout->step[0], view->tensor->name, (long long)row);
   for (uint32_t i = 1; i < layout->rank; i++)
     *(layout->step[i] < 0 ? &least : &most) += layout->step[i] * (layout->num[i] - 1);
   if (least >= 0 && most < row)
-    return true;
-  view_fault(views, E_VIEW_BOUNDS, NULL,
-             "the pattern reaches element %lld of a partition of tensor `%s`, which has %lld",
-             (long long)(least < 0 ? least : most), view->tensor->name, (long long)row);
-  return false;
+    return NULL;
+  return outside(views, NULL, "the pattern reaches element %lld of a partition of tensor `%s`, which has %lld",
+                 (long long)(least < 0 ? least : most), view->tensor->name, (long long)row);
 }
 
 // The tensor whose dimensions a run-time index of `view` counts: of the view's own shape where it is all of its tensor,
@@ -175,9 +184,13 @@ const View *views_ap(Views *views, const View *view, const ViewPattern *pattern)
                         "at least 1",
                         (long long)layout.step[i], (long long)layout.num[i]);
   }
-  // Where an index takes the place of the first dimension's step, only one row is known.
-  if (!pattern_in_bounds(views, &made, &layout, pattern->vector ? 1 : 0) || !ap_runtime(views, view, pattern, &made))
+  if (layout.offset < 0)
+    return view_fault(views, E_VIEW_BOUNDS, NULL, "the pattern starts at element %lld of tensor `%s`",
+                      (long long)layout.offset, view->tensor->name);
+  if (!ap_runtime(views, view, pattern, &made))
     return NULL;
+  // Where an index takes the place of the first dimension's step, only one row is known.
+  views->outside = pattern_outside(views, &made, &layout, pattern->vector ? 1 : 0);
   return view_with_layout(views, &made, &layout);
 }
 

@@ -167,7 +167,7 @@ case("dma_copy.src.packed-cast", "float8_e4m3fn_x4", src="H(32, 64, x4_e4m3fn)",
 case("dma_transpose.priority.range", "is 9", priority="9")
 case("dma_transpose.dma-priority", "asks for a priority", target="trn2", ok=dict(priority="None"))
 case("dma_transpose.dge_mode.mode", "swdge", dge_mode="dge_mode.swdge")
-case("dma_transpose.dge_mode.mode", "none", dge_mode="dge_mode.none")
+case("dma_transpose.dge_mode.direct-none", "none", dge_mode="dge_mode.none")
 case("dma_transpose.dge_mode.mode", "hwdge", target="trn1", priority="None", ok=dict(priority="None", dge_mode="dge_mode.unknown"))
 case("dma_transpose.src.hardware-shape", "17x64", src="H(17, 64, bf16)", dst="S(64, 17, bf16)")
 case("dma_transpose.src.hardware-shape", "float32", src="H(16, 64)", dst="S(64, 16)")
@@ -189,6 +189,8 @@ case("tensor_copy.engine-reach", "cannot read `src` in psum", src="P(32, 64)", e
 case("tensor_copy.engine", "scalar", target="trn1", engine="engine.scalar", ok=dict())
 case("memset.engine-reach", "cannot write `dst` in psum", dst="P(32, 64)", engine="engine.gpsimd", ok=dict(dst="P(32, 64)"))
 case("memset.value.number-type", "the float 1.5, for int32", dst="S(32, 64, i32)", value="1.5", ok=dict(dst="S(32, 64, i32)", value="1"))
+case("memset.value.number-type", "the float inf, for int32", dst="S(32, 64, i32)", value="float('inf')", ok=dict(dst="S(32, 64, i32)", value="1"))
+case("memset.value.whole-float", "the float 2, for int32", dst="S(32, 64, i32)", value="2.0", ok=dict(dst="S(32, 64, i32)", value="2"))
 case("memset.value.packed-zero", "is 1, for float8_e4m3fn_x4", dst="S(32, 64, x4_e4m3fn)", value="1.0",
      ok=dict(dst="S(32, 64, x4_e4m3fn)", value="0"))
 case("tensor_copy_predicated.predicate.integer", "float32", predicate="S(32, 64)", also=["tensor_copy_predicated.predicate.dtype"])
@@ -545,12 +547,12 @@ UNTESTED_HERE = {"argument-kind": "test_nki_trace.py", "register_move.dst.induct
 # ---- running
 
 
-def run(tmp_path, function, target, changes, setup, command, after, name):
+def run(tmp_path, function, target, changes, setup, command, after, name, options=()):
     text, line = source(function, setup, after, **changes)
     path = tmp_path / f"{name}.py"
     path.write_text(text)
     cores = ["--lnc", "2"] if function in TWO_CORES and target != "trn1" else []
-    result = run_klr(command, path, "--target", target, "--json", *cores)
+    result = run_klr(command, path, "--target", target, "--json", *cores, *options)
     assert result.returncode in (0, 1), result.stderr
     report = json.loads(result.stdout)
     return [found for found in report.get("diagnostics", []) if found["severity"] == "error"], line
@@ -572,7 +574,7 @@ def test_a_broken_rule_is_named(name, tmp_path):
     for number, one in enumerate(cases):
         target = one["target"] or BASE[function][0]
         diagnostics, line = run(tmp_path, function, target, one["changes"], one["setup"], one["command"], one["after"],
-                                f"bad{number}")
+                                f"bad{number}", ["--strict"] if rule["tolerated"] else [])
         if rule["checked"] in ("verify", "target"):
             assert broken(diagnostics) - one["also"] == {name}, diagnostics
         else:
@@ -585,6 +587,11 @@ def test_a_broken_rule_is_named(name, tmp_path):
             assert any(note.startswith("expected") for note in first["notes"])
         if rule["checked"] == "target":
             assert any(f"[{rule['source']}]" in note and target in note for note in first["notes"]), first["notes"]
+        if rule["tolerated"]:
+            cores = ["--lnc", "2"] if function in TWO_CORES else []
+            told = run_klr("trace", tmp_path / f"bad{number}.py", "--target", target, *cores)
+            assert told.returncode == 0 and told.stderr.startswith("warning[W0541]") and one["says"] in told.stderr, told.stderr
+            assert f"bad{number}.py:{line}:5" in told.stderr and f"rule: {name}" in told.stderr
         diagnostics, _ = run(tmp_path, function, one["ok_target"] or (BASE[function][0] if one["ok"] is None else target),
                              one["ok"] or {}, one["setup"], one["command"] if one["ok"] is not None else "trace",
                              one["after"], f"good{number}")

@@ -474,23 +474,30 @@ TEST(view_errors_say_what_and_how_much)
   arena_free(&f.arena);
 }
 
+// Why nothing may use the view that the pattern makes.
+static const char *outside_of(Fixture *f, const View *t, const ViewPattern *pattern)
+{
+  EXPECT(views_ap(&f->views, t, pattern));
+  return f->views.outside ? f->views.outside->message : "";
+}
+
 TEST(patterns_stay_in_their_tensor_and_partition)
 {
   Fixture f = {.arena = ARENA_INIT};
   const View *t = fixture_view(&f, MEMORY_SBUF, SIZES(16, 32));
   int64_t offset = 0;
   ViewPattern wide = {.pairs = (const int64_t[][2]){{32, 16}, {1, 33}}, .count = 2, .offset = &offset};
-  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wide)),
-              "the pattern reaches element 512 of tensor `t`, which has 512");
+  EXPECT_TEXT(outside_of(&f, t, &wide), "the pattern reaches element 512 of tensor `t`, which has 512");
   ViewPattern wrap = {.pairs = (const int64_t[][2]){{32, 2}, {1, 33}}, .count = 2, .offset = &offset};
-  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wrap)),
-              "the pattern reaches element 32 of a partition of tensor `t`, which has 32");
+  EXPECT_TEXT(outside_of(&f, t, &wrap), "the pattern reaches element 32 of a partition of tensor `t`, which has 32");
   ViewPattern skew = {.pairs = (const int64_t[][2]){{33, 2}, {1, 4}}, .count = 2, .offset = &offset};
-  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &skew)),
-              "the first step is 33, but a partition of tensor `t` has 32 elements");
+  EXPECT_TEXT(outside_of(&f, t, &skew), "the first step is 33, but a partition of tensor `t` has 32 elements");
   DType bf16 = DTYPE_BFLOAT16;
   ViewPattern cast = {.pairs = (const int64_t[][2]){{64, 16}, {1, 64}}, .count = 2, .dtype = &bf16};
   EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &cast)), "(16, 64)");
+  EXPECT(!f.views.outside);
+  offset = -1;
+  EXPECT_TEXT(shape_of(&f, views_ap(&f.views, t, &wide)), "the pattern starts at element -1 of tensor `t`");
   arena_free(&f.arena);
 }
 
