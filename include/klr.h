@@ -87,13 +87,14 @@ typedef struct KlrRunOptions {
   bool f32;        /* results are not rounded to narrow float dtypes */
   bool no_checks;
   bool lenient;    /* what the documents leave open goes on with the documented choice and a warning */
+  bool poison;     /* what was never written reads as NaN, 4 in integers, with a warning: not an error */
   bool reference;  /* the slow executors that define the meaning */
   unsigned threads;
   uint64_t seed;
 } KlrRunOptions;
 
-/* Runs the kernel. `inputs` stand in the order of klr_input; those the kernel writes are updated in place, and untouched
- * when the run fails. `outputs` (klr_output_count of them) are filled; their data belongs to the session. `options` may be NULL. */
+/* Runs the kernel. `inputs` stand in the order of klr_input. They are read once, when the run begins; those the kernel
+ * writes are updated when it ends, and untouched when it fails. `outputs` (klr_output_count of them) are filled; their data belongs to the session. `options` may be NULL. */
 bool klr_run(KlrSession *session, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs,
              const KlrRunOptions *options);
 
@@ -115,6 +116,9 @@ size_t klr_input_count(const KlrKernel *kernel);
 size_t klr_output_count(const KlrKernel *kernel);
 KlrTensor klr_input(KlrSession *session, const KlrKernel *kernel, size_t index);
 KlrTensor klr_output(KlrSession *session, const KlrKernel *kernel, size_t index);
+
+/* Which inputs the kernel writes: `written` has one for each. */
+void klr_find_written(const KlrKernel *kernel, bool *written);
 
 /* Files that tensors are filled from when the kernel runs: the path of each, relative to the kernel's own file, and its
  * bytes; NULL when the session does not have them, and a run reads the file. */

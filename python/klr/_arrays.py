@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from klr import _errors
 from klr._dtypes import nki_name, numpy_dtype
 
 
@@ -20,74 +21,221 @@ def framework(value):
     return None
 
 
-def _torch_names():
+def is_traced(value):
+    """Whether an array stands for others: under jax.jit, jax.vmap, jax.grad."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.core.Tracer)
+
+
+# ---- element types
+
+# torch's names of types that NumPy has not, and the types of torch and NumPy that carry their bits.
+_CARRIED = {"bfloat16": ("int16", np.int16), "float8_e4m3fn": ("uint8", np.uint8), "float8_e5m2": ("uint8", np.uint8),
+            "float8_e8m0fnu": ("uint8", np.uint8)}
+_SHARED = {"bool": "bool_", "uint8": "uint8", "int8": "int8", "int16": "int16", "int32": "int32", "float16": "float16",
+           "float32": "float32", "uint16": "uint16", "uint32": "uint32"}
+_INSTEAD = {"i": "int32", "u": "uint32", "f": "float32"}
+
+
+def _refuse(text):
+    raise _errors.KernelTypeError(text)
+
+
+def _unknown_type(dtype, instead, how):
+    _refuse(f"an array of dtype {dtype}, which NKI does not have; " +
+            (f"convert it, for example with {how(instead)}" if instead else "a kernel takes numbers of up to 32 bits"))
+
+
+def _numpy_type(value):
+    if isinstance(value, np.ma.MaskedArray):
+        _refuse("a masked array: a kernel sees no mask; fill it first, with .filled()")
+    name = _numpy_names.get(value.dtype)
+    if name is None:
+        name = nki_name(value.dtype)
+        if name is None:
+            _unknown_type(value.dtype, _INSTEAD.get(value.dtype.kind), lambda instead: f".astype(np.{instead})")
+        _numpy_names[value.dtype] = name
+    return name
+
+
+_numpy_names = {}
+_torch_names = {}
+
+
+def _torch_type(value):
+    if value.device.type == "meta":
+        _refuse("a torch tensor on the meta device, which has a shape and no data")
+    if value.device.type != "cpu":
+        _refuse(f"a torch tensor on {value.device}: move it with .cpu() first")
+    if str(value.layout) != "torch.strided" or value.is_nested:
+        _refuse(f"a torch tensor of layout {value.layout if not value.is_nested else 'nested'}: make it dense first, with .to_dense()")
+    name = _torch_names.get(value.dtype)
+    if name is None:
+        known = str(value.dtype).partition(".")[2]
+        name = _SHARED.get(known) or (known if known in _CARRIED else None)
+        if name is None:
+            kind = "f" if value.dtype.is_floating_point else None if value.dtype.is_complex or "q" in known else "i"
+            _unknown_type(value.dtype, _INSTEAD.get(kind), lambda instead: f".to(torch.{instead})")
+        _torch_names[value.dtype] = name
+    return name
+
+
+def element_type(value):
+    """The NKI name of an array's elements. Raises a TypeError that says why when no kernel takes the array."""
+    kind = framework(value)
+    if kind == "numpy":
+        return _numpy_type(value)
+    if kind == "torch":
+        return _torch_type(value)
+    name = nki_name(value.dtype)
+    if name is None:
+        _unknown_type(value.dtype, _INSTEAD.get(getattr(value.dtype, "kind", "")), lambda instead: f".astype(jnp.{instead})")
+    return name
+
+
+# ---- in
+
+def _torch_as_numpy(value):
     import torch
 
-    names = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8", "float8_e8m0fnu": "uint8"}
-    return {getattr(torch, name): (name, carrier) for name, carrier in names.items() if hasattr(torch, name)}
+    name = _torch_type(value)
+    wrapped = getattr(torch._C, "_functorch", None)
+    if wrapped is not None and wrapped.is_functorch_wrapped_tensor(value):
+        _refuse("a tensor of torch.func (vmap, grad): call the kernel in a torch.autograd.Function with a vmap rule, or in a loop")
+    value = value.detach().resolve_neg()
+    try:
+        if name in _CARRIED:
+            return value.view(getattr(torch, _CARRIED[name][0])).numpy().view(numpy_dtype(name))
+        return value.numpy()
+    except (RuntimeError, TypeError) as error:
+        raise _errors.KernelTypeError(f"a torch tensor of class {type(value).__name__} without memory of its own: {error}") from error
 
 
 def as_numpy(value):
     """The elements of an array as NumPy sees them, sharing memory where it can."""
-    kind = framework(value)
-    if kind == "torch":
-        import torch
-
-        if value.device.type != "cpu":
-            raise TypeError(f"a torch tensor on {value.device}: move it with .cpu() first")
-        value = value.detach()
-        carried = _torch_names().get(value.dtype)
-        if carried:
-            signed = {"uint16": torch.int16, "uint8": torch.uint8}[carried[1]]
-            return value.view(signed).numpy().view(numpy_dtype(carried[0]))
-        return value.numpy()
+    if framework(value) == "torch":
+        return _torch_as_numpy(value)
     return np.asarray(value)
 
+
+def constant(value):
+    """An array outside of the arguments as NumPy's, or None for one that a kernel cannot hold."""
+    if is_traced(value):
+        return None
+    try:
+        element_type(value)
+        array = as_numpy(value)
+    except TypeError:
+        return None
+    return array if 0 < array.ndim <= 16 else None
+
+
+def _overlaps_itself(array):
+    """Whether several elements may lie in one place."""
+    extent = array.itemsize
+    for stride, count in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
+        if stride < extent:
+            return True
+        extent += stride * (count - 1)
+    return False
+
+
+def _check_gradient(value, name):
+    """torch would take what the kernel writes for the value it had before."""
+    import torch
+
+    if value.requires_grad and torch.is_grad_enabled():
+        raise _errors.KernelValueError(f"the kernel writes its argument `{name}`, which requires a gradient: pass x.detach(), or call it "
+                                       "under torch.no_grad()")
+
+
+class Argument:
+    """One array of a call: contiguous memory in native byte order to run on, and the way back."""
+
+    __slots__ = ("value", "kind", "array", "memory", "is_written")
+
+    def __init__(self, value, name, is_written):
+        self.value, self.is_written = value, is_written
+        self.kind = framework(value)
+        self.array = array = value if type(value) is np.ndarray else as_numpy(value)
+        if is_written:
+            self._check_writable(name)
+        if array.flags.c_contiguous and array.dtype.isnative and (not is_written or self.kind != "jax"):
+            self.memory = array
+        else:
+            self.memory = np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
+
+    def _check_writable(self, name):
+        if self.kind == "torch":
+            _check_gradient(self.value, name)
+        if self.kind == "jax":
+            return
+        if not self.array.flags.writeable:
+            raise _errors.KernelValueError(f"the kernel writes its argument `{name}`, a read-only array: pass a copy")
+        if not self.array.flags.c_contiguous and _overlaps_itself(self.array):
+            raise _errors.KernelValueError(f"the kernel writes its argument `{name}`, of which several elements lie in one place: "
+                                           "pass a copy")
+
+    def finish(self):
+        """What the kernel wrote, brought back into the caller's array when it ran on a copy; the array as a result."""
+        if self.is_written and self.kind == "jax":
+            return like(self.memory, "jax")
+        if self.is_written:
+            if self.memory is not self.array:
+                self.array[...] = self.memory
+            if self.kind == "torch":
+                _count_write(self.value)
+        return self.value
+
+
+def _count_write(value):
+    """As torch's own operations in place do, so that autograd notices."""
+    import torch
+
+    increment = getattr(torch.autograd.graph, "increment_version", None)
+    if increment is not None and not value.is_inference():
+        increment(value)
+
+
+def check_apart(arguments, names):
+    """Raise when memory that the kernel writes is also that of another argument: which order would it be written in?"""
+    for i, a in enumerate(arguments):
+        if not a.is_written or a.kind == "jax":
+            continue
+        for k, b in enumerate(arguments):
+            if k != i and np.may_share_memory(a.array, b.array) and _share(a.array, b.array):
+                raise _errors.KernelValueError(f"the kernel writes its argument `{names[i]}`, which shares memory with `{names[k]}`: "
+                                               "pass a copy of one, or the same array for both")
+
+
+def _share(a, b):
+    try:
+        return np.shares_memory(a, b, max_work=100000)
+    except Exception:  # too hard to say
+        return True
+
+
+def address(array):
+    """(address, bytes) of contiguous memory."""
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+# ---- out
 
 def like(array, kind):
     """A result as an array of the caller's framework."""
     if kind == "torch":
         import torch
 
-        for dtype, (name, carrier) in _torch_names().items():
-            if nki_name(array.dtype) == name:
-                signed = {"uint16": np.int16, "uint8": np.uint8}[carrier]
-                return torch.from_numpy(array.view(signed)).view(dtype)
+        name = nki_name(array.dtype)
+        carried = _CARRIED.get(name)
+        if carried and hasattr(torch, name):
+            return torch.from_numpy(array.view(carried[1])).view(getattr(torch, name))
+        if name not in _SHARED.values() or (name.startswith("uint") and not hasattr(torch, name)):
+            return array  # torch has no such type
         return torch.from_numpy(array)
     if kind == "jax":
         import jax.numpy
 
         return jax.numpy.asarray(array)
     return array
-
-
-class Argument:
-    """One array of a call: contiguous memory in native byte order to run on, and the way back."""
-
-    def __init__(self, value):
-        self.value = value
-        self.kind = framework(value)
-        self.array = as_numpy(value)
-        native = self.array.dtype.newbyteorder("=")
-        self.memory = np.ascontiguousarray(self.array, dtype=native).reshape(self.array.shape)
-        self.is_copy = self.memory is not self.array and not np.shares_memory(self.memory, self.array)
-        if not self.is_copy and not self.memory.flags.writeable:
-            self.memory = self.memory.copy()
-            self.is_copy = True
-        self.before = self.memory.copy() if self.is_copy else None
-
-    def finish(self, name):
-        """Bring what the kernel wrote back into the caller's array, when it ran on a copy."""
-        if not self.is_copy or self.memory.tobytes() == self.before.tobytes():
-            return
-        if self.kind == "jax":
-            raise TypeError(f"the kernel writes its argument `{name}`, and jax arrays cannot be written: "
-                            "return a new tensor instead")
-        if not self.array.flags.writeable:
-            raise ValueError(f"the kernel writes its argument `{name}`, a read-only array: pass a copy")
-        self.array[...] = self.memory
-
-
-def address(array):
-    """(address, bytes) of contiguous memory."""
-    return array.ctypes.data, array.nbytes

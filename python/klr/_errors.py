@@ -85,15 +85,22 @@ def _at_place(error, diagnostic):
     return error
 
 
-def report(session, failed, first=0):
+def warn(diagnostics, home=None):
+    """Give warnings as Python's, at the kernel's lines. `home` is the dictionary of globals of the kernel."""
+    registry = None if home is None else home.setdefault("__warningregistry__", {})
+    for diagnostic in diagnostics:
+        warning = Warning(f"[{diagnostic['code']}] {diagnostic['message']}")
+        warning.diagnostic = diagnostic
+        file = diagnostic.get("file") or "<kernel>"
+        module = home.get("__name__") if home is not None and home.get("__file__") == file else None
+        warnings.warn_explicit(warning, None, file, diagnostic.get("line") or 1, module, registry)
+
+
+def report(session, failed, first=0, home=None):
     """Give the warnings of `session` after the first `first` diagnostics; raise its errors when it `failed`."""
     found = read(session)[first:]
     errors = [d for d in found if d["severity"] == "error"]
-    for diagnostic in found:
-        if diagnostic["severity"] == "warning":
-            warning = Warning(f"[{diagnostic['code']}] {diagnostic['message']}")
-            warning.diagnostic = diagnostic
-            warnings.warn_explicit(warning, None, diagnostic.get("file") or "<kernel>", diagnostic.get("line") or 1)
+    warn([d for d in found if d["severity"] == "warning"], home)
     if failed:
         kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
         error = kind(session.diagnostics(False, True).rstrip(), found)

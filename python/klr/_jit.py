@@ -3,102 +3,216 @@
 import functools
 import inspect
 import os
-import threading
+import types
 
 import numpy as np
 
-from klr import _arrays, _errors, _library, _live, _native
+from klr import _arrays, _cache, _errors, _library, _live, _native
 from klr._dtypes import numpy_dtype
 
-
-class Traced:
-    """A kernel specialised to its arguments: a `.klr` kernel, the order of its inputs, the form of its result."""
-
-    def __init__(self, session, handle, inputs, result, seen):
-        self.session, self.handle, self.inputs, self.result, self.seen = session, handle, inputs, result, seen
-
-
-def _flag(name):
-    return os.environ.get(name, "") not in ("", "0", "false", "False")
+_KEPT = 128  # traced kernels of one function
+_CORES = os.cpu_count() or 1
 
 
 class Options:
-    """How kernels run: target, logical cores, checks, threads. Environment variables of the vendor's simulator count."""
+    """How kernels run: target, logical cores, checks, threads. Environment variables of the vendor's simulator count.
 
-    def __init__(self, target=None, f32=None, checks=True, reference=False, lenient=False, strict=False, threads=0, seed=0):
+    `poison`: what was never written is a warning and reads as NaN (4 in integers), as in the vendor's simulator.
+    """
+
+    def __init__(self, target=None, f32=None, checks=True, reference=False, lenient=False, strict=False, threads=0, seed=0,
+                 poison=True):
         self.target = target or _library.target()
         self.f32 = os.environ.get("NKI_PRECISE_FP", "1") in ("0", "false") if f32 is None else f32
         self.checks, self.reference, self.lenient, self.strict = checks, reference, lenient, strict
-        self.threads, self.seed = threads or os.cpu_count() or 1, seed
+        self.threads, self.seed, self.poison = threads or _CORES, seed, poison
+
+
+class Traced:
+    """A kernel specialised to its arguments: its inputs, outputs and the form of its result."""
+
+    def __init__(self, session, handle, places, result, reads, kept):
+        self.session, self.handle, self.places, self.result = session, handle, places, result
+        self.reads, self.kept = reads, kept
+        self.names = [spec[0] for spec in handle.inputs()]
+        self.written = handle.written()
+        self.outputs = [(name, tuple(shape), numpy_dtype(dtype)) for name, dtype, shape, _ in handle.outputs()]
+        self.aliases = [self.names.index(name) if name in self.names else None for name, _, _ in self.outputs]
+        self.warnings = [d for d in _errors.read(session) if d["severity"] == "warning"] if session.count() else []
+
+    def inputs(self, arrays):
+        return [arrays[place] for place in self.places]
+
+    def with_result(self, result):
+        """The same with its result in another form."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, result=result)
+        return other
+
+
+def _checked(function):
+    """A function that can be a kernel. Raises TypeError for what cannot."""
+    if isinstance(function, staticmethod):
+        function = function.__func__
+    if isinstance(function, classmethod):
+        raise TypeError("nki.jit takes a function: write @classmethod above @nki.jit")
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"nki.jit takes a function, not {'a class' if isinstance(function, type) else type(function).__name__}")
+    inner = inspect.unwrap(function)
+    if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+        raise TypeError(f"a kernel cannot be an async function: `{inner.__name__}` is one")
+    if inspect.isgeneratorfunction(inner):
+        raise TypeError(f"a kernel cannot be a generator: `{inner.__name__}` yields; return its results")
+    if isinstance(function, (types.BuiltinFunctionType, np.ufunc)):
+        raise TypeError(f"nki.jit takes a function written in Python, not the built-in `{function.__name__}`")
+    return function
 
 
 class Kernel:
     """A function marked with @nki.jit. Called with arrays it runs; `kernel[lnc]` runs on that many logical cores."""
 
     def __init__(self, function, lnc=None, options=None):
+        self.preset = ((), {})
+        while isinstance(function, functools.partial):
+            self.preset = (function.args + self.preset[0], {**function.keywords, **self.preset[1]})
+            function = function.func
         if isinstance(function, Kernel):
-            function, lnc = function.function, lnc or function.lnc
-        if not callable(function):
-            raise TypeError(f"nki.jit takes a function, not {type(function).__name__}")
-        self.function = function
+            lnc = lnc or function.lnc
+            self.preset = (function.preset[0] + self.preset[0], {**function.preset[1], **self.preset[1]})
+            function = function.function
+        self.function = _checked(function)
         self.lnc = lnc
         self.options = options
         self._cache = {}
-        self._lock = threading.Lock()
-        functools.update_wrapper(self, function)
+        self._simple = None
+        functools.update_wrapper(self, self.function)
+        _live.note_text(inspect.unwrap(self.function))
+
+    def _like(self, **changes):
+        """The same kernel with some attributes changed; what was traced is shared."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.__dict__.update(changes)
+        return other
 
     def __getitem__(self, lnc):
         if isinstance(lnc, tuple) and len(lnc) == 1:
             lnc = lnc[0]
-        if not isinstance(lnc, (int, np.integer)) or lnc < 1:
+        if not isinstance(lnc, (int, np.integer)) or isinstance(lnc, bool) or lnc < 1:
             raise TypeError(f"kernel[lnc] takes the number of logical cores, not {lnc!r}")
-        other = Kernel(self.function, int(lnc), self.options)
-        other._cache, other._lock = self._cache, self._lock
-        return other
+        return self._like(lnc=int(lnc))
+
+    def __get__(self, instance, owner=None):
+        """As a method: the object is the first argument."""
+        return self if instance is None else self._like(preset=((instance, *self.preset[0]), self.preset[1]))
 
     def __repr__(self):
-        return f"<kernel {self.__qualname__}{f'[{self.lnc}]' if self.lnc else ''}>"
+        name = getattr(self, "__qualname__", type(self.function).__name__)
+        return f"<kernel {name}{f'[{self.lnc}]' if self.lnc else ''}>"
 
     def __reduce__(self):
+        if self.preset != ((), {}):
+            raise TypeError(f"{self!r} is bound to arguments and cannot be pickled")
         return (_by_name, (self.__module__, self.__qualname__, self.lnc))
 
+    def bound_function(self):
+        """What tracing calls for this kernel in another one."""
+        arguments, keywords = self.preset
+        if not arguments and not keywords:
+            return self.function
+        if len(arguments) == 1 and not keywords:
+            return types.MethodType(self.function, arguments[0])
+        return functools.partial(self.function, *arguments, **keywords)
+
+    # ---- arguments
+
+    def _simple_names(self):
+        """Names of the parameters, when all of them are ordinary; kept until the function's code is another."""
+        code = getattr(self.function, "__code__", None)
+        known = self._simple
+        if known is None or known[0] is not code:
+            parameters = inspect.signature(self.function).parameters.values()
+            ordinary = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+            required = sum(1 for p in parameters if p.default is p.empty)
+            self._simple = known = (code, tuple(p.name for p in parameters) if ordinary else None, required)
+        return known[1:]
+
     def bind(self, arguments, keywords):
-        """{parameter: value}, defaults left out."""
-        bound = inspect.signature(self.function).bind(*arguments, **keywords)
+        """{parameter: value} in the order of the parameters, defaults left out."""
+        if self.preset[0] or self.preset[1]:
+            arguments, keywords = (*self.preset[0], *arguments), {**self.preset[1], **keywords}
+        names, required = self._simple_names()
+        if names is not None and not keywords and required <= len(arguments) <= len(names):
+            return dict(zip(names, arguments))
+        return self._bind_any(arguments, keywords)
+
+    def _bind_any(self, arguments, keywords):
+        signature = inspect.signature(self.function)
+        try:
+            bound = signature.bind(*arguments, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{getattr(self, '__name__', 'kernel')}(): {error}") from None
         values = dict(bound.arguments)
-        for parameter in inspect.signature(self.function).parameters.values():
+        for parameter in signature.parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD:
                 values.update(values.pop(parameter.name, {}))
             elif parameter.kind is parameter.VAR_POSITIONAL and values.get(parameter.name):
                 raise TypeError(f"a kernel's arguments need names; `*{parameter.name}` takes some without")
         return values
 
+    # ---- tracing and running
+
     def trace(self, *arguments, **keywords):
         """The kernel specialised to these arguments, from the cache when nothing it depends on has changed."""
         return self._trace(self.bind(arguments, keywords), self.options or Options())
 
     def _trace(self, values, options):
-        key = (self.lnc, options.target, options.strict, options.lenient, freeze(values, True))
-        with self._lock:
-            known = self._cache.get(key)
-            if known and not known.seen.changed():
-                return known, _order(values, known.inputs)
-        session = _native.Session()
-        seen = Seen()
-        found = session.trace(seen.describe, seen.add, self.function, values, options.target, self.lnc or 0, options.strict,
-                              options.lenient)
-        _errors.report(session, found is None)
+        """(Traced, the arrays of its inputs). Raises klr.Error."""
+        traced, arrays = self._find(values, options)
+        return traced, traced.inputs(arrays)
+
+    def _find(self, values, options):
+        frozen, arrays, kept = _cache.freeze(values)
+        kept.append(self.function)
+        key = (id(self.function), self.lnc, options.target, options.strict, options.lenient, frozen)
+        known = self._cache.get(key)
+        if known is None or known.reads.changed():
+            known = self._trace_anew(values, arrays, kept, options)
+            if known.reads.keeps:
+                self._keep(key, known)
+        if known.warnings:
+            _errors.warn(known.warnings, self._home())
+        return known, arrays
+
+    def _trace_anew(self, values, arrays, kept, options):
+        session, reads = _native.Session(), _cache.Reads()
+        found = session.trace(reads, self.function, values, options.target, self.lnc or 0, options.strict, options.lenient)
+        if found is None:
+            _errors.report(session, True, home=self._home())
         handle, inputs, result = found
-        traced = Traced(session, handle, _places(values, inputs), result, seen)
-        seen.close()
-        with self._lock:
-            self._cache[key] = traced
-        return traced, inputs
+        places = {id(array): i for i, array in enumerate(arrays)}
+        return Traced(session, handle, [places[id(array)] for array in inputs], result, reads, kept)
+
+    def _keep(self, key, traced):
+        while len(self._cache) >= _KEPT:  # the oldest; other threads may be quicker
+            try:
+                self._cache.pop(next(iter(self._cache)), None)
+            except (StopIteration, RuntimeError):
+                break
+        self._cache[key] = traced
+
+    def _home(self):
+        return getattr(inspect.unwrap(self.function), "__globals__", None)
 
     def __call__(self, *arguments, **keywords):
         options = self.options or Options()
-        traced, inputs = self._trace(self.bind(arguments, keywords), options)
-        return run(traced, inputs, options)
+        traced, arrays = self._find(self.bind(arguments, keywords), options)
+        inputs = traced.inputs(arrays)
+        if any(map(_arrays.is_traced, inputs)):
+            from klr import _in_jax
+
+            return _in_jax.call(traced, inputs, options)
+        return run(traced, inputs, options, self._home())
 
 
 def _by_name(module, qualname, lnc):
@@ -110,114 +224,41 @@ def _by_name(module, qualname, lnc):
     return found[lnc] if lnc else found
 
 
-def run(traced, inputs, options):
+def run(traced, inputs, options, home=None):
     """Run a traced kernel on the objects of its inputs, in order; the result in the form that the kernel returns."""
-    handle = traced.handle
-    arguments = [_arrays.Argument(value) for value in inputs]
-    specs = handle.inputs()
-    outputs = [np.empty(shape, numpy_dtype(dtype)) for _, dtype, shape, _ in handle.outputs()]
+    arguments = [_arrays.Argument(value, name, written)
+                 for value, name, written in zip(inputs, traced.names, traced.written)]
+    check_writes(traced, arguments)
+    outputs = [arguments[alias].memory if alias is not None and traced.written[alias] else np.empty(shape, dtype)
+               for (_, shape, dtype), alias in zip(traced.outputs, traced.aliases)]
     session = _native.Session()
-    ok = handle.run(session, [_arrays.address(a.memory) for a in arguments], [_arrays.address(o) for o in outputs],
-                    options.target, options.f32, options.checks, options.reference, options.lenient, options.threads,
-                    options.seed)
-    _errors.report(session, not ok)
-    for argument, spec in zip(arguments, specs):
-        argument.finish(spec[0])
-    kinds = {a.kind for a in arguments} - {"numpy"}
+    ok = traced.handle.run(session, [_arrays.address(a.memory) for a in arguments], [_arrays.address(o) for o in outputs],
+                           options.target, options.f32, options.checks, options.reference, options.lenient, options.poison,
+                           options.threads, options.seed)
+    values = [argument.finish() for argument in arguments] if ok else None
+    if not ok or session.count():
+        _errors.report(session, not ok, home=home)
+    kinds = {argument.kind for argument in arguments}
     kind = kinds.pop() if len(kinds) == 1 else "numpy"
-    names = {spec[0]: argument.value for argument, spec in zip(arguments, specs)}
-    results = [names[name] if name in names else _arrays.like(array, kind)
-               for array, (name, _, _, _) in zip(outputs, handle.outputs())]
-    return _form(traced.result, results)
+    return form(traced.result, [_arrays.like(array, kind) if alias is None else values[alias]
+                                for array, alias in zip(outputs, traced.aliases)])
 
 
-def _form(form, results):
-    if form is None:
+def check_writes(traced, arguments):
+    """What the kernel writes must be there to be written, each element in one place."""
+    if True not in traced.written:
+        return
+    for i, argument in enumerate(arguments):
+        if argument.is_written and argument.kind == "jax" and i not in traced.aliases:
+            raise _errors.KernelTypeError(f"the kernel writes its argument `{traced.names[i]}` and does not return it; jax arrays cannot be "
+                                          "written: return it, and the result is a new array")
+    _arrays.check_apart(arguments, traced.names)
+
+
+def form(shape, results):
+    """`results` in the form that the kernel returns: one, None, or a tuple or list of them."""
+    if shape is None:
         return None
-    if isinstance(form, int):
-        return results[form]
-    return (tuple if form[0] == "tuple" else list)(_form(item, results) for item in form[1])
-
-
-# ---- where a kernel's inputs stand among its arguments, so that a kept kernel finds those of the next call
-
-def _walk(value, path, found):
-    if _arrays.framework(value):
-        found.setdefault(id(value), path)
-    elif isinstance(value, (tuple, list)):
-        for i, item in enumerate(value):
-            _walk(item, path + (("item", i),), found)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _walk(item, path + (("item", key),), found)
-    elif hasattr(value, "__dict__") and not isinstance(value, (type, Kernel)) and not callable(value):
-        for name, item in vars(value).items():
-            _walk(item, path + (("attribute", name),), found)
-
-
-def _places(values, inputs):
-    found = {}
-    _walk(values, (), found)
-    return [found[id(value)] for value in inputs]
-
-
-def _order(values, places):
-    inputs = []
-    for path in places:
-        value = values
-        for kind, name in path:
-            value = value[name] if kind == "item" else vars(value)[name]
-        inputs.append(value)
-    return inputs
-
-
-# ---- what a traced kernel depends on
-
-def freeze(value, in_arguments=False, depth=0):
-    """A value that is equal and hashable as long as the tracer would see the same in `value`."""
-    if value is None or isinstance(value, (bool, int, float, str, bytes, np.generic)):
-        return (type(value), repr(value))
-    if in_arguments and _arrays.framework(value):
-        return ("array", tuple(value.shape), str(value.dtype))
-    if depth > 8:
-        return ("object", id(value))
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return (type(value), tuple(freeze(item, in_arguments, depth + 1) for item in value))
-    if isinstance(value, dict):
-        return (dict, tuple((freeze(k, False, depth + 1), freeze(v, in_arguments, depth + 1)) for k, v in value.items()))
-    if inspect.isfunction(value):
-        cells = tuple(_cell(cell, depth) for cell in value.__closure__ or ())
-        return ("function", value.__code__, freeze(value.__defaults__, False, depth + 1), cells)
-    if isinstance(value, Kernel):
-        return ("kernel", value.lnc, freeze(value.function, False, depth + 1))
-    if isinstance(value, type) or inspect.ismodule(value) or callable(value) or not hasattr(value, "__dict__"):
-        return ("object", id(value))
-    return (type(value), freeze(vars(value), in_arguments, depth + 1))
-
-
-def _cell(cell, depth):
-    try:
-        return freeze(cell.cell_contents, False, depth + 1)
-    except ValueError:
-        return None
-
-
-class Seen:
-    """The global names a trace has looked up, and what they held."""
-
-    def __init__(self):
-        self.names = {}
-        self.objects = []
-
-    def describe(self, value, in_arguments):
-        return _live.describe(value, in_arguments)
-
-    def add(self, scope, name):
-        self.names[(id(scope), name)] = scope
-
-    def close(self):
-        self.values = {key: freeze(scope[key[1]]) for key, scope in self.names.items()}
-
-    def changed(self):
-        return any(key[1] not in scope or freeze(scope[key[1]]) != self.values[key]
-                   for key, scope in self.names.items())
+    if isinstance(shape, int):
+        return results[shape]
+    return (tuple if shape[0] == "tuple" else list)(form(item, results) for item in shape[1])

@@ -3,7 +3,9 @@
 import enum
 import functools
 import linecache
+import os
 import sys
+import time
 import types
 
 import numpy as np
@@ -43,9 +45,94 @@ def module_tuple(globals_):
     return (globals_, name, path, "__path__" in globals_)
 
 
-def source_text(path):
-    lines = linecache.getlines(path)
-    return "".join(lines) if lines else None
+def kernel_class():
+    from klr._jit import Kernel
+
+    return Kernel
+
+
+# ---- source texts
+#
+# A function's text is that of its file now, unless the file was changed after it was compiled and not loaded again: then
+# the one that was read before, if it was, else none.
+
+_texts = {}  # path: the texts it has held, the last one last
+
+
+def _process_start():
+    try:
+        with open("/proc/self/stat") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0
+
+
+_STARTED = _process_start()
+
+
+def _texts_of(path, globals_):
+    linecache.checkcache(path)
+    lines = linecache.getlines(path, globals_)
+    texts = _texts.setdefault(path, [])
+    if lines:
+        text = "".join(lines)
+        if not texts or texts[-1] != text:
+            texts.append(text)
+            del texts[:-8]
+    return texts
+
+
+def note_text(function):
+    """Remember the text of a function that has just been compiled."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        _texts_of(code.co_filename, function.__globals__)
+
+
+@functools.lru_cache(maxsize=64)
+def _codes(text, path):
+    """{(name, line): [code]} of all functions of a text."""
+    found = {}
+    try:
+        waiting = [compile(text, path, "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return found
+    while waiting:
+        code = waiting.pop()
+        found.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+        waiting.extend(item for item in code.co_consts if isinstance(item, types.CodeType))
+    return found
+
+
+def _fits(text, code, globals_):
+    codes = _codes(text, code.co_filename).get((code.co_name, code.co_firstlineno), ())
+    if "@pytest_ar" in globals_:  # its assert statements were rewritten
+        return any(c.co_varnames[:c.co_argcount] == code.co_varnames[:code.co_argcount] for c in codes)
+    return code in codes
+
+
+def source_text(code, globals_):
+    """The text that `code` was compiled from, or None."""
+    path = code.co_filename
+    texts = _texts_of(path, globals_)
+    if not texts:
+        return None
+    try:
+        is_old = os.stat(path).st_mtime < _STARTED - 2
+    except OSError:
+        is_old = True  # of a notebook, an archive
+    if is_old and len(texts) == 1:
+        return texts[0]
+    for text in reversed(texts):
+        if _fits(text, code, globals_):
+            return text
+    raise SourceChanged(f"the source text of {code.co_name}() in {path} has changed since it was loaded: reload its module "
+                        "(importlib.reload) or start again")
+
+
+class SourceChanged(RuntimeError):
+    """A function whose text is no longer known."""
 
 
 def _function(f):
@@ -57,11 +144,12 @@ def _function(f):
         return ("library", native, f.__qualname__)
     code = f.__code__
     cells = dict(zip(code.co_freevars, f.__closure__ or ()))
-    return ("function", module_tuple(f.__globals__), code.co_filename, source_text(code.co_filename), code.co_name,
+    return ("function", module_tuple(f.__globals__), code.co_filename, source_text(code, f.__globals__), code.co_name,
             code.co_firstlineno, f.__defaults__, f.__kwdefaults__, cells)
 
 
-def _functions_of(cls):
+def functions_of(cls):
+    """The functions that the statement of a class defines."""
     for value in vars(cls).values():
         value = getattr(value, "__func__", value)
         value = getattr(value, "fget", value)
@@ -81,7 +169,7 @@ def _class(cls):
     if native:
         return ("library", native, cls.__qualname__)
     module = sys.modules.get(cls.__module__)
-    functions = list(_functions_of(cls))
+    functions = list(functions_of(cls))
     globals_ = functions[0].__globals__ if functions else vars(module) if module else {"__name__": cls.__module__}
     path = functions[0].__code__.co_filename if functions else getattr(module, "__file__", None)
     if path is None:
@@ -94,7 +182,32 @@ def _class(cls):
             except ValueError:
                 pass
     free.pop("__class__", None)
-    return ("class", module_tuple(globals_), path or "", source_text(path) if path else None, cls.__qualname__, free)
+    return ("class", module_tuple(globals_), path or "", _text_of_class(functions, path, globals_), cls.__qualname__, free,
+            _attributes_of_class(cls))
+
+
+def _text_of_class(functions, path, globals_):
+    if functions:
+        return source_text(functions[0].__code__, globals_)
+    texts = _texts_of(path, globals_) if path else None
+    return texts[-1] if texts else None
+
+
+_DATA = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, np.generic, np.dtype, enum.Enum, type(None))
+
+
+def _attributes_of_class(cls):
+    """Attributes that may differ from what the statement of the class gives: data, and functions from elsewhere."""
+    found = {}
+    for name, value in vars(cls).items():
+        if (name.startswith("__") and name.endswith("__")) or name.startswith("_abc_") or issubclass(cls, enum.Enum):
+            continue
+        if isinstance(value, types.FunctionType):
+            if value.__qualname__ != f"{cls.__qualname__}.{name}" or value.__module__ != cls.__module__:
+                found[name] = value
+        elif isinstance(value, _DATA) or not (hasattr(value, "__get__") or callable(value) or native_module(type(value).__module__)):
+            found[name] = value
+    return found
 
 
 def _cell_of_notebook(cls):
@@ -105,7 +218,8 @@ def _cell_of_notebook(cls):
     return None
 
 
-def _attributes(obj):
+def attributes_of(obj):
+    """{name: value} of an object's own attributes."""
     found = {}
     for cls in reversed(type(obj).__mro__):
         slots = cls.__dict__.get("__slots__", ())
@@ -116,23 +230,48 @@ def _attributes(obj):
     return found
 
 
-def _instance(obj):
-    cls = type(obj)
-    held = None
+def held_value(obj):
+    """What an object of a class derived from a built-in one wraps, as an object of that class; None: nothing."""
     for kind in (int, float, str, bytes, tuple, list, dict, set, frozenset):
         if isinstance(obj, kind):
-            if cls.__flags__ & (1 << 9) == 0 and native_module(cls.__module__):
-                return ("value", kind(obj))
-            held = kind(obj)
-            break
-    return ("instance", cls, _attributes(obj), held)
+            return kind(obj)
+    return None
+
+
+def held_items(obj):
+    held = held_value(obj)
+    if isinstance(held, dict):
+        return [*held, *held.values()]
+    return list(held) if isinstance(held, (tuple, list, set, frozenset)) else [held]
+
+
+def _instance(obj):
+    cls, held = type(obj), held_value(obj)
+    if held is not None and cls.__flags__ & (1 << 9) == 0 and native_module(cls.__module__):
+        return ("value", held)
+    return ("instance", cls, attributes_of(obj), held)
+
+
+def _scalar(obj):
+    """A NumPy scalar as Python's: item() of wide and of narrow floats gives the scalar itself."""
+    value = obj.item()
+    if isinstance(value, np.generic):
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            return ("opaque", f"numpy {type(obj).__name__}")
+    return ("value", value)
+
+
+def _flags(obj):
+    """Several members of an enum.Flag at once: the number, if that is what they are."""
+    return ("value", int(obj)) if isinstance(obj, int) else ("opaque", repr(obj))
 
 
 def describe(obj, in_arguments):
-    from klr._jit import Kernel
-
-    if isinstance(obj, Kernel):
-        return ("kernel", obj.function, obj.lnc or 0)
+    """The tuple for one object; arrays are tensors when `in_arguments`."""
+    if isinstance(obj, kernel_class()):
+        return ("kernel", obj.bound_function(), obj.lnc or 0)
     if isinstance(obj, types.ModuleType):
         name = obj.__name__
         if name in ("_klr", "klr._library"):
@@ -148,11 +287,13 @@ def describe(obj, in_arguments):
         name = nki_name(obj)
         return ("dtype", name) if name else ("opaque", f"numpy dtype {np.dtype(obj)}")
     if isinstance(obj, np.generic):
-        return ("value", obj.item())
+        return _scalar(obj)
     if isinstance(obj, types.FunctionType):
         return _function(obj)
     if isinstance(obj, enum.Enum):
-        return ("member", type(obj), obj.name)
+        return ("member", type(obj), obj.name) if obj.name in type(obj).__members__ else _flags(obj)
+    if obj is os.environ:
+        return ("attribute", os, "environ")
     if isinstance(obj, Constant):
         return ("constant", obj.group, obj.name)
     if isinstance(obj, type):
@@ -166,17 +307,13 @@ def describe(obj, in_arguments):
         native = native_module(owner)
         return ("library", native, obj.__name__) if native else ("opaque", f"{owner}.{obj.__name__}")
     if _arrays.framework(obj):
-        array = _arrays.as_numpy(obj)
-        name = nki_name(array.dtype)
-        if not in_arguments:
-            shape = tuple(array.shape)
-            return ("array", name, shape, array.tobytes()) if name and 0 < len(shape) <= 16 else (
-                "opaque", f"an array of shape {shape} and dtype {array.dtype} outside of the arguments")
-        if name is None:
-            raise TypeError(f"an array of dtype {array.dtype}, which NKI does not have; convert it, for example with "
-                            f".astype(np.{'int32' if array.dtype.kind in 'iu' else 'float32'})")
-        return ("tensor", name, tuple(array.shape))
-    if isinstance(obj, functools.partial) or native_module(type(obj).__module__) and not _attributes(obj) \
+        if in_arguments:
+            return ("tensor", _arrays.element_type(obj), tuple(obj.shape))
+        array = _arrays.constant(obj)
+        if array is None:
+            return ("opaque", f"an array of shape {tuple(obj.shape)} and dtype {obj.dtype} outside of the arguments")
+        return ("array", nki_name(array.dtype), tuple(array.shape), array.tobytes())
+    if isinstance(obj, functools.partial) or native_module(type(obj).__module__) and not attributes_of(obj) \
             and not isinstance(obj, (int, float, str, bytes, tuple, list, dict, set, frozenset)):
         return ("opaque", f"{type(obj).__module__}.{type(obj).__qualname__}")
     return _instance(obj)

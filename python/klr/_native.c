@@ -1,8 +1,9 @@
 // _native.c -- the Python package's door to the library: live objects in, kernels, arrays and diagnostics out.
 //
 // It converts and decides nothing. What a Python object is (a function with its text, a class, a tensor, a part of the
-// NKI library, ...) says `describe`, a Python function of klr._live, as a tuple whose first item is a tag; atoms and
-// containers are converted here. Only the stable interface of Python 3.9 is used.
+// NKI library, ...) says `reads.describe`, of klr._cache, as a tuple whose first item is a tag; atoms and containers are
+// converted here. `reads` also hears of everything that is read of the program, so that it can tell when a trace would
+// come out differently. Only the stable interface of Python 3.9 is used.
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x03090000
@@ -39,16 +40,31 @@ typedef struct LiveInput {
   Value value;
 } LiveInput;
 
+// Where an object was met.
+typedef enum Reach {
+  REACH_PROGRAM,   // from the kernel: `reads` is told
+  REACH_ARGUMENT,  // from an argument, whose value is known to be the same when the kernel is called again; arrays are tensors
+  REACH_CAPTURED,  // the same through the defaults or the closure of a function: arrays are constants
+} Reach;
+
+typedef struct Known {
+  Value value;
+  bool is_program;  // met first from the kernel
+  bool is_array;    // a constant: another thing than the tensor that the same array is as an argument
+} Known;
+
 typedef struct Live {
   Tracer *t;
   Host host;
-  PyObject *describe, *seen;
+  PyObject *reads;
   PyObject *kept;     // what handles and cached values point to stays alive as long
-  Map values;         // by address of the object
+  Map values;         // Known, by address of the object; tensors by the address after it
   Map modules;        // by address of the dictionary of globals
   Map cells;          // by address of the closure's cell
   Vec(LiveInput) inputs;
-  bool in_arguments;  // arrays become tensors
+  const char *argument;  // whose value is being read
+  Reach reach;
+  bool is_entangled;  // the kernel reaches an object of the arguments by another way too
   PyObject *error_type, *error_value, *error_trace;  // the first Python exception met on the way
 } Live;
 
@@ -79,12 +95,42 @@ static bool keep(Live *live, PyObject *object)
   return PyList_Append(live->kept, object) == 0 || python_failed(live, "keeping an object");
 }
 
+static bool remember_as(Live *live, PyObject *object, Value value, bool is_array)
+{
+  Known *place = arena_new(&live->t->arena, Known);
+  *place = (Known){value, live->reach == REACH_PROGRAM, is_array};
+  map_set_number(&live->values, (uint64_t)(uintptr_t)object + (value.tag == VALUE_TENSOR), place);
+  return keep(live, object);
+}
+
 static bool remember(Live *live, PyObject *object, Value value)
 {
-  Value *place = arena_new(&live->t->arena, Value);
-  *place = value;
-  map_set_number(&live->values, (uint64_t)(uintptr_t)object, place);
-  return keep(live, object);
+  return remember_as(live, object, value, false);
+}
+
+// The value of an object met before, as it is to be seen from here; NULL: none.
+static const Value *recall(Live *live, PyObject *object)
+{
+  uint64_t address = (uint64_t)(uintptr_t)object;
+  const Known *known = live->reach == REACH_ARGUMENT ? map_get_number(&live->values, address + 1) : NULL;
+  if (!known)
+    known = map_get_number(&live->values, address);
+  if (!known || (live->reach == REACH_ARGUMENT && known->is_array))
+    return NULL;
+  bool is_other_way = known->is_program != (live->reach == REACH_PROGRAM);
+  if (is_other_way && known->value.tag == VALUE_TUPLE)
+    return NULL;  // what is in it decides
+  if (is_other_way && (known->value.tag == VALUE_LIST || known->value.tag == VALUE_DICT || known->value.tag == VALUE_SET ||
+                       known->value.tag == VALUE_INSTANCE))
+    live->is_entangled = true;
+  return &known->value;
+}
+
+// Tells `reads` of something; steals the result of its method.
+static bool told(Live *live, PyObject *result)
+{
+  Py_XDECREF(result);
+  return result || python_failed(live, "remembering what a kernel reads");
 }
 
 // A copy in the tracer's arena. Lone surrogates have no UTF-8: the text is refused.
@@ -144,25 +190,41 @@ static bool int_value(Live *live, PyObject *object, Value *out)
   return true;
 }
 
-static bool items_value(Live *live, PyObject *object, bool is_tuple, Value *out)
+// What a container holds now, as a tuple or dictionary of its own: other threads may change it meanwhile. NULL after raising.
+static PyObject *contents(Live *live, PyObject *object, PyObject *copy)
 {
-  Py_ssize_t count = is_tuple ? PyTuple_Size(object) : PyList_Size(object);
-  *out = is_tuple ? value_tuple(live->t, NULL, (size_t)count) : value_list(live->t, NULL, 0);
-  if (!remember(live, object, *out))
-    return false;
-  for (Py_ssize_t i = 0; i < count; i++) {
-    PyObject *item = is_tuple ? PyTuple_GetItem(object, i) : PyList_GetItem(object, i);
-    Value value;
-    if (!item)
-      return python_failed(live, "reading a list");
-    if (!to_value(live, item, &value))
-      return false;
-    if (is_tuple)
-      out->tuple->items[i] = value;
-    else
-      list_push(live->t, out->list, value);
+  if (!copy) {
+    python_failed(live, "reading a container");
+    return NULL;
   }
-  return true;
+  bool done = keep(live, copy) && (live->reach != REACH_PROGRAM ||
+                                   told(live, PyObject_CallMethod(live->reads, "container", "OO", object, copy)));
+  Py_DECREF(copy);  // kept
+  return done ? copy : NULL;
+}
+
+static bool tuple_value(Live *live, PyObject *object, Value *out)
+{
+  Py_ssize_t count = PyTuple_Size(object);
+  *out = value_tuple(live->t, NULL, (size_t)count);
+  bool done = remember(live, object, *out);
+  for (Py_ssize_t i = 0; done && i < count; i++)
+    done = to_value(live, PyTuple_GetItem(object, i), &out->tuple->items[i]);
+  return done;
+}
+
+static bool list_value(Live *live, PyObject *object, Value *out)
+{
+  *out = value_list(live->t, NULL, 0);
+  PyObject *items = remember(live, object, *out) ? contents(live, object, PyList_AsTuple(object)) : NULL;
+  Py_ssize_t count = items ? PyTuple_Size(items) : 0;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    Value value;
+    if (!to_value(live, PyTuple_GetItem(items, i), &value))
+      return false;
+    list_push(live->t, out->list, value);
+  }
+  return items != NULL;
 }
 
 static bool dict_value(Live *live, PyObject *object, Value *out)
@@ -170,29 +232,26 @@ static bool dict_value(Live *live, PyObject *object, Value *out)
   PyObject *key, *item;
   Py_ssize_t at = 0;
   *out = value_dict(live->t);
-  if (!remember(live, object, *out))
-    return false;
-  while (PyDict_Next(object, &at, &key, &item)) {
+  PyObject *items = remember(live, object, *out) ? contents(live, object, PyDict_Copy(object)) : NULL;
+  while (items && PyDict_Next(items, &at, &key, &item)) {
     Value k, v;
     if (!to_value(live, key, &k) || !to_value(live, item, &v) || !dict_set(live->t, out->dict, k, v))
       return false;
   }
-  return true;
+  return items != NULL;
 }
 
 static bool set_value(Live *live, PyObject *object, bool frozen, Value *out)
 {
   *out = value_set(live->t, frozen);
-  PyObject *list = PySequence_List(object);
-  if (!list)
-    return python_failed(live, "reading a set");
-  bool done = true;
-  for (Py_ssize_t i = 0; done && i < PyList_Size(list); i++) {
+  PyObject *items = remember(live, object, *out) ? contents(live, object, PySequence_Tuple(object)) : NULL;
+  Py_ssize_t count = items ? PyTuple_Size(items) : 0;
+  for (Py_ssize_t i = 0; i < count; i++) {
     Value item;
-    done = to_value(live, PyList_GetItem(list, i), &item) && dict_set(live->t, out->dict, item, value_none());
+    if (!to_value(live, PyTuple_GetItem(items, i), &item) || !dict_set(live->t, out->dict, item, value_none()))
+      return false;
   }
-  Py_DECREF(list);
-  return done;
+  return items != NULL;
 }
 
 static bool attribute_value(Live *live, PyObject *object, const char *name, Value *out)
@@ -300,7 +359,10 @@ static bool cell_value(Live *live, PyObject *cell, Cell **out)
     PyObject *content = PyObject_GetAttrString(cell, "cell_contents");
     if (!content)
       PyErr_Clear();  // an empty cell: unbound here too
-    bool done = keep(live, cell) && (!content || to_value(live, content, &known->value));
+    bool done = keep(live, cell) && (live->reach != REACH_PROGRAM ||
+                                     told(live, content ? PyObject_CallMethod(live->reads, "cell", "OO", cell, content)
+                                                        : PyObject_CallMethod(live->reads, "cell", "O", cell)));
+    done = done && (!content || to_value(live, content, &known->value));
     Py_XDECREF(content);
     if (!done)
       return false;
@@ -350,12 +412,33 @@ static bool function_value(Live *live, PyObject *object, PyObject *what, Value *
   if (!function)
     return unknown_source(live, "function", item_text(live, what, 4), item_text(live, what, 2), out);
   *out = (Value){.tag = VALUE_FUNCTION, .function = function};
-  return remember(live, object, *out) && bind_cells(live, function, PyTuple_GetItem(what, 8)) &&
-         bind_defaults(live, function, PyTuple_GetItem(what, 6), PyTuple_GetItem(what, 7));
+  Reach reach = live->reach;
+  live->reach = reach == REACH_ARGUMENT ? REACH_CAPTURED : reach;
+  bool done = remember(live, object, *out) && bind_cells(live, function, PyTuple_GetItem(what, 8)) &&
+              bind_defaults(live, function, PyTuple_GetItem(what, 6), PyTuple_GetItem(what, 7));
+  live->reach = reach;
+  return done;
 }
 
-// ("class", module, path, text, qualname, {name: value})
-static bool class_value(Live *live, PyObject *object, PyObject *what, Value *out)
+// Attributes that the class got from elsewhere than its own text, or that may have changed since.
+static bool set_attributes(Live *live, AttrTable *attrs, PyObject *attributes)
+{
+  PyObject *key, *item;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(attributes, &at, &key, &item)) {
+    Str name;
+    Value value;
+    if (!PyUnicode_Check(key))
+      continue;
+    if (!text_of(live, key, &name) || !to_value(live, item, &value))
+      return false;
+    attr_set(&live->t->arena, attrs, name_intern(&live->t->session->names, name), value);
+  }
+  return true;
+}
+
+// ("class", module, path, text, qualname, {name: value}, {attribute: value})
+static bool class_of_text(Live *live, PyObject *object, PyObject *what, Value *out)
 {
   if (!PyUnicode_Check(PyTuple_GetItem(what, 3)))
     return unknown_source(live, "class", item_text(live, what, 4), item_text(live, what, 2), out);
@@ -375,7 +458,18 @@ static bool class_value(Live *live, PyObject *object, PyObject *what, Value *out
   Outcome made = host_class(live->t, text, item_text(live, what, 4), free, count, out);
   if (made == OUTCOME_MISSING)
     return unknown_source(live, "class", item_text(live, what, 4), item_text(live, what, 2), out);
-  return made == OUTCOME_OK && remember(live, object, *out);
+  if (made != OUTCOME_OK || !remember(live, object, *out))
+    return false;
+  return out->tag != VALUE_CLASS || set_attributes(live, &out->class->attrs, PyTuple_GetItem(what, 6));
+}
+
+static bool class_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  Reach reach = live->reach;
+  live->reach = REACH_PROGRAM;
+  bool done = class_of_text(live, object, what, out);
+  live->reach = reach;
+  return done;
 }
 
 // ("instance", class, {attribute: value}, what it wraps or None)
@@ -391,20 +485,9 @@ static bool instance_value(Live *live, PyObject *object, PyObject *what, Value *
   *out = instance_new(live->t, class.class);
   if (!remember(live, object, *out))
     return false;
-  PyObject *attributes = PyTuple_GetItem(what, 2), *held = PyTuple_GetItem(what, 3), *key, *item;
-  if (held != Py_None && !to_value(live, held, &out->instance->held))
-    return false;
-  Py_ssize_t at = 0;
-  while (PyDict_Next(attributes, &at, &key, &item)) {
-    Str name;
-    Value value;
-    if (!PyUnicode_Check(key))
-      continue;
-    if (!text_of(live, key, &name) || !to_value(live, item, &value))
-      return false;
-    attr_set(&live->t->arena, &out->instance->attrs, name_intern(&live->t->session->names, name), value);
-  }
-  return true;
+  PyObject *attributes = PyTuple_GetItem(what, 2), *held = PyTuple_GetItem(what, 3);
+  return (held == Py_None || to_value(live, held, &out->instance->held)) &&
+         set_attributes(live, &out->instance->attrs, attributes);
 }
 
 // ("tensor", dtype, shape, the object it stands for)
@@ -419,7 +502,7 @@ static bool tensor_value(Live *live, PyObject *object, PyObject *what, Value *ou
   for (Py_ssize_t i = 0; i < rank && i <= VIEW_RANK_MAX; i++)
     sizes[i] = (uint64_t)item_int(shape, i);
   size_t errors = live->t->session->error_count;
-  if (!tensor_argument(live->t, "array", dtype, sizes, (uint32_t)rank, out)) {
+  if (!tensor_argument(live->t, live->argument, dtype, sizes, (uint32_t)rank, out)) {
     if (live->t->session->error_count > errors)
       raise_diag(live->t, "ValueError", live->t->session->diags.items[live->t->session->diags.count - 1]);
     return false;
@@ -443,7 +526,7 @@ static bool array_value(Live *live, PyObject *object, PyObject *what, Value *out
   for (Py_ssize_t i = 0; i < rank; i++)
     sizes[i] = (uint64_t)item_int(shape, i);
   *out = value_array(live->t, dtype, sizes, (uint32_t)rank, (Str){data, (size_t)len});
-  return remember(live, object, *out);
+  return remember_as(live, object, *out, true);
 }
 
 static bool described_value(Live *live, PyObject *object, PyObject *what, Value *out)
@@ -507,7 +590,7 @@ static bool described_value(Live *live, PyObject *object, PyObject *what, Value 
 
 static bool other_value(Live *live, PyObject *object, Value *out)
 {
-  PyObject *what = PyObject_CallFunction(live->describe, "Oi", object, (int)live->in_arguments);
+  PyObject *what = PyObject_CallMethod(live->reads, "describe", "Oi", object, (int)live->reach);
   if (!what)
     return python_failed(live, "a live object cannot be read");
   bool done = keep(live, what) && described_value(live, object, what, out);
@@ -538,15 +621,17 @@ static bool to_value(Live *live, PyObject *object, Value *out)
     *out = value_str(live->t, text);
     return true;
   }
-  Value *known = map_get_number(&live->values, (uint64_t)(uintptr_t)object);
+  const Value *known = recall(live, object);
   if (known) {
     *out = *known;
     return true;
   }
   if (!check_stack(live->t, (Span){0}))
     return false;
-  if (PyTuple_CheckExact(object) || PyList_CheckExact(object))
-    return items_value(live, object, PyTuple_CheckExact(object), out);
+  if (PyTuple_CheckExact(object))
+    return tuple_value(live, object, out);
+  if (PyList_CheckExact(object))
+    return list_value(live, object, out);
   if (PyDict_CheckExact(object))
     return dict_value(live, object, out);
   if (PyAnySet_CheckExact(object))
@@ -576,19 +661,16 @@ static Outcome live_global(Tracer *t, void *context, void *scope, const Name *na
 {
   Live *live = context;
   (void)t;
-  PyObject *found = PyDict_GetItemString(scope, name->str.data);
+  PyObject *found = PyDict_GetItemString(scope, name->str.data), *dict = scope;
   if (!found)
-    return OUTCOME_MISSING;
-  bool in_arguments = live->in_arguments;
-  live->in_arguments = false;
-  PyObject *told = PyObject_CallFunction(live->seen, "Os", (PyObject *)scope, name->str.data);
-  if (!told)
-    return python_failed(live, "a global name"), OUTCOME_ERROR;
-  Py_DECREF(told);
+    return told(live, PyObject_CallMethod(live->reads, "name", "Os", dict, name->str.data)) ? OUTCOME_MISSING : OUTCOME_ERROR;
   Py_INCREF(found);
-  bool done = to_value(live, found, out);
+  Reach reach = live->reach;
+  live->reach = REACH_PROGRAM;
+  bool done = told(live, PyObject_CallMethod(live->reads, "name", "OsO", dict, name->str.data, found)) && keep(live, found) &&
+              to_value(live, found, out);
   Py_DECREF(found);
-  live->in_arguments = in_arguments;
+  live->reach = reach;
   return done ? OUTCOME_OK : OUTCOME_ERROR;
 }
 
@@ -598,16 +680,30 @@ static ModuleObject *live_module(Tracer *t, void *context, Str name)
   PyObject *text = PyUnicode_FromStringAndSize(name.data, (Py_ssize_t)name.len);
   PyObject *module = text ? PyImport_GetModule(text) : NULL;
   (void)t;
-  Py_XDECREF(text);
   PyErr_Clear();
+  bool is_told = text && told(live, module ? PyObject_CallMethod(live->reads, "module", "OO", text, module)
+                                           : PyObject_CallMethod(live->reads, "module", "O", text));
+  Py_XDECREF(text);
+  if (!is_told)
+    catch_exception(live->t);
   if (!module)
     return NULL;
   Value value;
-  bool done = to_value(live, module, &value);
+  Reach reach = live->reach;
+  live->reach = REACH_PROGRAM;
+  bool done = keep(live, module) && to_value(live, module, &value);
+  live->reach = reach;
   Py_DECREF(module);
   if (!done)
     catch_exception(live->t);
   return done && value.tag == VALUE_MODULE ? value.module : NULL;
+}
+
+static void live_file(Tracer *t, void *context, const char *path)
+{
+  Live *live = context;
+  if (!told(live, PyObject_CallMethod(live->reads, "file", "s", path)))
+    catch_exception(t);
 }
 
 // ---- tracing
@@ -620,6 +716,7 @@ typedef struct TraceCall {
   int lnc;
   const Kernel *kernel_made;
   Value result;
+  bool reads_environment, reads_files;
 } TraceCall;
 
 static const Machine *target_machine(Session *session, const char *target)
@@ -640,7 +737,7 @@ static bool trace_live(void *context)
     return false;
   Tracer *t = live->t = klr_new_tracer(call->klr);
   t->host = &live->host;
-  live->host = (Host){live, live_global, live_module};
+  live->host = (Host){live, live_global, live_module, live_file};
   live->values = live->modules = live->cells = map_new(&t->arena);
   nki_install(t, machine);
   Value kernel;
@@ -649,22 +746,27 @@ static bool trace_live(void *context)
   Value *values = arena_array(&t->arena, Value, count);
   if (!to_value(live, call->kernel, &kernel))
     return false;
-  live->in_arguments = true;
+  live->reach = REACH_ARGUMENT;
   PyObject *key, *item;
   Py_ssize_t at = 0;
   while (PyDict_Next(call->arguments, &at, &key, &item)) {
     Str name;
-    if (!text_of(live, key, &name) || !to_value(live, item, &values[n]))
+    if (!text_of(live, key, &name))
+      return false;
+    live->argument = name.data;
+    if (!to_value(live, item, &values[n]))
       return false;
     names[n++] = name_intern(&session->names, name);
   }
-  live->in_arguments = false;
+  live->reach = REACH_PROGRAM;
   size_t errors = session->error_count;
   TraceOptions options = {.lnc = call->lnc, .no_verify = true, .result = &call->result};
   Kernel *made = trace_kernel(t, kernel, names, values, count, &options);
   if (!made || !core_verify(session, made) || !machine_check(session, machine, made) || session->error_count != errors)
     return false;
   call->kernel_made = made;
+  call->reads_environment = module_is_loaded(t, STR("os"));
+  call->reads_files = module_is_loaded(t, STR("os.path"));
   return true;
 }
 
@@ -709,15 +811,15 @@ static PyObject *new_handle(SessionObject *session, const Kernel *kernel)
   return (PyObject *)handle;
 }
 
-// trace(describe, seen, kernel, arguments, target, lnc, strict, lenient) -> (handle, inputs, form of the result) or None.
-// seen(globals, name) is called for every global name that is looked up.
+// trace(reads, kernel, arguments, target, lnc, strict, lenient) -> (handle, inputs, form of the result) or None. `reads`
+// is of klr._cache.
 static PyObject *session_trace(PyObject *self, PyObject *args)
 {
   SessionObject *object = (SessionObject *)self;
   TraceCall call = {.klr = object->klr};
   int strict, lenient;
-  if (!PyArg_ParseTuple(args, "OOOO!sipp", &call.live.describe, &call.live.seen, &call.kernel, &PyDict_Type, &call.arguments,
-                        &call.target, &call.lnc, &strict, &lenient))
+  if (!PyArg_ParseTuple(args, "OOO!sipp", &call.live.reads, &call.kernel, &PyDict_Type, &call.arguments, &call.target,
+                        &call.lnc, &strict, &lenient))
     return NULL;
   call.live.kept = PyList_New(0);
   if (!call.live.kept)
@@ -729,7 +831,10 @@ static PyObject *session_trace(PyObject *self, PyObject *args)
     long next = 0;
     PyObject *inputs = inputs_in_order(&call.live, call.kernel_made), *handle = new_handle(object, call.kernel_made);
     PyObject *form = result_form(call.result, &next);
-    result = inputs && handle && form ? Py_BuildValue("NNN", handle, inputs, form) : NULL;
+    PyObject *done = PyObject_CallMethod(call.live.reads, "finish", "iii", (int)call.live.is_entangled,
+                                         (int)call.reads_environment, (int)call.reads_files);
+    result = inputs && handle && form && done ? Py_BuildValue("NNN", handle, inputs, form) : NULL;
+    Py_XDECREF(done);
   } else if (call.live.error_type && !PyErr_GivenExceptionMatches(call.live.error_type, PyExc_Exception)) {
     PyErr_Restore(call.live.error_type, call.live.error_value, call.live.error_trace);  // ctrl-C and the like
     call.live.error_type = call.live.error_value = call.live.error_trace = NULL;
@@ -804,6 +909,12 @@ static PyObject *session_diagnostics(PyObject *self, PyObject *args)
   return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
+static PyObject *session_count(PyObject *self, PyObject *none)
+{
+  (void)none;
+  return PyLong_FromSize_t(klr_core_session(((SessionObject *)self)->klr)->diags.count);
+}
+
 static PyObject *session_new_object(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
   (void)args, (void)keywords;
@@ -860,6 +971,22 @@ static PyObject *handle_outputs(PyObject *self, PyObject *none)
   (void)none;
   KernelHandle *handle = (KernelHandle *)self;
   return tensor_list(handle, klr_output_count(handle->kernel), klr_output);
+}
+
+// written() -> [bool], one for each input
+static PyObject *handle_written(PyObject *self, PyObject *none)
+{
+  (void)none;
+  KernelHandle *handle = (KernelHandle *)self;
+  size_t count = klr_input_count(handle->kernel);
+  bool *written = PyMem_Malloc(count + 1);
+  PyObject *list = written ? PyList_New((Py_ssize_t)count) : PyErr_NoMemory();
+  if (list)
+    klr_find_written(handle->kernel, written);
+  for (size_t i = 0; list && i < count; i++)
+    PyList_SetItem(list, (Py_ssize_t)i, PyBool_FromLong(written[i]));
+  PyMem_Free(written);
+  return list;
 }
 
 static PyObject *handle_name(PyObject *self, PyObject *none)
@@ -980,7 +1107,7 @@ static bool take_arrays(KernelHandle *handle, PyObject *list, size_t count,
   return true;
 }
 
-// run(session, inputs, outputs, target, f32, checks, reference, lenient, threads, seed) -> bool. Addresses are of
+// run(session, inputs, outputs, target, f32, checks, reference, lenient, poison, threads, seed) -> bool. Addresses are of
 // contiguous memory that the caller keeps alive; outputs are written when all went well. The interpreter lock is
 // released meanwhile.
 static PyObject *handle_run(PyObject *self, PyObject *args)
@@ -989,11 +1116,11 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   SessionObject *session;
   PyObject *inputs, *outputs;
   const char *target;
-  int f32, checks, reference, lenient;
+  int f32, checks, reference, lenient, poison;
   unsigned threads;
   unsigned long long seed;
-  if (!PyArg_ParseTuple(args, "O!O!O!sppppIK", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
-                        &target, &f32, &checks, &reference, &lenient, &threads, &seed))
+  if (!PyArg_ParseTuple(args, "O!O!O!spppppIK", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
+                        &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed))
     return NULL;
   size_t input_count = klr_input_count(handle->kernel), output_count = klr_output_count(handle->kernel);
   KlrArray *arrays = PyMem_Malloc((input_count + 2 * output_count + 1) * sizeof *arrays);
@@ -1005,7 +1132,7 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   PyObject *answer = NULL;
   if (ok) {
     KlrRunOptions options = {.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks,
-                             .reference = reference, .lenient = lenient, .threads = threads, .seed = seed};
+                             .reference = reference, .lenient = lenient, .poison = poison, .threads = threads, .seed = seed};
     klr_share_sources(session->klr, handle->session->klr);
     Py_BEGIN_ALLOW_THREADS
     ok = klr_run(session->klr, handle->kernel, arrays, results, &options);
@@ -1031,9 +1158,10 @@ static void handle_dealloc(PyObject *self)
 // ---- the module
 
 static PyMethodDef session_methods[] = {
-    {"trace", session_trace, METH_VARARGS, "trace(describe, seen, kernel, arguments, target, lnc, strict, lenient)"},
+    {"trace", session_trace, METH_VARARGS, "trace(reads, kernel, arguments, target, lnc, strict, lenient)"},
     {"evaluate", session_evaluate, METH_VARARGS, "evaluate(text, target)"},
     {"read", session_read, METH_VARARGS, "read(bytes, path)"},
+    {"count", session_count, METH_NOARGS, "Diagnostics so far."},
     {"diagnostics", session_diagnostics, METH_VARARGS, "diagnostics(as_json)"},
     {0},
 };
@@ -1041,13 +1169,14 @@ static PyMethodDef session_methods[] = {
 static PyMethodDef handle_methods[] = {
     {"name", handle_name, METH_NOARGS, "The kernel's name."},
     {"inputs", handle_inputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
+    {"written", handle_written, METH_NOARGS, "[whether the kernel writes it], one for each input"},
     {"outputs", handle_outputs, METH_NOARGS, "[(name, dtype, shape, memory)]"},
     {"write", handle_write, METH_VARARGS, "write(form)"},
     {"constants", handle_constants, METH_NOARGS, "[(path, bytes or None)]"},
     {"verify", handle_verify, METH_VARARGS, "verify(target)"},
     {"core_count", handle_core_count, METH_NOARGS, "Logical cores."},
     {"operators", handle_operators, METH_VARARGS, "operators(core)"},
-    {"run", handle_run, METH_VARARGS, "run(session, inputs, outputs, target, f32, checks, reference, lenient, threads, seed)"},
+    {"run", handle_run, METH_VARARGS, "run(session, inputs, outputs, ...): see handle_run"},
     {0},
 };
 

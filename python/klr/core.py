@@ -90,19 +90,21 @@ class Kernel:
         specs = self.inputs
         if len(arrays) != len(specs):
             raise TypeError(f"`{self.name}` takes {len(specs)} arrays, not {len(arrays)}")
-        arguments = [_arrays.Argument(a) for a in arrays]
+        arguments = [_arrays.Argument(a, spec.name, written)
+                     for a, spec, written in zip(arrays, specs, self._handle.written())]
         for argument, spec in zip(arguments, specs):
             if argument.memory.shape != spec.shape or argument.memory.dtype != numpy_dtype(spec.dtype):
                 raise TypeError(f"`{spec.name}` is {spec.dtype} {spec.shape}, not {argument.memory.dtype} "
                                 f"{argument.memory.shape}")
+        _arrays.check_apart(arguments, [spec.name for spec in specs])
         results = [np.empty(t.shape, numpy_dtype(t.dtype)) for t in self.outputs]
         session = _native.Session()
         ok = self._handle.run(session, [_arrays.address(a.memory) for a in arguments],
-                              [_arrays.address(r) for r in results], target, f32, checks, reference, lenient,
+                              [_arrays.address(r) for r in results], target, f32, checks, reference, lenient, False,
                               threads or os.cpu_count() or 1, seed)
         _errors.report(session, not ok)
-        for argument, spec in zip(arguments, specs):
-            argument.finish(spec.name)
+        for argument in arguments:
+            argument.finish()
         return results
 
     def to_bytes(self, form: str = "klr") -> bytes:

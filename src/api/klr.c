@@ -321,6 +321,7 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
   sim.machine = machine;
   sim.exact_fp = !options->f32;
   sim.checks = !options->no_checks;
+  sim.poison = options->poison;
   sim.reference = options->reference;
   sim.threads = options->threads;
   sim.seed = options->seed;
@@ -355,8 +356,11 @@ static bool run(KlrSession *klr, const Kernel *kernel, uint32_t ranks, KlrArray 
     workers[r] = (SimRank){kernel, in + (uint64_t)r * input_count, out + (uint64_t)r * output_count};
   SimOptions sim = sim_options(machine, options);
   ok = ok && sim_run_ranks(session, workers, ranks, &sim, NULL);
+  bool *written = arena_array(&session->arena, bool, input_count);
+  core_find_written(kernel, written);
   for (uint64_t i = 0; i < all_inputs && ok; i++)
-    memcpy(inputs[i].data, in[i].data, in[i].bytes);
+    if (written[i % input_count])
+      memcpy(inputs[i].data, in[i].data, in[i].bytes);
   for (uint64_t i = 0; i < all_outputs && ok; i++) {
     klr->arrays.items[first + i] = out[i];
     outputs[i] = (KlrArray){dtype_name(out[i].dtype), out[i].rank, out[i].shape, out[i].data, out[i].bytes};
@@ -408,6 +412,11 @@ size_t klr_input_count(const KlrKernel *kernel)
 size_t klr_output_count(const KlrKernel *kernel)
 {
   return core_of(kernel)->outputs.count;
+}
+
+void klr_find_written(const KlrKernel *kernel, bool *written)
+{
+  core_find_written(core_of(kernel), written);
 }
 
 static KlrTensor tensor_view(Session *session, const Tensor *tensor)

@@ -136,47 +136,19 @@ static bool make_inputs(Run *run)
 
 // ---- results
 
-typedef struct WriteSearch {
-  const Tensor *tensor;
-  bool found;
-} WriteSearch;
-
-static bool find_write(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
-{
-  (void)field;
-  WriteSearch *search = context;
-  if (role != ROLE_WRITE && role != ROLE_UPDATE)
-    return true;
-  if (ref->ctor != TensorRef_abstract || ref->abstract.ctor != Access_view)
-    return true;
-  search->found = strcmp(ref->abstract.view->tensor->address->name, search->tensor->address->name) == 0;
-  return !search->found;
-}
-
-static bool kernel_writes(const Kernel *kernel, const Tensor *tensor)
-{
-  WriteSearch search = {tensor, false};
-  for (uint32_t core = 0; core < kernel->bodies.count; core++)
-    for (uint32_t i = 0; i < kernel->bodies.items[core].count; i++) {
-      const Block *block = kernel->bodies.items[core].items[i];
-      for (uint32_t j = 0; j < block->body.count; j++)
-        if (!op_visit_tensors(block->body.items[j]->op, find_write, &search))
-          return true;
-    }
-  return false;
-}
-
 static void collect_results(Run *run, RankRun *rank)
 {
   const Kernel *kernel = run->program.kernel;
   Arena *arena = &run->cli->session->arena;
   for (uint32_t i = 0; i < run->output_count; i++)
     vec_push(arena, &rank->results, (Result){kernel->outputs.items[i]->name, "output", &rank->outputs[i], NULL});
+  bool *written = arena_array(arena, bool, run->input_count);
+  core_find_written(kernel, written);
   for (uint32_t i = 0; i < run->input_count; i++) {
     bool is_output = false;
     for (uint32_t j = 0; j < run->output_count; j++)
       is_output = is_output || strcmp(kernel->outputs.items[j]->name, kernel->inputs.items[i]->name) == 0;
-    if (!is_output && kernel_writes(kernel, kernel->inputs.items[i]))
+    if (!is_output && written[i])
       vec_push(arena, &rank->results, (Result){kernel->inputs.items[i]->name, "input", &rank->inputs[i], NULL});
   }
 }

@@ -192,6 +192,9 @@ Op *op_new(Arena *arena, OpKind kind);  // zeroed payload
 typedef bool OpVisit(void *context, const FieldInfo *field, Role role, const TensorRef *ref);
 bool op_visit_tensors(const Op *op, OpVisit *visit, void *context);
 
+// Which inputs of `kernel` some instruction writes: `written` has one for each of kernel->inputs.
+void core_find_written(const Kernel *kernel, bool *written);
+
 // Equal content, whatever the pointers; `hash` agrees with it. Members of ours (LOCAL) are not compared.
 bool core_equal(const TypeInfo *type, const void *a, const void *b);
 uint64_t core_hash(const TypeInfo *type, const void *value);

@@ -257,3 +257,35 @@ bool op_visit_tensors(const Op *op, OpVisit *visit, void *context)
       return false;
   return true;
 }
+
+typedef struct WriteSearch {
+  const Kernel *kernel;
+  bool *written;
+} WriteSearch;
+
+static bool find_write(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
+{
+  (void)field;
+  WriteSearch *search = context;
+  bool writes = (role == ROLE_WRITE || role == ROLE_UPDATE) && ref->ctor == TensorRef_abstract && ref->abstract.ctor == Access_view;
+  const Address *to = writes ? ref->abstract.view->tensor->address : NULL;
+  if (!to || to->memory == MEMORY_SBUF || to->memory == MEMORY_PSUM)
+    return true;
+  for (uint32_t i = 0; i < search->kernel->inputs.count; i++)
+    if (!search->written[i])
+      search->written[i] = strcmp(search->kernel->inputs.items[i]->address->name, to->name) == 0;
+  return true;
+}
+
+void core_find_written(const Kernel *kernel, bool *written)
+{
+  WriteSearch search = {kernel, written};
+  for (uint32_t i = 0; i < kernel->inputs.count; i++)
+    written[i] = false;
+  for (uint32_t core = 0; core < kernel->bodies.count; core++)
+    for (uint32_t i = 0; i < kernel->bodies.items[core].count; i++) {
+      const Block *block = kernel->bodies.items[core].items[i];
+      for (uint32_t j = 0; j < block->body.count; j++)
+        (void)op_visit_tensors(block->body.items[j]->op, find_write, &search);
+    }
+}

@@ -58,9 +58,10 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
     row /= tensor->shape.free_dims.items[i];
     strbuf_printf(&text, ", %" PRIu64, elem / row);
   }
-  if (buffer->origin && !sim->session->lenient)
+  bool forgives = state_forgives_unwritten(sim);
+  if (buffer->origin && !forgives)
     unwritten_fail(sim, buffer->origin, tensor, strbuf_cstr(&text));
-  Diag *diag = sim->session->lenient
+  Diag *diag = forgives
                    ? diag_warning(sim->session, W_SIM_OUTPUT, "element %s] of result `%s` was never written",
                                   strbuf_cstr(&text), tensor->name)
                    : diag_error(sim->session, E_SIM_OUTPUT, "element %s] of result `%s` was never written",
@@ -70,7 +71,8 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
   else if (tensor->pos && tensor->pos->filename)
     diag_where(diag, tensor->pos->filename, tensor->pos->line, tensor->pos->column);
   diag_help(diag, "store every element of it, with `nisa.dma_copy` for example");
-  if (!sim->session->lenient)
+  unwritten_explain(diag, buffer);
+  if (!forgives)
     sim_stop(sim);
 }
 

@@ -225,7 +225,7 @@ static uint64_t stride_of_row(uint64_t row_bytes)
 
 static bool poisons(const Sim *sim)
 {
-  return !sim->options.checks || sim->session->lenient;
+  return !sim->options.checks || state_forgives_unwritten(sim);
 }
 
 static uint64_t bitmap_words(const Buffer *buffer)

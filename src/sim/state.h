@@ -166,6 +166,12 @@ Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...) __attribute_
 // Whatever was said of this instruction before.
 Diag *sim_warning_here(Sim *sim, DiagCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 _Noreturn void sim_stop(Sim *sim);
+// Whether what was never written is a warning and no error.
+static inline bool state_forgives_unwritten(const Sim *sim)
+{
+  return sim->session->lenient || sim->options.poison;
+}
+
 // The instruction does what the documents leave open: stops with an error that names the gap, or in a lenient session
 // warns once an instruction and returns, and the caller does as the gap's choice says.
 void sim_unspecified(Sim *sim, Gap gap, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -427,11 +427,10 @@ bool tile_check_row(Sim *sim, const Tile *tile, uint64_t partition, uint64_t cou
     return true;
   if (tenancy_adopt(sim, tile, hole_offset(tile, partition, elem)) && !find_hole(tile, partition, count, &elem))
     return true;
-  if (!sim->session->lenient) {
-    if (unwritten_travels(sim, tile, partition, elem))
-      return true;
+  if (!sim->session->lenient && unwritten_travels(sim, tile, partition, elem))
+    return true;
+  if (!state_forgives_unwritten(sim))
     fail_unwritten(sim, tile, partition, elem);
-  }
   sim_warning(sim, W_SIM_UNINITIALISED, "`%s` reads element %s of its operand `%s`, which was never written",
               sim_op_name(sim), tile_index_text(sim, tile, partition, elem), tile->role);
   return false;

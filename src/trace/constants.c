@@ -5,6 +5,7 @@
 
 #include "base/npy.h"
 #include "trace/builder.h"
+#include "trace/host.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -145,6 +146,8 @@ static bool constant_file(Tracer *t, const Call *call, Str *file, const char **s
   if (constant.tag == VALUE_STR) {
     *shown = resolve(t, constant.string->text.data);
     size_t errors = t->session->error_count;
+    if (t->host && t->host->file)
+      t->host->file(t, t->host->context, *shown);
     if (file_read(t->session, &t->arena, *shown, file))
       return true;
     if (t->session->error_count > errors) {

@@ -13,6 +13,8 @@ typedef struct Host {
   Outcome (*global)(Tracer *t, void *context, void *scope, const Name *name, Value *out);
   // The module `name` of the running program; NULL: none. The result is of host_module.
   ModuleObject *(*module)(Tracer *t, void *context, Str name);
+  // A file other than a source was read.
+  void (*file)(Tracer *t, void *context, const char *path);
 } Host;
 
 // A module whose names are those of `scope`, which the host keeps alive. `path` is for messages.

@@ -195,6 +195,11 @@ ModuleObject *module_find(Tracer *t, Str name)
   return module;
 }
 
+bool module_is_loaded(Tracer *t, Str name)
+{
+  return map_get(&t->modules->by_name, name) != NULL;
+}
+
 // ---- running
 
 typedef Vec(const Name *) NameList;

@@ -55,6 +55,7 @@ void module_add_default_paths(Tracer *t);                       // KLR_PATH, the
 
 // The module named `name`, found but perhaps not run; NULL when there is none (nothing is reported).
 ModuleObject *module_find(Tracer *t, Str name);
+bool module_is_loaded(Tracer *t, Str name);       // found before
 bool module_run(Tracer *t, ModuleObject *module, Span span);  // runs the body if it has not been
 ModuleObject *module_load_file(Tracer *t, const char *path, const char *name);  // NULL after reporting
 // The name of a live module, asked of the host and kept; MISSING: not live, or there is none.
