@@ -63,12 +63,20 @@ static const OpKind any_partition[] = {
 #include "machine/legal.def"
 };
 
+static const OpKind takes_packed[] = {
+#define TAKES_PACKED(op) OP_##op,
+#include "machine/legal.def"
+};
+
+enum { ALU_FIELDS_MAX = 4 };
+
 // What applies to one kind of operator on this machine.
 typedef struct OpLimits {
   OpShape shape;
   bool is_restricted;  // `engines` says where it runs
-  bool starts_anywhere;
-  uint8_t engines;
+  bool starts_anywhere, takes_packed;
+  uint8_t engines, alu_count;
+  const FieldInfo *alu_fields[ALU_FIELDS_MAX];  // that hold an ALU operator
   int not_both_in_psum[2];  // slots; -1: no such rule
   const IsaUse *uses;       // rows of isa.def
   uint32_t use_count;
@@ -88,6 +96,18 @@ typedef struct Checker {
   Tile tiles[TILES_MAX];                 // of the instruction being looked at
 } Checker;
 
+static void limits_find_operators(OpLimits *limits, OpKind kind)
+{
+  uint32_t count;
+  const FieldInfo *fields = op_info(kind)->fields(&count);
+  for (uint32_t i = 0; i < count; i++)
+    if (fields[i].type == &core_ALU_OP || fields[i].type == &core_OPT_ALU_OP) {
+      if (limits->alu_count == ALU_FIELDS_MAX)
+        bug("%s has more than %d ALU operators", op_info(kind)->name, ALU_FIELDS_MAX);
+      limits->alu_fields[limits->alu_count++] = &fields[i];
+    }
+}
+
 static void limits_init(Checker *c, OpKind kind)
 {
   OpLimits *limits = &c->ops[kind];
@@ -105,6 +125,9 @@ static void limits_init(Checker *c, OpKind kind)
     }
   for (size_t i = 0; i < sizeof any_partition / sizeof *any_partition; i++)
     limits->starts_anywhere |= any_partition[i] == kind;
+  for (size_t i = 0; i < sizeof takes_packed / sizeof *takes_packed; i++)
+    limits->takes_packed |= takes_packed[i] == kind;
+  limits_find_operators(limits, kind);
   limits->uses =
       isa_uses(&c->reporter.session->arena, &limits->shape, kind, c->machine->generation, &limits->use_count);
 }
@@ -517,6 +540,50 @@ static void check_dma_copy(Checker *c, const Instr *instr, const Tile *dst, cons
            op_name(instr));
 }
 
+// ---- dtypes and operators that not everything takes
+
+// Copies on chip move packed elements; between two dtypes they would convert them.
+static bool copy_converts(const Instr *instr, const Tile *dst, const Tile *src)
+{
+  return (instr->op->kind == OP_nc_copy || instr->op->kind == OP_copy) && dst->is_known && src->is_known &&
+         dst->dtype != src->dtype;
+}
+
+static void check_packed(Checker *c, const Instr *instr, const OpLimits *limits, const Tile *tiles)
+{
+  if (limits->takes_packed && !copy_converts(instr, &tiles[0], &tiles[1]))
+    return;
+  for (uint32_t i = 0; i < limits->shape.count; i++) {
+    if (!tiles[i].is_known || !dtype_is_packed(tiles[i].dtype))
+      continue;
+    const char *field = limits->shape.slots[i].field->name;
+    Diag *diag = report(c, instr->pos, LEGAL_PACKED, "operand `%s` of `%s` is %s, which cannot be computed with",
+                        field_known_as(instr, field), op_name(instr), core_DTYPE.of->member_name(tiles[i].dtype));
+    report_operand(&c->reporter, diag, instr, field, &tiles[i]);
+    if (diag)
+      diag_help(diag, "packed tiles are moved with `nisa.dma_copy` and multiplied with `nisa.nc_matmul_mx`");
+  }
+}
+
+static void check_operators(Checker *c, const Instr *instr, const OpLimits *limits)
+{
+  for (uint32_t i = 0; i < limits->alu_count; i++) {
+    const FieldInfo *field = limits->alu_fields[i];
+    const char *at = (const char *)instr->op + field->offset;
+    const Core_OPT_ALU_OP *option = (const void *)at;
+    if (field->type == &core_OPT_ALU_OP && !option->some)
+      continue;
+    AluOp op = field->type == &core_OPT_ALU_OP ? option->value : *(const AluOp *)(const void *)at;
+    if (alu_info(op)->since <= c->machine->generation)
+      continue;
+    const char *name = alu_info(op)->nki_name;
+    Diag *diag = report(c, instr->pos, LEGAL_OPERATOR, "`%s` of `%s` is %s, which %s does not have",
+                        field_known_as(instr, field->name), op_name(instr), name ? name : alu_wire_name(op), c->machine->nc_version);
+    if (diag)
+      diag_help(diag, "take the larger or smaller of two magnitudes with `nl.abs` and `nl.maximum` or `nl.minimum`");
+  }
+}
+
 // ---- operators
 
 static void check_special(Checker *c, const Instr *instr, const Tile *tiles)
@@ -573,11 +640,18 @@ static void check_instr(Checker *c, const Instr *instr)
   }
   if (limits->not_both_in_psum[0] >= 0)
     check_psum_pair(c, instr, limits, tiles);
+  bool failed = c->reporter.failed;
+  c->reporter.failed = false;
   check_special(c, instr, tiles);
   if (limits->use_count) {
     IsaCheck check = {&c->reporter, c->machine, instr, &limits->shape, tiles, c->core_count, NULL};
     isa_apply(&check, limits->uses, limits->use_count);
   }
+  if (!c->reporter.failed) {  // what the instruction's own rules do not say
+    check_packed(c, instr, limits, tiles);
+    check_operators(c, instr, limits);
+  }
+  c->reporter.failed |= failed;
 }
 
 bool machine_check(Session *session, const Machine *machine, const Kernel *kernel)

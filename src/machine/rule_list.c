@@ -101,7 +101,7 @@ static void add_engines(Arena *arena, Rules *rules)
 static void add_legal(Arena *arena, Rules *rules)
 {
   static const char *const of_all[] = {"cores", "tile-partitions", "capacity", "memory", "memory-pieces", "psum-address",
-                                       "start-partition", "partition-stride", "tensor-indirection"};
+                                       "start-partition", "partition-stride", "tensor-indirection", "packed-operand", "operator-generation"};
 #define LEGAL(name, id_, code_, doc_, source_)                                                                         \
   for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)                                                          \
     if (strcmp(of_all[i], id_) == 0)                                                                                   \

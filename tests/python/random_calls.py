@@ -20,7 +20,7 @@ tiles = []
 
 
 def fill(made, shape, dtype, buffer):
-    near = nl.ndarray(shape, dtype=dtype, buffer=nl.sbuf) if buffer is not nl.sbuf else made
+    near = nl.ndarray(shape, dtype=dtype, buffer=nl.sbuf) if buffer != nl.sbuf else made
     if dtype in (x4_e5m2, x4_e4m3fn, x4_fp4, e8m0):
         nisa.memset(near, 0)
     else:
@@ -31,9 +31,9 @@ def fill(made, shape, dtype, buffer):
         nisa.iota(numbers, [[1, count]], 1, 3)
         nisa.tensor_scalar(numbers, numbers, nl.bitwise_and, 63)
         nisa.tensor_copy(near, numbers.reshape(shape))
-    if buffer is nl.psum:
+    if buffer == nl.psum:
         nisa.tensor_copy(made, near)
-    elif buffer is nl.shared_hbm:
+    elif buffer == nl.shared_hbm:
         nisa.dma_copy(made, near)
 
 
@@ -41,7 +41,7 @@ def results():
     outs = []
     for made in list(tiles):
         near = made
-        if made.buffer is nl.psum:
+        if made.buffer == nl.psum:
             near = nl.ndarray(made.shape, dtype=made.dtype, buffer=nl.sbuf)
             nisa.tensor_copy(near, made)
         out = nl.ndarray(made.shape, dtype=made.dtype, buffer=nl.shared_hbm)

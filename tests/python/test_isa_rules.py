@@ -540,6 +540,14 @@ text("psum-address", "begins at byte 2 of the PSUM partition", "memset x value=0
      tensors="tensor x: float32[32, 64] @psum at (0, 2)\n", at=())
 text("start-partition", "starts at partition 16 with 4", "nc_copy a[16:20, 0:64] = b[0:4, 0:64]", "nc_copy a[0:4, 0:64] = b[0:4, 0:64]")
 text("partition-stride", "steps over 2 partitions", "nc_copy a[0:32:2, 0:64] = b[0:16, 0:64]", "nc_copy a[0:16, 0:64] = b[0:16, 0:64]")
+text("packed-operand", "is float8_e4m3fn_x4, which cannot be computed with",
+     "nc_copy x = a", "nc_copy x = y", target="trn3", tensors="tensor x: float8_e4m3fn_x4[32, 64] @sbuf\ntensor y: float8_e4m3fn_x4[32, 64] @sbuf\n")
+text("packed-operand", "operand `src0` of `tensor_tensor` is float8_e5m2_x4", "tensor_tensor a = x, b op=add", "tensor_tensor a = a, b op=add",
+     tensors="tensor x: float8_e5m2_x4[32, 64] @sbuf\n")
+text("operator-generation", "`op` of `tensor_tensor` is abs_max, which NeuronCore-v3 does not have", "tensor_tensor a = a, b op=abs_max",
+     "tensor_tensor a = a, b op=max")
+text("operator-generation", "`op0` of `tensor_scalar` is abs_min, which NeuronCore-v2", "tensor_scalar a = b op0=abs_min imm0=2.0 op1=add imm1=2.0",
+     "tensor_scalar a = b op0=min imm0=2.0 op1=add imm1=2.0", target="trn1")
 
 UNTESTED_HERE = {"argument-kind": "test_nki_trace.py", "register_move.dst.induction": "test_nki_trace.py"}
 
