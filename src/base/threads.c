@@ -6,7 +6,7 @@
 struct ThreadPool {
   pthread_mutex_t lock;
   pthread_cond_t start, done;
-  unsigned helper_count;  // threads besides the caller's
+  unsigned wanted_count, helper_count;  // threads besides the caller's: asked for, and started
   pthread_t *helpers;
   bool ends;
   ThreadWork *work;
@@ -65,11 +65,10 @@ ThreadPool *threads_new(unsigned count)
     return NULL;
   }
   pool->helpers = helpers;
+  pool->wanted_count = count - 1;
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->start, NULL);
   pthread_cond_init(&pool->done, NULL);
-  while (pool->helper_count < count - 1 && start_helper(pool))
-    ;
   return pool;
 }
 
@@ -92,6 +91,9 @@ void threads_free(ThreadPool *pool)
 
 void threads_run(ThreadPool *pool, uint64_t count, ThreadWork *work, void *context)
 {
+  while (pool->helper_count < pool->wanted_count && start_helper(pool))
+    ;
+  pool->wanted_count = pool->helper_count;
   pthread_mutex_lock(&pool->lock);
   pool->work = work;
   pool->context = context;

@@ -5,7 +5,8 @@
 
 typedef struct ThreadPool ThreadPool;
 
-// A pool of `count` threads, the caller's included; NULL when `count` is below 2 or no thread can be started.
+// A pool of `count` threads, the caller's included, which start with its first loop. NULL when `count` is below 2 or there is no
+// memory; where threads cannot be started there are fewer, and the caller's does the work.
 ThreadPool *threads_new(unsigned count);
 void threads_free(ThreadPool *pool);  // NULL is fine
 
