@@ -1,6 +1,7 @@
 """Arrays of NumPy, torch (CPU) and jax: in as contiguous memory, out as what the caller uses."""
 
 import sys
+import warnings
 
 import numpy as np
 
@@ -62,19 +63,24 @@ _numpy_names = {}
 _torch_names = {}
 
 
+def torch_name(dtype):
+    """The NKI name of a torch.dtype, or None."""
+    known = str(dtype).partition(".")[2]
+    return _SHARED.get(known) or (known if known in _CARRIED else None)
+
+
 def _torch_type(value):
-    if value.device.type == "meta":
-        _refuse("a torch tensor on the meta device, which has a shape and no data")
-    if value.device.type != "cpu":
-        _refuse(f"a torch tensor on {value.device}: move it with .cpu() first")
-    if str(value.layout) != "torch.strided" or value.is_nested:
+    torch = sys.modules["torch"]
+    if not value.is_cpu:
+        _refuse("a torch tensor on the meta device, which has a shape and no data" if value.is_meta else
+                f"a torch tensor on {value.device}: move it with .cpu() first")
+    if value.layout is not torch.strided or value.is_nested:
         _refuse(f"a torch tensor of layout {value.layout if not value.is_nested else 'nested'}: make it dense first, with .to_dense()")
     name = _torch_names.get(value.dtype)
     if name is None:
-        known = str(value.dtype).partition(".")[2]
-        name = _SHARED.get(known) or (known if known in _CARRIED else None)
+        name = torch_name(value.dtype)
         if name is None:
-            kind = "f" if value.dtype.is_floating_point else None if value.dtype.is_complex or "q" in known else "i"
+            kind = "f" if value.dtype.is_floating_point else None if value.dtype.is_complex or "q" in str(value.dtype) else "i"
             _unknown_type(value.dtype, _INSTEAD.get(kind), lambda instead: f".to(torch.{instead})")
         _torch_names[value.dtype] = name
     return name
@@ -99,15 +105,18 @@ def _torch_as_numpy(value):
     import torch
 
     name = _torch_type(value)
-    wrapped = getattr(torch._C, "_functorch", None)
-    if wrapped is not None and wrapped.is_functorch_wrapped_tensor(value):
-        _refuse("a tensor of torch.func (vmap, grad): call the kernel in a torch.autograd.Function with a vmap rule, or in a loop")
-    value = value.detach().resolve_neg()
+    if value.requires_grad:
+        value = value.detach()
+    if value.is_neg():
+        value = value.resolve_neg()
     try:
         if name in _CARRIED:
             return value.view(getattr(torch, _CARRIED[name][0])).numpy().view(numpy_dtype(name))
         return value.numpy()
     except (RuntimeError, TypeError) as error:
+        wrapped = getattr(torch._C, "_functorch", None)
+        if wrapped is not None and wrapped.is_functorch_wrapped_tensor(value):
+            _refuse("a tensor of torch.func (vmap, grad): call the kernel in a torch.autograd.Function with a vmap rule, or in a loop")
         raise _errors.KernelTypeError(f"a torch tensor of class {type(value).__name__} without memory of its own: {error}") from error
 
 
@@ -116,6 +125,18 @@ def as_numpy(value):
     if framework(value) == "torch":
         return _torch_as_numpy(value)
     return np.asarray(value)
+
+
+def number(value):
+    """The number in an array without dimensions."""
+    if isinstance(value, np.ma.MaskedArray):
+        _refuse("a masked array: a kernel sees no mask; fill it first, with .filled()")
+    if is_traced(value):
+        _refuse("a number that jax traces, and the kernel needs its value now: make it static (static_argnums), or an array of one element")
+    if framework(value) == "torch" and value.is_meta:
+        _refuse("a torch tensor on the meta device, which has a shape and no data")
+    found = value.item()
+    return float(found) if isinstance(found, np.generic) else found
 
 
 def constant(value):
@@ -138,6 +159,18 @@ def _overlaps_itself(array):
             return True
         extent += stride * (count - 1)
     return False
+
+
+def warn_of_gradients(arguments, names):
+    """Results of a kernel carry no gradients: say so when torch would expect them to."""
+    torch = sys.modules["torch"]
+    if not torch.is_grad_enabled():
+        return
+    for argument, name in zip(arguments, names):
+        if argument.kind == "torch" and argument.value.requires_grad:
+            warnings.warn(f"argument `{name}` requires a gradient, and the kernel's results carry none: call it in the forward "
+                          "of a torch.autograd.Function, or under torch.no_grad()", _errors.Warning, stacklevel=4)
+            return
 
 
 def _check_gradient(value, name):

@@ -98,6 +98,8 @@ class _Freezer:
             return ("again", number)
         self.met[id(value)] = len(self.met)
         if _arrays.framework(value):
+            if value.ndim == 0:
+                return ("number", self.value(_arrays.number(value), reach))
             return ("array", self.array(value, reach))
         if kind is list:
             return (kind, self.items(tuple(value), reach))

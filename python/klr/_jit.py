@@ -214,6 +214,8 @@ class Kernel:
             return _in_jax.call(traced, inputs, options)
         return run(traced, inputs, options, self._home())
 
+    __call__._torchdynamo_disable = True  # torch.compile calls it as it is
+
 
 def _by_name(module, qualname, lnc):
     import importlib
@@ -239,6 +241,8 @@ def run(traced, inputs, options, home=None):
     if not ok or session.count():
         _errors.report(session, not ok, home=home)
     kinds = {argument.kind for argument in arguments}
+    if "torch" in kinds:
+        _arrays.warn_of_gradients(arguments, traced.names)
     kind = kinds.pop() if len(kinds) == 1 else "numpy"
     return form(traced.result, [_arrays.like(array, kind) if alias is None else values[alias]
                                 for array, alias in zip(outputs, traced.aliases)])

@@ -263,6 +263,15 @@ def _scalar(obj):
     return ("value", value)
 
 
+def _foreign_type(obj):
+    """The NKI name of torch.float32, jnp.float32 and the like; None for other objects."""
+    if type(obj).__module__ == "torch" and type(obj).__name__ == "dtype":
+        return _arrays.torch_name(obj)
+    if type(obj).__module__.startswith("jax.") and isinstance(obj, type):
+        return nki_name(getattr(obj, "dtype", None))
+    return None
+
+
 def _flags(obj):
     """Several members of an enum.Flag at once: the number, if that is what they are."""
     return ("value", int(obj)) if isinstance(obj, int) else ("opaque", repr(obj))
@@ -288,6 +297,9 @@ def describe(obj, in_arguments):
         return ("dtype", name) if name else ("opaque", f"numpy dtype {np.dtype(obj)}")
     if isinstance(obj, np.generic):
         return _scalar(obj)
+    name = _foreign_type(obj)
+    if name:
+        return ("dtype", name)
     if isinstance(obj, types.FunctionType):
         return _function(obj)
     if isinstance(obj, enum.Enum):
@@ -307,6 +319,8 @@ def describe(obj, in_arguments):
         native = native_module(owner)
         return ("library", native, obj.__name__) if native else ("opaque", f"{owner}.{obj.__name__}")
     if _arrays.framework(obj):
+        if obj.ndim == 0 and not _arrays.is_traced(obj):
+            return ("value", _arrays.number(obj))
         if in_arguments:
             return ("tensor", _arrays.element_type(obj), tuple(obj.shape))
         array = _arrays.constant(obj)
