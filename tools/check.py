@@ -36,7 +36,9 @@ STEPS = [
     ("unit-asan", "build-asan/tests/unit_tests", "check"),
     ("unit-baseline", "build-baseline/tests/unit_tests", "check"),
     ("python", f"{PYTEST} tests/python", "check"),
+    ("wheel", f"{PYTEST} tests/wheel", "check"),
     ("python-asan", f"KLR=build-asan/klr {PYTEST} tests/python -m 'not slow'", "check"),
+    ("long-wheel", f"KLR_WHEEL_PYTHONS=all {PYTEST} tests/wheel", "long"),
     ("long", f"{PYTEST} tests/long", "long"),
 ]
 

@@ -1,0 +1,21 @@
+"""Lets `import nki`, `neuronxcc.nki`, `nki_cpu_simulator` and `neuron_dtypes` mean KLR's where no other package is called so.
+
+Python imports this file when it starts, through klr_nki.pth; nothing of KLR is loaded before one of the names is asked for.
+"""
+
+import sys
+
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] not in ("nki", "neuronxcc", "nki_cpu_simulator", "neuron_dtypes"):
+            return None
+        try:
+            from klr import _alias
+        except ImportError:  # klr itself was removed
+            return None
+        return _alias.find_spec(name, path, Finder)
+
+
+sys.meta_path.insert(0, Finder)
