@@ -1,6 +1,7 @@
 // cmd_run.c -- `klr run`: traces or reads a kernel, runs it, shows and saves what it computed.
 
 #include "cli/program.h"
+#include "cli/running.h"
 #include "cli/write.h"
 
 #include <errno.h>
@@ -38,100 +39,17 @@ typedef struct Run {
 
 // ---- inputs
 
-static const Arg *find_arg(const Program *program, const char *name)
-{
-  for (size_t i = 0; i < program->args.count; i++)
-    if (strcmp(program->args.items[i].name, name) == 0)
-      return &program->args.items[i];
-  return NULL;
-}
-
-static const char *shape_text(Arena *arena, DType dtype, uint32_t rank, const uint64_t *shape)
-{
-  StrBuf out = strbuf_new(arena);
-  strbuf_printf(&out, "%s[", dtype_name(dtype));
-  for (uint32_t i = 0; i < rank; i++)
-    strbuf_printf(&out, i ? ",%" PRIu64 : "%" PRIu64, shape[i]);
-  strbuf_putc(&out, ']');
-  return strbuf_cstr(&out);
-}
-
-static void tensor_shape(const Tensor *tensor, uint64_t *shape, uint32_t *rank)
-{
-  *rank = 1 + tensor->shape.free_dims.count;
-  shape[0] = tensor->shape.par_dim;
-  for (uint32_t i = 1; i < *rank; i++)
-    shape[i] = tensor->shape.free_dims.items[i - 1];
-}
-
-// A tensor of the kernel and the array given for it hold as many elements of one dtype; (n,) and (n, 1) are the same.
-static bool fits(Run *run, const Tensor *tensor, const Array *array)
-{
-  if (array->dtype == tensor->dtype && array_elements(array) == tensor_elements(tensor))
-    return true;
-  Session *session = run->cli->session;
-  uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
-  uint32_t rank;
-  tensor_shape(tensor, shape, &rank);
-  const char *wanted = shape_text(&session->arena, tensor->dtype, rank, shape);
-  Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` is %s, the kernel was made for %s", tensor->name,
-                          shape_text(&session->arena, array->dtype, array->rank, array->shape), wanted);
-  diag_help(diag, "give an array of that shape and dtype, or trace the kernel again for this one");
-  return false;
-}
-
-static bool tell_missing(Run *run, const Tensor *tensor)
-{
-  Session *session = run->cli->session;
-  Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` of kernel `%s` is missing", tensor->name,
-                          run->program.kernel->name);
-  uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
-  uint32_t rank;
-  tensor_shape(tensor, shape, &rank);
-  diag_help(diag, "add %s=randn:%s or %s=@file.npy", tensor->name,
-            shape_text(&session->arena, tensor->dtype, rank, shape), tensor->name);
-  return false;
-}
-
-// The arrays of one rank. Random ones are made as with the seed of --seed plus its number.
-static bool make_rank_inputs(Run *run, RankRun *rank)
-{
-  const Kernel *kernel = run->program.kernel;
-  Session *session = run->cli->session;
-  rank->inputs = arena_array(&session->arena, Array, run->input_count);
-  uint64_t seed = (uint64_t)run->cli->options.seed + rank->number;
-  bool ok = true;
-  for (uint32_t i = 0; i < run->input_count; i++) {
-    const Tensor *tensor = kernel->inputs.items[i];
-    const Arg *arg = find_arg(&run->program, tensor->name);
-    Arg own;
-    if (!arg)
-      ok = rank->number == 0 ? tell_missing(run, tensor) : false;
-    else
-      ok = arg_for_rank(session, arg, rank->number, &own) && arg_make_array(session, &own, seed, &rank->inputs[i]) &&
-           fits(run, tensor, &rank->inputs[i]) && ok;
-  }
-  return ok;
-}
-
 static bool make_inputs(Run *run)
 {
   const Kernel *kernel = run->program.kernel;
-  Session *session = run->cli->session;
-  bool ok = true;
   run->input_count = kernel->inputs.count;
-  for (uint32_t r = 0; r < run->rank_count; r++)
-    ok = make_rank_inputs(run, &run->ranks[r]) && ok;
-  for (size_t i = 0; !run->program.tracer && i < run->program.args.count; i++) {
-    bool known = false;
-    for (uint32_t j = 0; j < run->input_count && !known; j++)
-      known = strcmp(kernel->inputs.items[j]->name, run->program.args.items[i].name) == 0;
-    if (!known) {
-      diag_error(session, E_ARGUMENT, "kernel `%s` has no input `%s`", kernel->name, run->program.args.items[i].name);
-      ok = false;
-    }
+  bool ok = true;
+  for (uint32_t r = 0; r < run->rank_count; r++) {
+    RankRun *rank = &run->ranks[r];
+    rank->inputs = arena_array(&run->cli->session->arena, Array, run->input_count);
+    ok = program_make_inputs(run->cli, &run->program, rank->number, rank->inputs) && ok;
   }
-  return ok;
+  return program_knows_inputs(run->cli, &run->program) && ok;
 }
 
 // ---- results
@@ -430,30 +348,12 @@ enum { MOST_RANKS = 1024 };
 static bool read_options(Run *run)
 {
   const Options *options = &run->cli->options;
-  run->options = sim_default_options();
-  run->options.machine = run->program.machine;
-  run->options.seed = (uint64_t)options->seed;
-  run->options.reference = options->reference;
-  run->options.step_limit = (uint64_t)options->max_steps;
-  const char *slash = strrchr(run->program.path, '/');
-  run->options.folder = slash ? arena_strndup(&run->cli->session->arena, run->program.path,
-                                              (size_t)(slash - run->program.path)) : NULL;
   int64_t ranks = options->ranks ? options->ranks : 1;
   if (ranks < 1 || ranks > MOST_RANKS)
     cli_usage(run->cli, "--ranks is 1 to %d, found %" PRId64, MOST_RANKS, ranks);
   else
     run->rank_count = (uint32_t)ranks;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  run->options.threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
-  const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";
-  run->options.bf16_products = strcmp(fp, "bf16-products") == 0;
-  run->options.exact_fp = strcmp(fp, "exact") == 0 || run->options.bf16_products;
-  run->options.checks = strcmp(checks, "all") == 0;
-  if (!run->options.exact_fp && strcmp(fp, "f32") != 0)
-    cli_usage(run->cli, "--fp is exact, f32 or bf16-products, found `%s`", fp);
-  if (!run->options.checks && strcmp(checks, "none") != 0)
-    cli_usage(run->cli, "--checks is all or none, found `%s`", checks);
-  return run->cli->session->error_count == 0;
+  return program_sim_options(run->cli, &run->program, &run->options) && run->cli->session->error_count == 0;
 }
 
 static int execute(Run *run)

@@ -90,7 +90,8 @@ void cli_help(const char *name, StrBuf *out)
   for (int i = 0; i < OPTION_COUNT; i++)
     if (option_belongs(&option_infos[i], name))
       add_option(out, &option_infos[i]);
-  strbuf_puts(out, "\nExit status: 0 success, 1 an error in the input, 2 wrong usage, 70 a bug in klr.\n");
+  if (!strstr(command->more, "Exit status"))
+    strbuf_puts(out, "\nExit status: 0 success, 1 an error in the input, 2 wrong usage, 70 a bug in klr.\n");
 }
 
 static void overview(StrBuf *out)
@@ -233,7 +234,7 @@ static int finish(Cli *cli, int status)
   if (session->error_count && status == EXIT_OK)
     status = EXIT_USER;
   StrBuf talk = strbuf_new(&session->arena);
-  if (cli->options.json && (status != EXIT_OK || cli->out.len == 0)) {
+  if (cli->options.json && !cli->told_diagnostics && (status != EXIT_OK || cli->out.len == 0)) {
     cli->out.len = 0;
     JsonWriter json = json_writer(&cli->out, 0);
     json_begin_object(&json);
