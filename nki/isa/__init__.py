@@ -10,6 +10,18 @@ from . import constants
 from .. import language as nl
 from .constants import dge_mode, dma_engine, engine, matmul_perf_mode, nc_version, oob_mode, reduce_cmd
 
+# What every instruction gives; `depends_on(*producers)` of it makes it run behind others.
+NkiInstruction = _klr.NkiInstruction
+
+# A 32-bit number known when the kernel runs: made by `register_alloc`, `nki.collectives.rank_id` and device loops; an index,
+# a loop bound, a condition.
+VirtualRegister = _klr.VirtualRegister
+
+
+class NkiValidationError(Exception):
+    """A broken constraint of the hardware. KLR reports these as diagnostics when the kernel is checked."""
+
+
 unknown_engine = engine.unknown
 tensor_engine = engine.tensor
 vector_engine = engine.vector

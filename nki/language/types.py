@@ -24,11 +24,11 @@ float8_e4m3fn_x4 = _klr.dtype("float8_e4m3fn_x4")
 float4_e2m1fn_x4 = _klr.dtype("float4_e2m1fn_x4")
 
 # ---- memories
-sbuf = _klr.memory("sbuf")
-psum = _klr.memory("psum")
-hbm = _klr.memory("hbm")
-private_hbm = _klr.memory("private_hbm")
-shared_hbm = _klr.memory("shared_hbm")
+sbuf = _klr.memory("sbuf")  # on chip: 128 partitions, which all engines and DMA reach
+psum = _klr.memory("psum")  # on chip: 128 partitions of 8 banks, where the tensor engine adds its products; no DMA, no gpsimd
+hbm = _klr.memory("hbm")  # of the device, for results and what one core uses; DMA alone reaches it
+private_hbm = _klr.memory("private_hbm")  # of the device, each logical core's own
+shared_hbm = _klr.memory("shared_hbm")  # of the device, one for all logical cores of a kernel
 
 
 class MemoryRegion:

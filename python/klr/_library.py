@@ -178,6 +178,14 @@ class NKIObject(metaclass=_NkiMeta):
     """Base of the classes that kernels use."""
 
 
+class NkiInstruction:
+    """What instructions give inside a kernel."""
+
+
+class VirtualRegister:
+    """A number known when the kernel runs."""
+
+
 class NkiTensor:
     """A tensor of a kernel."""
 

@@ -119,7 +119,10 @@ static bool is_instruction(const LibraryFunction *function)
                       str_starts_with(str_from(function->name), "nki.collectives."));
 }
 
-// A function of the library; of nki.isa with what the tables say about it, and its operator.
+static bool explain_arithmetic(Cli *cli, JsonWriter *json, const char *what);
+
+// A function of the library; of nki.isa with what the tables say about it, and its operator. Some of nki.language are
+// operators of the engines as well.
 static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *function)
 {
   field(cli, json, "builtin", function->name);
@@ -127,8 +130,17 @@ static void explain_function(Cli *cli, JsonWriter *json, const LibraryFunction *
   field(cli, json, "doc", function->doc);
   if (!cli->options.json)
     strbuf_printf(&cli->out, "%s%s\n\n%s\n", function->short_name, function->signature, function->doc);
-  if (!is_instruction(function))
+  if (!is_instruction(function)) {
+    size_t len = cli->out.len;
+    if (!cli->options.json)
+      strbuf_puts(&cli->out, "\nAs an operator of instructions:\n\n");
+    if (str_starts_with(str_from(function->name), "nki.language.") &&
+        explain_arithmetic(cli, json, library_bare_name(function->name)))
+      return;
+    if (!cli->options.json)
+      cli->out.len = len;
     return;
+  }
   Arena *arena = &cli->session->arena;
   size_t count;
   const RuleInfo *rules = rule_list(arena, &count);
@@ -208,15 +220,42 @@ static bool explain_rules(Cli *cli, JsonWriter *json, const char *what)
 
 // ---- enumerations, operators of the engines, dtypes
 
-static bool explain_enum(Cli *cli, JsonWriter *json, const char *what)
+// The sizes of nl.tile_size on every target, or the one that `bare` names.
+static void explain_tile_sizes(Cli *cli, JsonWriter *json, const char *bare)
 {
-  const char *text = library_class(cli->session, what);
+  const char *member = strchr(bare, '.');
+  size_t count;
+  const Machine *const *machines = machine_all(&count);
+  TileSize size;
+  if (!cli->options.json)
+    strbuf_putc(&cli->out, '\n');
+  for (size_t i = 0; machine_tile_size(machines[0], i, &size); i++) {
+    if (member && strcmp(member + 1, size.name) != 0)
+      continue;
+    StrBuf values = strbuf_new(&cli->session->arena);
+    for (size_t m = 0; m < count && machine_tile_size(machines[m], i, &size); m++)
+      strbuf_printf(&values, "%s%s %" PRIu64, m ? ", " : "", machines[m]->name, size.value);
+    field(cli, json, size.name, strbuf_cstr(&values));
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "  %-28s %s\n", size.name, strbuf_cstr(&values));
+  }
+}
+
+static bool explain_definition(Cli *cli, JsonWriter *json, const char *what)
+{
+  const char *text = library_definition(cli->session, what);
   if (!text)
     return false;
-  field(cli, json, "enumeration", what);
+  const char *bare = library_bare_name(what), *dot = strchr(bare, '.');
+  bool is_size = str_starts_with(str_from(bare), "tile_size");
+  if (dot && !is_size)  // a member, with those beside it
+    text = library_definition(cli->session, arena_printf(&cli->session->arena, "%.*s", (int)(dot - what), what));
+  field(cli, json, strstr(text, "(Enum)") ? "enumeration" : "name", bare);
   field(cli, json, "definition", text);
   if (!cli->options.json)
     strbuf_printf(&cli->out, "%s\n", text);
+  if (is_size)
+    explain_tile_sizes(cli, json, bare);
   return true;
 }
 
@@ -254,6 +293,7 @@ static bool explain_dtype(Cli *cli, JsonWriter *json, const char *what)
   return false;
 }
 
+// As an operator of the engines, or a function of theirs: "add" of `nisa.tensor_tensor(..., op=nl.add)`.
 static bool explain_arithmetic(Cli *cli, JsonWriter *json, const char *what)
 {
   AluOp op;
@@ -261,8 +301,8 @@ static bool explain_arithmetic(Cli *cli, JsonWriter *json, const char *what)
   if (alu_from_nki_name(str_from(what), &op) || alu_from_wire_name(str_from(what), &op)) {
     const AluInfo *info = alu_info(op);
     const char *group = info->group == ALU_GROUP_BITVEC ? "on bits of integers" : "in float32";
-    field(cli, json, "operator", alu_wire_name(op));
-    field(cli, json, "doc", info->doc);
+    field(cli, json, "alu_operator", alu_wire_name(op));
+    field(cli, json, "computes", info->doc);
     field(cli, json, "group", group);
     field(cli, json, "reduces", info->reduces ? "yes" : "no");
     if (!cli->options.json)
@@ -323,6 +363,30 @@ static void explain_machine(Cli *cli, JsonWriter *json, const Machine *machine)
   }
 }
 
+// A module of the library by its functions, each with a line.
+static bool explain_module(Cli *cli, JsonWriter *json, const char *what, const LibraryFunctions *functions)
+{
+  bool any = false;
+  for (size_t i = 0; i < functions->count; i++) {
+    const LibraryFunction *function = &functions->items[i];
+    size_t long_len = (size_t)(strrchr(function->name, '.') - function->name);
+    size_t short_len = (size_t)(strrchr(function->short_name, '.') - function->short_name);
+    bool is_in = (strlen(what) == long_len && strncmp(what, function->name, long_len) == 0) ||
+                 (strlen(what) == short_len && strncmp(what, function->short_name, short_len) == 0);
+    if (!is_in)
+      continue;
+    if (!any)
+      field(cli, json, "module", arena_printf(&cli->session->arena, "%.*s", (int)long_len, function->name));
+    any = true;
+    Str line = first_line(function->doc);
+    const char *name = strrchr(function->name, '.') + 1;
+    field(cli, json, name, arena_printf(&cli->session->arena, "%.*s", STR_ARG(line)));
+    if (!cli->options.json)
+      strbuf_printf(&cli->out, "%-24s %.*s\n", name, STR_ARG(line));
+  }
+  return any;
+}
+
 static void unknown(Cli *cli, const char *what, const LibraryFunctions *functions)
 {
   const char **names =
@@ -338,7 +402,7 @@ static void unknown(Cli *cli, const char *what, const LibraryFunctions *function
     names[count++] = diag_info((DiagCode)i)->code;
   for (int i = 0; i < GAP_COUNT; i++)
     names[count++] = gap_info((Gap)i)->id;
-  cli_usage(cli, "`%s` is no error code, operator, builtin, rule, enumeration, dtype, gap or target", what);
+  cli_usage(cli, "`%s` is no error code, operator, builtin, rule, enumeration, class, dtype, gap, target or module", what);
   diag_suggest(cli->session->diags.items[cli->session->diags.count - 1], str_from(what), names, count);
 }
 
@@ -373,8 +437,9 @@ int cmd_explain(Cli *cli)
     explain_gap(cli, &json, gap);
   else if (machine_find(what))
     explain_machine(cli, &json, machine_find(what));
-  else if (!explain_enum(cli, &json, what) && !explain_rules(cli, &json, what) && !explain_core_enum(cli, &json, what) &&
-           !explain_dtype(cli, &json, what) && !explain_arithmetic(cli, &json, what)) {
+  else if (!explain_dtype(cli, &json, library_bare_name(what)) && !explain_arithmetic(cli, &json, library_bare_name(what)) &&
+           !explain_definition(cli, &json, what) && !explain_rules(cli, &json, what) &&
+           !explain_core_enum(cli, &json, what) && !explain_module(cli, &json, what, &functions)) {
     cli->out.len = 0;
     unknown(cli, what, &functions);
     return EXIT_USAGE;

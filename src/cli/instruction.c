@@ -103,6 +103,44 @@ static const char *asked(Arena *arena, const Instruction *instruction, const cha
   return strbuf_cstr(&out);
 }
 
+// Parameters that are no field of the operator, or whose field's type does not say what to pass.
+static const struct {
+  const char *function, *name, *kind;  // function NULL: of any
+} known_kinds[] = {
+    {NULL, "name", "label for profilers"},
+    {NULL, "replica_group", "groups of ranks: a ReplicaGroup, or lists of ints"},
+    {NULL, "source_target_pairs", "list of (source rank, target rank)"},
+    {NULL, "metadata_tensor", "tensor, read; its row 2 written unless recv_counts_known"},
+    {NULL, "srcs_by_channel", "a list of one tensor for each channel, read"},
+    {NULL, "srcs0_by_channel", "a list of one tensor for each channel, read"},
+    {NULL, "srcs1_by_channel", "a list of one tensor for each channel, read"},
+    {NULL, "dsts_by_channel", "a list of one tensor for each channel, written"},
+    {NULL, "channel_ids", "list of ints: [0], [0, 1], ..."},
+    {NULL, "channel_id", "int"},
+    {NULL, "iteration_id", "int: steps around the ring so far"},
+    {NULL, "recv_counts_known", "True or False"},
+    {NULL, "has_rdispls", "True or False"},
+    {NULL, "reverse1", "True or False"},
+    {NULL, "unique_indices", "True"},
+    {NULL, "oob_mode", "enumeration"},
+    {NULL, "dma_engine", "enumeration"},
+    {NULL, "offset", "int"},
+    {NULL, "channel_multiplier", "int"},
+    {"tensor_reduce", "axis", "int or tuple of ints: dimensions of `data`"},
+    {"register_alloc", "x", "None, int or tile of one element"},
+    {"register_move", "dst", "register, written"},
+    {"register_move", "src", "int or register, read"},
+};
+
+static const char *known_kind(const Instruction *instruction, const char *parameter)
+{
+  for (size_t i = 0; i < sizeof known_kinds / sizeof *known_kinds; i++)
+    if (strcmp(known_kinds[i].name, parameter) == 0 &&
+        (!known_kinds[i].function || strcmp(known_kinds[i].function, instruction->name) == 0))
+      return known_kinds[i].kind;
+  return NULL;
+}
+
 static Parameter parameter_of(Arena *arena, const Instruction *instruction, Str text)
 {
   static const char *const memory_rules[] = {"space", "memory", NULL};
@@ -114,9 +152,13 @@ static Parameter parameter_of(Arena *arena, const Instruction *instruction, Str 
   if (equals)
     made.preset = arena_printf(arena, "%.*s", (int)(text.len - name_len - 1), equals + 1);
   const FieldInfo *field = field_of_parameter(instruction, made.name);
+  const char *known = known_kind(instruction, made.name);
+  if (known)
+    made.kind = known;
   if (!field)
     return made;
-  made.kind = arena_printf(arena, "%s%s", kind_text(field->type), access_text(field->role));
+  if (!known)
+    made.kind = arena_printf(arena, "%s%s", kind_text(field->type), access_text(field->role));
   bool is_tile = strstr(made.kind, "tile") || strstr(made.kind, "tensors");
   made.memories = asked(arena, instruction, made.name, memory_rules);
   made.dtypes = asked(arena, instruction, made.name, dtype_rules);
@@ -147,18 +189,39 @@ const char *instruction_name(const LibraryFunction *function)
   return is_isa ? strrchr(function->name, '.') + 1 : function->short_name;
 }
 
+// "nccl.all_gather" of "nccl.all_gather_v", which is that operator with metadata.
+static const char *whole_name(Arena *arena, const char *name)
+{
+  bool is_variable = str_ends_with(str_from(name), "_v");
+  return arena_printf(arena, "%.*s", (int)(strlen(name) - (is_variable ? 2 : 0)), name);
+}
+
+// Whether a rule of the operator is one of the function: of two that share it, each has its own parameters, and the
+// sizes of pieces of different lengths are those of the metadata.
+static bool is_rule_of(const RuleInfo *rule, const Instruction *instruction)
+{
+  bool is_variable = str_ends_with(str_from(instruction->name), "_v");
+  bool is_of_variable = str_ends_with(str_from(rule->source), "_v");
+  static const char *const lists[] = {"size", "lists", "memory", "hbm", "dim", "count"};
+  for (size_t i = 0; is_variable && i < sizeof lists / sizeof *lists; i++)
+    if (strcmp(family_of(rule), lists[i]) == 0)
+      return false;
+  return is_variable || !is_of_variable;
+}
+
 Instruction instruction_of(Arena *arena, const LibraryFunction *function, const RuleInfo *rules, size_t rule_count)
 {
   Instruction made = {.function = function, .name = instruction_name(function), .engines = ""};
+  const char *whole = whole_name(arena, made.name);
   for (int i = 0; i < OP_COUNT && !made.has_op; i++)
-    if (strcmp(op_rule_name(arena, (OpKind)i), made.name) == 0) {
+    if (strcmp(op_rule_name(arena, (OpKind)i), whole) == 0) {
       made.op = (OpKind)i;
       made.has_op = true;
       made.engines = engines_of(arena, (OpKind)i);
     }
   made.rules = arena_array(arena, const RuleInfo *, rule_count);
   for (size_t i = 0; i < rule_count; i++)
-    if (strcmp(rules[i].function, made.name) == 0)
+    if (strcmp(rules[i].function, whole) == 0 && is_rule_of(&rules[i], &made))
       made.rules[made.rule_count++] = &rules[i];
   add_parameters(arena, &made);
   return made;
@@ -263,27 +326,36 @@ void instruction_add_json(JsonWriter *json, const Instruction *instruction)
 
 void instruction_add_markdown(StrBuf *out, const Instruction *instruction)
 {
-  strbuf_printf(out, "\n## %s\n\n    nisa.%s%s\n\n%s\n", instruction->name, instruction->name,
-                instruction->function->signature, instruction->function->doc);
+  const LibraryFunction *function = instruction->function;
+  strbuf_printf(out, "\n## %s\n\n    %s%s\n\n%s\n", strrchr(function->name, '.') + 1, function->short_name,
+                function->signature, function->doc);
   if (*instruction->engines)
     strbuf_printf(out, "\nEngines: %s.\n", instruction->engines);
   if (instruction->parameter_count)
     strbuf_puts(out, "\n| parameter | is | memories | dtypes |\n|---|---|---|---|\n");
   for (size_t i = 0; i < instruction->parameter_count; i++) {
     const Parameter *p = &instruction->parameters[i];
-    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", p->name, strcmp(p->name, "name") == 0 ? "label for profilers" : p->kind,
-                  p->memories, p->dtypes);
+    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", p->name, p->kind, p->memories, p->dtypes);
   }
   if (instruction->rule_count)
     strbuf_puts(out, "\n| rule | code | targets | asks |\n|---|---|---|---|\n");
   for (size_t i = 0; i < instruction->rule_count; i++) {
     const RuleInfo *rule = instruction->rules[i];
-    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", rule->id + strlen(instruction->name) + 1,
-                  rule_code_text(out->arena, rule),
+    strbuf_printf(out, "| `%s` | %s | %s | %s |\n", rule->id + strlen(rule->function) + 1, rule_code_text(out->arena, rule),
                   rule_generations_text(out->arena, rule->generations), rule->asks);
   }
   add_gaps(out, instruction, "\nThe documents leave open:\n\n", "* ", "`");
   add_costs(out, instruction, "\nTime:\n\n", "* ");
+}
+
+// A function with a section of its own: those of nki.isa, not of its modules, and of nki.collectives.
+static bool is_on_page(const LibraryFunction *function)
+{
+  static const char *const pages[] = {"nki.isa.", "nki.collectives."};
+  for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+    if (str_starts_with(str_from(function->name), pages[i]) && !strchr(function->name + strlen(pages[i]), '.'))
+      return true;
+  return false;
 }
 
 void instruction_print_page(Session *session, StrBuf *out)
@@ -292,16 +364,17 @@ void instruction_print_page(Session *session, StrBuf *out)
   LibraryFunctions functions = library_functions(session);
   size_t count;
   const RuleInfo *rules = rule_list(arena, &count);
-  strbuf_puts(out, "# Instructions\n\nEvery function of nki.isa: its signature and meaning from nki/isa, what it asks from the "
-                   "tables of src/core and src/machine. Made by `klr explain isa`; a test keeps it current. A rule's whole "
-                   "name begins with the function's: `klr explain tensor_tensor.op.operator` says where it comes from.\n\n");
+  strbuf_puts(out, "# Instructions\n\nEvery function of nki.isa and nki.collectives: its signature and meaning from nki/, what "
+                   "it asks from the tables of src/core and src/machine. Made by `klr explain isa`; a test keeps it current. "
+                   "A rule's whole name begins with the function's: `klr explain tensor_tensor.op.operator` says where it "
+                   "comes from; of collectives with `nccl.`.\n\n");
   for (size_t i = 0; i < functions.count; i++)
-    if (strncmp(functions.items[i].name, "nki.isa.", 8) == 0 && !strchr(functions.items[i].name + 8, '.')) {
-      const char *name = functions.items[i].name + 8;
+    if (is_on_page(&functions.items[i])) {
+      const char *name = strrchr(functions.items[i].name, '.') + 1;
       strbuf_printf(out, "[%s](#%s)\n", name, name);
     }
   for (size_t i = 0; i < functions.count; i++)
-    if (strncmp(functions.items[i].name, "nki.isa.", 8) == 0 && !strchr(functions.items[i].name + 8, '.')) {
+    if (is_on_page(&functions.items[i])) {
       Instruction made = instruction_of(arena, &functions.items[i], rules, count);
       instruction_add_markdown(out, &made);
     }

@@ -97,6 +97,34 @@ LibraryFunctions library_functions(Session *session)
   return (LibraryFunctions){all.items, all.count};
 }
 
+static const struct {
+  const char *name, *short_name;
+} modules[] = {{"nki.isa", "nisa"}, {"nki.language", "nl"}, {"nki.collectives", "nccl"}, {"nki.collectives", "ncc"}};
+
+const char *library_bare_name(const char *name)
+{
+  for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+    for (int is_short = 0; is_short < 2; is_short++) {
+      const char *prefix = is_short ? modules[i].short_name : modules[i].name;
+      size_t len = strlen(prefix);
+      if (strncmp(name, prefix, len) == 0 && name[len] == '.')
+        return name + len + 1;
+    }
+  return name;
+}
+
+// "nisa" and the like, by which `name` says that it is of another module.
+static bool is_of_module(const char *name, const char *module)
+{
+  size_t len = (size_t)(library_bare_name(name) - name);
+  for (size_t i = 0; i < sizeof modules / sizeof *modules && len; i++)
+    if (strncmp(module, modules[i].name, strlen(modules[i].name)) == 0 &&
+        ((strlen(modules[i].name) == len - 1 && strncmp(name, modules[i].name, len - 1) == 0) ||
+         (strlen(modules[i].short_name) == len - 1 && strncmp(name, modules[i].short_name, len - 1) == 0)))
+      return true;
+  return !len;
+}
+
 const LibraryFunction *library_find(const LibraryFunctions *functions, const char *name)
 {
   const LibraryFunction *found = NULL;
@@ -104,7 +132,7 @@ const LibraryFunction *library_find(const LibraryFunctions *functions, const cha
     const LibraryFunction *function = &functions->items[i];
     if (strcmp(function->name, name) == 0 || strcmp(function->short_name, name) == 0)
       return function;
-    if (strcmp(strrchr(function->name, '.') + 1, name) != 0)
+    if (strcmp(strrchr(function->name, '.') + 1, library_bare_name(name)) != 0 || !is_of_module(name, function->name))
       continue;
     if (found)
       return NULL;
@@ -113,21 +141,57 @@ const LibraryFunction *library_find(const LibraryFunctions *functions, const cha
   return found;
 }
 
-const char *library_class(Session *session, const char *name)
+// What a statement binds; NULL: a function, several names, nothing.
+static const Name *name_bound(const Stmt *stmt)
 {
-  for (const EmbeddedModule *module = embedded_modules; module->name; module++) {
-    if (strncmp(module->name, "nki", 3) != 0)
+  if (stmt->kind == STMT_ClassDef)
+    return stmt->ClassDef.name;
+  if (stmt->kind != STMT_Assign || stmt->Assign.targets.count != 1 || stmt->Assign.targets.items[0]->kind != EXPR_Name)
+    return NULL;
+  return stmt->Assign.targets.items[0]->Name.id;
+}
+
+// From the lines of comment above a statement, unless they are a heading, to the end of its last line.
+static const char *definition_text(Arena *arena, const Source *source, const Stmt *stmt)
+{
+  const char *text = source->text.data;
+  size_t start = stmt->span.start, end = stmt->span.end + strcspn(text + stmt->span.end, "\n");
+  while (start > 0 && text[start - 1] != '\n')
+    start--;
+  for (size_t above = start; above > 0; start = above) {
+    above--;
+    while (above > 0 && text[above - 1] != '\n')
+      above--;
+    if (text[above] != '#' || strncmp(text + above, "# --", 4) == 0)
+      break;
+  }
+  return arena_printf(arena, "%.*s", (int)(end - start), text + start);
+}
+
+static const Stmt *find_bound(const Stmt *const *stmts, size_t count, Str name)
+{
+  for (size_t i = 0; i < count; i++)
+    if (name_bound(stmts[i]) && str_equal(name_bound(stmts[i])->str, name))
+      return stmts[i];
+  return NULL;
+}
+
+const char *library_definition(Session *session, const char *name)
+{
+  const char *bare = library_bare_name(name), *dot = strchr(bare, '.');
+  Str first = dot ? (Str){bare, (size_t)(dot - bare)} : str_from(bare);
+  for (const EmbeddedModule *module = embedded_modules; module->name && *bare != '_'; module++) {
+    if (strncmp(module->name, "nki", 3) != 0 || !is_of_module(name, module->name))
       continue;
     Source *source = session_add_source(session, module->path, module->text);
     Module *tree = parse_module(session, &session->arena, source);
-    for (uint32_t i = 0; i < tree->body.count; i++) {
-      const Stmt *stmt = tree->body.items[i];
-      if (stmt->kind != STMT_ClassDef || !str_is(stmt->ClassDef.name->str, name) || stmt->ClassDef.bases.count != 1)
-        continue;
-      const char *text = source->text.data + stmt->span.start;
-      size_t len = stmt->span.end - stmt->span.start;
-      return arena_printf(&session->arena, "%.*s", (int)(len + strcspn(text + len, "\n")), text);
-    }
+    const Stmt *found = find_bound((const Stmt *const *)tree->body.items, tree->body.count, first);
+    if (found && dot)
+      found = found->kind != STMT_ClassDef ? NULL
+                                           : find_bound((const Stmt *const *)found->ClassDef.body.items,
+                                                        found->ClassDef.body.count, str_from(dot + 1));
+    if (found)
+      return definition_text(&session->arena, source, found);
   }
   return NULL;
 }

@@ -21,7 +21,12 @@ LibraryFunctions library_functions(Session *session);
 // "nki.isa.activation", "nisa.activation" or, when only one function has it, "activation"; NULL: none.
 const LibraryFunction *library_find(const LibraryFunctions *functions, const char *name);
 
-// The source of a class of the library that has one base, such as the enumeration `engine`; NULL: none.
-const char *library_class(Session *session, const char *name);
+// The source of what the library defines beside functions, with the comment above it: a class such as the enumeration
+// `engine`, a member of one (`engine.vector`, with its line alone), a name such as `sbuf`. `name` may begin with its
+// module, "nki.isa." or "nisa."; NULL: none.
+const char *library_definition(Session *session, const char *name);
+
+// `name` without the module that it may begin with: "nl.bfloat16" and "nki.language.bfloat16" are "bfloat16".
+const char *library_bare_name(const char *name);
 
 Str first_line(const char *text);

@@ -196,3 +196,27 @@ const MachineEngine *machine_engine(const Machine *machine, Engine engine)
 {
   return &machine->engines[engine];
 }
+
+bool machine_tile_size(const Machine *m, size_t index, TileSize *out)
+{
+  const TileSize sizes[] = {
+      {"pmax", m->partitions},
+      {"psum_fmax", m->psum_bank_bytes / 4},
+      {"psum_bank_fmax", m->psum_bank_bytes / 4},
+      {"psum_bank_fmax_bytes", m->psum_bank_bytes},
+      {"psum_num_banks", m->psum_banks},
+      {"psum_min_align", m->psum_cell_bytes},
+      {"gemm_stationary_fmax", m->gemm_stationary_fmax},
+      {"gemm_moving_fmax", m->gemm_moving_fmax},
+      {"bn_stats_fmax", m->bn_stats_fmax},
+      {"sbuf_size_bytes", m->sbuf_partition_bytes * m->partitions},
+      {"sbuf_fmax_bytes", m->sbuf_usable_bytes},
+      {"sbuf_fmax", m->sbuf_usable_bytes / 4},
+      {"sbuf_min_align", 1},
+      {"total_available_sbuf_size", m->sbuf_usable_bytes},
+  };
+  if (index >= sizeof sizes / sizeof *sizes)
+    return false;
+  *out = sizes[index];
+  return true;
+}

@@ -85,5 +85,12 @@ const Machine *const *machine_all(size_t *count);
 // Every name and alias that machine_find takes, for messages and completion.
 const char *const *machine_names(size_t *count);
 
+// A constant of nl.tile_size; `index` counts from 0, false past the last.
+typedef struct TileSize {
+  const char *name;
+  uint64_t value;
+} TileSize;
+bool machine_tile_size(const Machine *machine, size_t index, TileSize *out);
+
 // Whether `engine` exists, and which memories an instruction on it may read or write (0 for none).
 const MachineEngine *machine_engine(const Machine *machine, Engine engine);

@@ -70,6 +70,8 @@ static void expect_complete(Sim *sim, const Tensor *tensor, const Buffer *buffer
     diag_primary(diag, tensor->pos->span, "`%s` is made here", tensor->name);
   else if (tensor->pos && tensor->pos->filename)
     diag_where(diag, tensor->pos->filename, tensor->pos->line, tensor->pos->column);
+  if (sim->rank_count > 1)
+    diag_note(diag, "on rank %" PRIu32, sim->core->rank->number);
   diag_help(diag, "store every element of it, with `nisa.dma_copy` for example");
   unwritten_explain(diag, buffer);
   if (!forgives)

@@ -22,7 +22,15 @@ const char *state_core_name(Sim *sim, const Core *core)
   return arena_printf(&sim->session->arena, "core %u of rank %u", core->number, core->rank->number);
 }
 
-static void locate(Sim *sim, Diag *diag)
+// Which of several cores or ranks it was, unless the message tells of them.
+static void locate_core(Sim *sim, DiagCode code, Diag *diag)
+{
+  bool is_told = code == E_SIM_DEADLOCK || code == E_SIM_MEETING || code == E_SIM_RACE || code == E_SIM_RANKS;
+  if (sim->core && !is_told && (sim->rank_count > 1 || sim->core->rank->core_count > 1))
+    diag_note(diag, "on %s", state_core_name(sim, sim->core));
+}
+
+static void locate(Sim *sim, DiagCode code, Diag *diag)
 {
   const Pos *pos = sim->instr ? sim->instr->pos : NULL;
   if (!pos)
@@ -36,6 +44,7 @@ static void locate(Sim *sim, Diag *diag)
   }
   if (sim->instr->name && !instr_is_traced(sim->instr))
     diag_note(diag, "instruction `%s`", sim->instr->name);
+  locate_core(sim, code, diag);
 }
 
 Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...)
@@ -45,7 +54,7 @@ Diag *sim_error(Sim *sim, DiagCode code, const char *format, ...)
   const char *text = arena_vprintf(&sim->session->arena, format, args);
   va_end(args);
   Diag *diag = diag_error(sim->session, code, "%s", text);
-  locate(sim, diag);
+  locate(sim, code, diag);
   return diag;
 }
 
@@ -68,7 +77,7 @@ Diag *sim_warning(Sim *sim, DiagCode code, const char *format, ...)
   const char *text = arena_vprintf(&sim->session->arena, format, args);
   va_end(args);
   Diag *diag = diag_warning(sim->session, code, "%s", text);
-  locate(sim, diag);
+  locate(sim, code, diag);
   return diag;
 }
 
@@ -94,7 +103,7 @@ void sim_unspecified(Sim *sim, Gap gap, const char *format, ...)
   va_end(args);
   Diag *diag = is_error ? diag_error(sim->session, E_UNSPECIFIED, "%s", text)
                         : diag_warning(sim->session, W_UNSPECIFIED, "%s", text);
-  locate(sim, diag);
+  locate(sim, is_error ? E_UNSPECIFIED : W_UNSPECIFIED, diag);
   gap_describe(diag, gap, is_error);
   if (is_error)
     sim_stop(sim);

@@ -176,7 +176,7 @@ typedef struct RegisterObject {
   const struct RegisterObject *root;  // itself for a register
   int64_t scale, bias;
 } RegisterObject;
-extern const NativeType register_type, condition_type, dynamic_range_type, no_reorder_type;
+extern const NativeType register_type, condition_type, dynamic_range_type, no_reorder_type, instruction_type;
 Value value_register(Tracer *t, const char *name, bool frozen);
 const RegisterObject *value_is_register(Value value);
 // The register's name, after computing it when it stands for an expression; NULL after raising.

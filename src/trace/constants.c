@@ -229,6 +229,5 @@ bool klr_shared_constant(Tracer *t, const Call *call, Value *out)
     vec_push(&t->arena, &b->shared_constants, (SharedConstant){tensor->name, builder_keep(b, name)});
     vec_push(&t->arena, &b->constants, tensor);
   }
-  *out = value_tensor(t, views_whole(&b->views, tensor));
-  return true;
+  return tensor_give(t, views_whole(&b->views, tensor), call->span, out);
 }

@@ -509,7 +509,6 @@ static bool read_instruction_name(Slot *slot, Value value, const char **out)
 
 // ---- what a call gives: a handle to order instructions by
 
-static const NativeType instruction_type;
 
 static const char *instruction_name(Value handle)
 {
@@ -546,7 +545,7 @@ static void instruction_repr(Tracer *t, Value self, StrBuf *out)
   strbuf_printf(out, "NkiInstruction(%s)", instruction_name(self));
 }
 
-static const NativeType instruction_type = {
+const NativeType instruction_type = {
     .name = "NkiInstruction", .methods = instruction_methods, .repr = instruction_repr};
 
 // Most operators, engines and modes are those of the call before.

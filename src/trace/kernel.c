@@ -99,6 +99,11 @@ static const char *shape_fault(DType dtype, const uint64_t *sizes, uint32_t rank
     if (sizes[i] > UINT32_MAX || __builtin_mul_overflow(bytes, sizes[i], &bytes) || bytes > UINT64_C(1) << 40)
       return "is larger than the memory of any device (2^40 bytes)";
   }
+  uint64_t step = 1;
+  for (uint32_t i = 1; i < rank; i++)
+    step *= sizes[i];
+  if (rank > 1 && step > INT32_MAX)
+    return "has 2^31 or more elements behind its first dimension; the steps of an access pattern have 32 bits";
   return NULL;
 }
 
@@ -383,7 +388,8 @@ OpenKernel *kernel_open(Tracer *t, Value kernel, const Name *const *names, const
   lnc = lnc ? lnc : launched;
   if (lnc < 0 || lnc > 2) {
     diag_primary(diag_error(t->session, E_KERNEL_CORES, "a launch on %lld logical cores", (long long)lnc),
-                 function_span(function), "a kernel runs on 1 or 2 logical cores");
+                 function_span(function),
+                 "a kernel runs on 1 or 2 logical cores; more are an error on every architecture so far [nki about/lnc]");
     return NULL;
   }
   OpenKernel *open = arena_new(&t->arena, OpenKernel);

@@ -291,29 +291,10 @@ bool klr_generation(Tracer *t, const Call *call, Value *out)
 // The constants of nl.tile_size.
 bool klr_tile_size(Tracer *t, const Call *call, Value *out)
 {
-  const Machine *m = machine_of(t);
-  const struct {
-    const char *name;
-    uint64_t value;
-  } sizes[] = {
-      {"pmax", m->partitions},
-      {"psum_fmax", m->psum_bank_bytes / 4},
-      {"psum_bank_fmax", m->psum_bank_bytes / 4},
-      {"psum_bank_fmax_bytes", m->psum_bank_bytes},
-      {"psum_num_banks", m->psum_banks},
-      {"psum_min_align", m->psum_cell_bytes},
-      {"gemm_stationary_fmax", m->gemm_stationary_fmax},
-      {"gemm_moving_fmax", m->gemm_moving_fmax},
-      {"bn_stats_fmax", m->bn_stats_fmax},
-      {"sbuf_size_bytes", m->sbuf_partition_bytes * m->partitions},
-      {"sbuf_fmax_bytes", m->sbuf_usable_bytes},
-      {"sbuf_fmax", m->sbuf_usable_bytes / 4},
-      {"sbuf_min_align", 1},
-      {"total_available_sbuf_size", m->sbuf_usable_bytes},
-  };
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    if (value_is_str(call->args[0], sizes[i].name)) {
-      *out = value_int((int64_t)sizes[i].value);
+  TileSize size;
+  for (size_t i = 0; machine_tile_size(machine_of(t), i, &size); i++)
+    if (value_is_str(call->args[0], size.name)) {
+      *out = value_int((int64_t)size.value);
       return true;
     }
   return RAISE(t, E_VALUE, call->span, "no such size");
@@ -338,6 +319,14 @@ static bool construct_tensor(Tracer *t, const Call *call, Value *out)
   return false;
 }
 
+// The class of the tracer's own objects of a type, which a sample with nothing else in it stands for.
+static Value class_of_native(Tracer *t, const NativeType *type)
+{
+  NativeObject *sample = arena_new(&t->session->arena, NativeObject);
+  sample->type = type;
+  return value_class(value_class_of(t, value_object(VALUE_OBJECT, sample)));
+}
+
 static void init_module(Tracer *t, ModuleObject *module)
 {
   static const TensorObject tensor = {.head = {&tensor_type}};
@@ -347,6 +336,8 @@ static void init_module(Tracer *t, ModuleObject *module)
   module_set(t, module, "NkiTensor", value_class(class));
   module_set(t, module, "DType", value_class(value_class_of(t, value_dtype(t, DTYPE_FLOAT32))));
   module_set(t, module, "NKIObject", value_class(t->builtins->class_NKIObject));
+  module_set(t, module, "VirtualRegister", class_of_native(t, &register_type));
+  module_set(t, module, "NkiInstruction", class_of_native(t, &instruction_type));
 }
 
 static const NativeModule klr_module = {.name = "_klr", .functions = functions, .init = init_module};

@@ -315,8 +315,7 @@ bool klr_ndarray(Tracer *t, const Call *call, Value *out)
   const Tensor *tensor = builder_tensor(b, &spec, call->span);
   if (!tensor)
     return false;
-  *out = value_tensor(t, views_whole(&b->views, tensor));
-  return true;
+  return tensor_give(t, views_whole(&b->views, tensor), call->span, out);
 }
 
 bool klr_unique_name(Tracer *t, const Call *call, Value *out)

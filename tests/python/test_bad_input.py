@@ -149,3 +149,23 @@ def test_arrays_that_cannot_be_taken_say_how_to_save_them(tmp_path, array, step)
     np.save(tmp_path / "x.npy", array)
     result = run_klr("run", tmp_path / "k.py", f"x=@{tmp_path}/x.npy")
     assert result.returncode == 1 and "E0003" in result.stderr and step in result.stderr
+
+
+@pytest.mark.parametrize("shape", ["(2, 1 << 31)", "(4, 1 << 31, 17)", "(128, 70000, 70000)"])
+@pytest.mark.parametrize("memory", ["sbuf", "psum", "shared_hbm"])
+def test_tensors_that_access_patterns_cannot_step_over(tmp_path, shape, memory):
+    (tmp_path / "k.py").write_text(COPY.split("@nki.jit")[0] + f"""
+@nki.jit
+def large(x):
+    t = nl.ndarray({shape}, dtype=nl.float32, buffer=nl.{memory})
+    return x
+""")
+    result = run_klr("trace", tmp_path / "k.py", "x=f32[4,4]")
+    assert result.returncode == 1 and "E0404" in result.stderr and "k.py:" in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("shape", ["2,3000000000", "2,2,2147483648", "1,65536,65536"])
+def test_arguments_that_access_patterns_cannot_step_over(tmp_path, shape):
+    (tmp_path / "k.py").write_text(COPY)
+    result = run_klr("trace", tmp_path / "k.py", f"x=i8[{shape}]")
+    assert result.returncode == 1 and "E0902" in result.stderr and "32 bits" in result.stderr, result.stderr

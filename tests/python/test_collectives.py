@@ -588,3 +588,45 @@ def test_a_klr_file_runs_on_ranks_as_the_source_does(path, tmp_path):
     assert direct.returncode == 0 and read.returncode == 0, direct.stderr + read.stderr
     assert json.loads(direct.stdout)["outputs"] == json.loads(read.stdout)["outputs"]
     assert "metadata" in run_klr("dump", tmp_path / "k.klr").stdout
+
+
+@pytest.mark.parametrize("options, words", [
+    (["pairs=[[0,1]]", "--ranks", "2"], ["E0611", "on rank 0"]),
+    (["pairs=[[1,0],[0,2]]", "--ranks", "3"], ["E0611", "on rank 1"]),
+])
+def test_what_a_rank_does_not_receive_is_told_with_its_number(tmp_path, options, words):
+    path = tmp_path / "k.py"
+    path.write_text("""import nki
+import nki.collectives as ncc
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def permute(x, pairs):
+    src = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=src, src=x)
+    ncc.collective_permute([src], [out], pairs)
+    return out
+""")
+    done = run_klr("run", path, "x=randn:f32[4,8]", *options)
+    assert done.returncode == 1 and all(word in done.stderr for word in words), done.stderr
+
+
+def test_an_index_outside_is_told_with_the_rank_and_core(tmp_path):
+    path = tmp_path / "k.py"
+    path.write_text("""import nki
+import nki.collectives as ncc
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def place(x):
+    out = nl.ndarray((4, 4, 8), dtype=x.dtype, buffer=nl.private_hbm)
+    nisa.dma_copy(dst=out[ncc.rank_id()], src=x)
+    return x
+""")
+    done = run_klr("run", path, "x=randn:f32[4,8]", "--ranks", "5", "--lnc", "2")
+    assert done.returncode == 1 and "E0605" in done.stderr and "on core 0 of rank 4" in done.stderr, done.stderr

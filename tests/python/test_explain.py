@@ -60,3 +60,36 @@ def test_every_instruction_has_a_section_with_every_parameter():
             signature = json.loads(ok("explain", name, "--json"))["signature"]
             for parameter in re.findall(r"(?:[(,] ?)(\w+)(?=[=,)])", signature):
                 assert f"| `{parameter}` |" in section, (name, parameter)
+
+
+@pytest.mark.parametrize("name, words", [
+    ("nki.isa.engine", ["class engine(Enum)", "vector = 5"]), ("nisa.engine.gpsimd", ["class engine(Enum)", "gpsimd = 3"]),
+    ("nl.bfloat16", ["2 bytes"]), ("nki.language.sbuf", ["128 partitions"]), ("nl.bypass", ["ALU operator"]),
+    ("nl.tile_size", ["sbuf_fmax_bytes", "trn1 180224, trn2 212984, trn3 245752"]), ("tile_size.pmax", ["trn3 128"]),
+    ("nisa.VirtualRegister", ["32-bit", "loop bound"]), ("nki.isa.NkiInstruction", ["depends_on"]),
+    ("NkiValidationError", ["constraint"]), ("ncc.ReplicaGroup", ["lists of ranks"]), ("nki.collectives", ["all_to_all_v"]),
+    ("nl.add", ["nl.add(x, y", "ALU operator, x + y"]), ("exp", ["nl.exp(x", "activation function"]),
+    ("ncc.all_gather_v", ["metadata_tensor.group", "tensor, read", "In the core language"]),
+    ("rank_id", ["nccl.rank_id"])])
+def test_names_of_the_library(name, words):
+    text = ok("explain", name)
+    assert all(word in text for word in words), text
+    json.loads(ok("explain", name, "--json"))
+
+
+def test_names_of_another_module_are_not_found():
+    for name in ("nl.engine", "engine.nope", "nisa.tile_size", "nl._support", "nisa.all_reduce"):
+        assert run_klr("explain", name).returncode == 2, name
+
+
+def test_every_parameter_is_described():
+    for name in listed("builtins"):
+        if re.fullmatch(r"nki\.(isa|collectives)\.\w+", name):
+            for parameter in json.loads(ok("explain", name, "--json"))["parameters"]:
+                assert parameter["kind"], (name, parameter["name"])
+
+
+def test_rules_of_pieces_of_different_lengths_stand_with_their_function():
+    equal, variable = (json.loads(ok("explain", name, "--json"))["checks"] for name in ("all_gather", "all_gather_v"))
+    assert not any("metadata" in rule for rule in equal) and any(rule.endswith(".size") for rule in equal)
+    assert any("metadata_tensor.shape" in rule for rule in variable) and not any(rule.endswith(".size") for rule in variable)

@@ -4,7 +4,7 @@ import ast
 import os
 import re
 
-from conftest import ROOT
+from conftest import ROOT, run_klr
 
 LIBRARY = {"nisa": "nki/isa/__init__.py", "nccl": "nki/collectives/__init__.py"}
 
@@ -66,3 +66,36 @@ def test_fields_have_the_names_of_the_parameters_they_are_made_of():
             if name in parameters and field not in parameters and name not in fields:
                 assert known_as == name, (operator, field)
     assert used == set(said)
+
+
+CLASSES = """import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def classes(x):
+    register: nisa.VirtualRegister = nisa.register_alloc(3)
+    assert isinstance(register, nisa.VirtualRegister) and not isinstance(3, nisa.VirtualRegister)
+    try:
+        raise nisa.NkiValidationError("too wide")
+    except nisa.NkiValidationError as error:
+        print("caught", error, isinstance(error, Exception))
+    tile = nl.load(x)
+    first = nisa.tensor_scalar(tile, tile, nl.multiply, 2.0)
+    assert isinstance(first, nisa.NkiInstruction) and not isinstance(tile, nisa.NkiInstruction)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    second = nisa.dma_copy(out, tile).depends_on(first)
+    print(type(second) is nisa.NkiInstruction, nisa.VirtualRegister)
+    return out
+"""
+
+
+def test_the_classes_of_nki_isa(tmp_path):
+    (tmp_path / "k.py").write_text(CLASSES)
+    done = run_klr("run", tmp_path / "k.py", "x=randn:f32[4,8]")
+    assert done.returncode == 0, done.stderr
+    assert "caught too wide True\nTrue <class 'VirtualRegister'>" in done.stderr
+    (tmp_path / "k.py").write_text(CLASSES.replace("    tile = nl", "    nisa.VirtualRegister(3)\n    tile = nl"))
+    done = run_klr("run", tmp_path / "k.py", "x=randn:f32[4,8]")
+    assert done.returncode == 1 and "cannot create `VirtualRegister` instances" in done.stderr
