@@ -25,7 +25,7 @@ const char *state_core_name(Sim *sim, const Core *core)
 // Which of several cores or ranks it was, unless the message tells of them.
 static void locate_core(Sim *sim, DiagCode code, Diag *diag)
 {
-  bool is_told = code == E_SIM_DEADLOCK || code == E_SIM_MEETING || code == E_SIM_RACE || code == E_SIM_RANKS;
+  bool is_told = code == E_SIM_DEADLOCK || code == E_SIM_MEETING || code == W_SIM_RACE || code == E_SIM_RANKS;
   if (sim->core && !is_told && (sim->rank_count > 1 || sim->core->rank->core_count > 1))
     diag_note(diag, "on %s", state_core_name(sim, sim->core));
 }
@@ -88,7 +88,7 @@ Diag *sim_warning_here(Sim *sim, DiagCode code, const char *format, ...)
   const char *text = arena_vprintf(&sim->session->arena, format, args);
   va_end(args);
   Diag *diag = diag_warning(sim->session, code, "%s", text);
-  locate(sim, diag);
+  locate(sim, code, diag);
   return diag;
 }
 
