@@ -1,0 +1,227 @@
+// tree.c -- the tables behind scalar kernels, and the tree that is made of them.
+
+#include "schema/schema.h"
+#include "base/bug.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+
+// ---- types
+
+static const ScalarInfo SCALARS[] = {
+#define SCALAR(enumerator, name, bytes, kind, c_type, numpy_name, doc)                                                 \
+  {name, bytes, SCALAR_KIND_##kind, c_type, numpy_name, doc},
+#include "schema/types.def"
+};
+
+const ScalarInfo *scalar_info(Scalar scalar)
+{
+  if (scalar >= SCALAR_COUNT)
+    bug("scalar type %d", (int)scalar);
+  return &SCALARS[scalar];
+}
+
+const char *scalar_name(Scalar scalar)
+{
+  switch (scalar) {
+  case SCALAR_WEAK_INT: return "an integer literal";
+  case SCALAR_WEAK_FLOAT: return "a float literal";
+  case SCALAR_NONE: return "no value";
+  default: return scalar_info(scalar)->name;
+  }
+}
+
+bool scalar_find(Str name, Scalar *out)
+{
+  static const struct { const char *name; Scalar scalar; } ALIASES[] = {
+#define TYPE_ALIAS(name, enumerator) {name, SCALAR_##enumerator},
+#include "schema/types.def"
+  };
+  for (size_t i = 0; i < SCALAR_COUNT; i++)
+    if (str_is(name, SCALARS[i].name))
+      return *out = (Scalar)i, true;
+  for (size_t i = 0; i < sizeof ALIASES / sizeof *ALIASES; i++)
+    if (str_is(name, ALIASES[i].name))
+      return *out = ALIASES[i].scalar, true;
+  return false;
+}
+
+// ---- operators and functions
+
+const SchemaOpInfo *schema_binary_info(SchemaBinary op)
+{
+  static const SchemaOpInfo INFOS[] = {
+#define BINARY(name, python, class, doc) {#name, python, doc, OP_CLASS_##class},
+#include "schema/operators.def"
+  };
+  return &INFOS[op];
+}
+
+const SchemaOpInfo *schema_unary_info(SchemaUnary op)
+{
+  static const SchemaOpInfo INFOS[] = {
+#define UNARY(name, python, class, doc) {#name, python, doc, OP_CLASS_##class},
+#include "schema/operators.def"
+  };
+  return &INFOS[op];
+}
+
+const SchemaBuiltinInfo *schema_builtin_info(SchemaBuiltin builtin)
+{
+  static const SchemaBuiltinInfo INFOS[] = {
+#define CALL(name, least, most, class, doc) {#name, doc, least, most, CALL_CLASS_##class},
+#include "schema/calls.def"
+  };
+  return &INFOS[builtin];
+}
+
+SchemaBuiltin schema_builtin_find(Str name, bool *at_zero)
+{
+  static const struct { const char *name, *of; bool at_zero; } ALIASES[] = {
+#define CALL_ALIAS(name, of) {name, of, false},
+#define ATOMIC_ALIAS(name, of) {name, of, true},
+#include "schema/calls.def"
+  };
+  *at_zero = false;
+  for (size_t i = 0; i < sizeof ALIASES / sizeof *ALIASES; i++)
+    if (str_is(name, ALIASES[i].name)) {
+      *at_zero = ALIASES[i].at_zero;
+      name = str_from(ALIASES[i].of);
+      break;
+    }
+  for (SchemaBuiltin i = 0; i < BUILTIN_COUNT; i++)
+    if (str_is(name, schema_builtin_info(i)->name))
+      return i;
+  return BUILTIN_NONE;
+}
+
+// ---- kinds of nodes
+
+typedef const SchemaFieldInfo *FieldsFn(uint32_t *count);
+
+#define STMT(name, json, since, doc)                                                                                   \
+  static const SchemaFieldInfo *fields_of_##name(uint32_t *count)                                                      \
+  {                                                                                                                    \
+    typedef Schema_##name Self;                                                                                        \
+    static const SchemaFieldInfo fields[] = {
+#define EXPR(name, json, since, doc) STMT(name, json, since, doc)
+#define FIELD(member, json, kind) {json, SCHEMA_FIELD_##kind, (uint32_t)offsetof(Self, member)},
+#define END(name)                                                                                                      \
+  {NULL, SCHEMA_FIELD_NAME, (uint32_t)sizeof(Self)}                                                                    \
+  }                                                                                                                    \
+  ;                                                                                                                    \
+  *count = (uint32_t)(sizeof fields / sizeof *fields - 1);                                                             \
+  return fields;                                                                                                       \
+  }
+#include "schema/nodes.def"
+
+SchemaKindInfo schema_kind_info(SchemaKind kind)
+{
+  static const struct {
+    const char *json, *doc;
+    int since;
+    bool is_statement;
+    uint32_t bytes;
+    FieldsFn *fields;
+  } ROWS[] = {
+#define STMT(name, json, since, doc) {json, doc, since, true, sizeof(Schema_##name), fields_of_##name},
+#define EXPR(name, json, since, doc) {json, doc, since, false, sizeof(Schema_##name), fields_of_##name},
+#include "schema/nodes.def"
+  };
+  if (kind >= SCHEMA_KIND_COUNT)
+    bug("schema node %d", (int)kind);
+  SchemaKindInfo info = {.json = ROWS[kind].json, .doc = ROWS[kind].doc, .since = ROWS[kind].since,
+                         .is_statement = ROWS[kind].is_statement, .bytes = ROWS[kind].bytes};
+  info.fields = ROWS[kind].fields(&info.field_count);
+  return info;
+}
+
+bool schema_kind_find(Str json, bool is_statement, SchemaKind *out)
+{
+  for (SchemaKind kind = 0; kind < SCHEMA_KIND_COUNT; kind++) {
+    SchemaKindInfo info = schema_kind_info(kind);
+    if (info.is_statement == is_statement && str_is(json, info.json))
+      return *out = kind, true;
+  }
+  return false;
+}
+
+// ---- the tree
+
+SchemaNode *schema_node(Arena *arena, SchemaKind kind, SchemaPlace place)
+{
+  SchemaNode *node = arena_alloc(arena, schema_kind_info(kind).bytes);
+  node->kind = kind;
+  node->place = place;
+  node->type = (SchemaType){SCALAR_NONE, false};
+  node->builtin = BUILTIN_NONE;
+  return node;
+}
+
+SchemaNode *schema_expect(const SchemaNode *node, SchemaKind kind)
+{
+  if (node->kind != kind)
+    bug("schema node `%s` where `%s` was expected", schema_kind_info(node->kind).json, schema_kind_info(kind).json);
+  return (SchemaNode *)node;
+}
+
+void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context)
+{
+  for (uint32_t i = 0; i < list.count; i++)
+    schema_walk(list.items[i], visit, context);
+}
+
+void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
+{
+  visit(node, context);
+  SchemaKindInfo info = schema_kind_info(node->kind);
+  for (uint32_t i = 0; i < info.field_count; i++) {
+    void *field = schema_field(node, &info.fields[i]);
+    switch (info.fields[i].kind) {
+    case SCHEMA_FIELD_EXPR:
+    case SCHEMA_FIELD_OPT_EXPR:
+      if (*(SchemaNode **)field)
+        schema_walk(*(SchemaNode **)field, visit, context);
+      break;
+    case SCHEMA_FIELD_EXPRS:
+    case SCHEMA_FIELD_STMTS:
+    case SCHEMA_FIELD_OPT_STMTS: schema_walk_list(*(SchemaList *)field, visit, context); break;
+    case SCHEMA_FIELD_NAME:
+    case SCHEMA_FIELD_TEXT:
+    case SCHEMA_FIELD_LITERAL:
+    case SCHEMA_FIELD_SCALAR:
+    case SCHEMA_FIELD_BINARY:
+    case SCHEMA_FIELD_UNARY: break;
+    }
+  }
+}
+
+// ---- files
+
+SchemaFile *schema_file_new(Session *session, Arena *arena, const char *path)
+{
+  SchemaFile *file = arena_alloc(arena, sizeof *file);
+  *file = (SchemaFile){.arena = arena, .session = session, .path = path, .version = 11};
+  return file;
+}
+
+SchemaFunction *schema_find_function(const SchemaFile *file, const Name *name)
+{
+  for (size_t i = 0; i < file->functions.count; i++)
+    if (file->functions.items[i]->name == name)
+      return file->functions.items[i];
+  return NULL;
+}
+
+Diag *schema_error(const SchemaFile *file, SchemaPlace place, DiagCode code, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  Diag *diag = diag_error(file->session, code, "%s", arena_vprintf(file->arena, format, args));
+  va_end(args);
+  if (place.span.source)
+    diag_primary(diag, place.span, "%s", "");
+  else if (place.line)
+    diag_where(diag, file->path, place.line, place.column + 1);
+  return diag;
+}
