@@ -119,13 +119,14 @@ typedef SchemaList SchemaField_OPT_STMTS;  // no items: absent
 typedef Str SchemaField_TEXT;
 typedef SchemaLiteral SchemaField_LITERAL;
 typedef Scalar SchemaField_SCALAR;
+typedef Scalar SchemaField_OPT_SCALAR;  // SCALAR_NONE: absent
 typedef SchemaBinary SchemaField_BINARY;
 typedef SchemaUnary SchemaField_UNARY;
 
 typedef enum SchemaFieldKind {
   SCHEMA_FIELD_NAME, SCHEMA_FIELD_EXPR, SCHEMA_FIELD_OPT_EXPR, SCHEMA_FIELD_EXPRS, SCHEMA_FIELD_STMTS,
-  SCHEMA_FIELD_OPT_STMTS, SCHEMA_FIELD_TEXT, SCHEMA_FIELD_LITERAL, SCHEMA_FIELD_SCALAR, SCHEMA_FIELD_BINARY,
-  SCHEMA_FIELD_UNARY
+  SCHEMA_FIELD_OPT_STMTS, SCHEMA_FIELD_TEXT, SCHEMA_FIELD_LITERAL, SCHEMA_FIELD_SCALAR, SCHEMA_FIELD_OPT_SCALAR,
+  SCHEMA_FIELD_BINARY, SCHEMA_FIELD_UNARY
 } SchemaFieldKind;
 
 typedef enum SchemaKind {
@@ -175,8 +176,12 @@ SchemaKindInfo schema_kind_info(SchemaKind kind);
 bool schema_kind_find(Str json, bool is_statement, SchemaKind *out);
 static inline void *schema_field(const SchemaNode *node, const SchemaFieldInfo *field) { return (char *)node + field->offset; }
 
-// A node with zeroed fields.
+// A node with zeroed fields; scalars are SCALAR_NONE.
 SchemaNode *schema_node(Arena *arena, SchemaKind kind, SchemaPlace place);
+
+// A copy of everything below, without what the checker has found.
+SchemaNode *schema_clone(Arena *arena, const SchemaNode *node);
+SchemaList schema_clone_list(Arena *arena, SchemaList list);
 
 // ---- names, functions, files
 
@@ -191,6 +196,8 @@ struct SchemaVar {
   SchemaDirection direction;  // arrays among parameters: what the function does with the elements
   uint64_t size;              // SHARED: elements
   const SchemaNode *value;    // CONSTANT: a literal
+  bool is_declared;           // LOCAL: the source says its type
+  uint32_t assignments;       // LOCAL: how many statements assign it
   SchemaPlace place;          // of its declaration or first assignment
 };
 
@@ -209,6 +216,8 @@ struct SchemaFunction {
   uint32_t dims;             // 1 + the largest dimension that ids are asked for; 0: no id, one thread runs it
   bool uses_groups;          // local or group ids, shared arrays or barriers
   bool uses_atomics;
+  bool has_whole;            // `parallel_*` statements
+  bool has_barriers;
   // How many threads are needed, from the guard: `if id < E:` around everything, or `if id >= E: return` before anything
   // with an effect. Expressions over scalar parameters and literals; NULL: not known, the launch must say.
   SchemaNode *grid[3];
@@ -221,7 +230,8 @@ typedef struct SchemaFile {
   Str source_hash;    // 16 hexadecimal digits, XXH3 of the Python source; empty: unknown
   int version;        // as read: 10 or 11
   Vec(SchemaVar *) constants;      // of the module, those that are used
-  Vec(SchemaFunction *) functions;  // in source order, kernels and what they call
+  Vec(SchemaFunction *) functions;  // kernels and what they call; in source order, once checked callees first
+  Vec(SchemaFunction *) checked;    // the checker's: what it is done with
   bool is_checked;
 } SchemaFile;
 

@@ -155,7 +155,43 @@ SchemaNode *schema_node(Arena *arena, SchemaKind kind, SchemaPlace place)
   node->place = place;
   node->type = (SchemaType){SCALAR_NONE, false};
   node->builtin = BUILTIN_NONE;
+  SchemaKindInfo info = schema_kind_info(kind);
+  for (uint32_t i = 0; i < info.field_count; i++)
+    if (info.fields[i].kind == SCHEMA_FIELD_SCALAR || info.fields[i].kind == SCHEMA_FIELD_OPT_SCALAR)
+      *(Scalar *)schema_field(node, &info.fields[i]) = SCALAR_NONE;
   return node;
+}
+
+SchemaList schema_clone_list(Arena *arena, SchemaList list)
+{
+  SchemaList copy = {arena_array(arena, SchemaNode *, list.count + 1), list.count};
+  for (uint32_t i = 0; i < list.count; i++)
+    copy.items[i] = schema_clone(arena, list.items[i]);
+  return copy;
+}
+
+SchemaNode *schema_clone(Arena *arena, const SchemaNode *node)
+{
+  SchemaKindInfo info = schema_kind_info(node->kind);
+  SchemaNode *copy = schema_node(arena, node->kind, node->place);
+  for (uint32_t i = 0; i < info.field_count; i++) {
+    void *from = schema_field(node, &info.fields[i]), *to = schema_field(copy, &info.fields[i]);
+    switch (info.fields[i].kind) {
+    case SCHEMA_FIELD_EXPR:
+    case SCHEMA_FIELD_OPT_EXPR: *(SchemaNode **)to = *(SchemaNode **)from ? schema_clone(arena, *(SchemaNode **)from) : NULL; break;
+    case SCHEMA_FIELD_EXPRS:
+    case SCHEMA_FIELD_STMTS:
+    case SCHEMA_FIELD_OPT_STMTS: *(SchemaList *)to = schema_clone_list(arena, *(SchemaList *)from); break;
+    case SCHEMA_FIELD_NAME: *(const Name **)to = *(const Name **)from; break;
+    case SCHEMA_FIELD_TEXT: *(Str *)to = *(Str *)from; break;
+    case SCHEMA_FIELD_LITERAL: *(SchemaLiteral *)to = *(SchemaLiteral *)from; break;
+    case SCHEMA_FIELD_SCALAR:
+    case SCHEMA_FIELD_OPT_SCALAR: *(Scalar *)to = *(Scalar *)from; break;
+    case SCHEMA_FIELD_BINARY: *(SchemaBinary *)to = *(SchemaBinary *)from; break;
+    case SCHEMA_FIELD_UNARY: *(SchemaUnary *)to = *(SchemaUnary *)from; break;
+    }
+  }
+  return copy;
 }
 
 SchemaNode *schema_expect(const SchemaNode *node, SchemaKind kind)
@@ -190,6 +226,7 @@ void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
     case SCHEMA_FIELD_TEXT:
     case SCHEMA_FIELD_LITERAL:
     case SCHEMA_FIELD_SCALAR:
+    case SCHEMA_FIELD_OPT_SCALAR:
     case SCHEMA_FIELD_BINARY:
     case SCHEMA_FIELD_UNARY: break;
     }

@@ -1,0 +1,1164 @@
+// check.c -- names, types, casts and calls of scalar kernels.
+//
+// A function is checked in three steps. First its local names are collected. Then their types are found: expressions are
+// typed with what is known so far, every assignment widens its name's type, until nothing changes; nothing is reported here.
+// Last the tree is finished: types are written into it, casts where a type changes, and whatever is wrong is reported.
+
+#include "schema/check.h"
+#include "base/bug.h"
+#include "schema/whole.h"
+
+#include <string.h>
+
+typedef enum Progress { PROGRESS_NONE, PROGRESS_UNDERWAY, PROGRESS_DONE } Progress;
+
+typedef struct FunctionState FunctionState;
+
+struct FunctionState {
+  SchemaFunction *function;
+  Map names;  // parameters and locals: SchemaVar * by name
+  Progress progress;
+  bool failed;
+  bool is_generic;  // a helper whose parameters have no types: never checked itself
+  Vec(FunctionState *) instances;  // of a generic one, for each tuple of types it is called with
+};
+
+typedef struct Checker {
+  SchemaFile *file;
+  Arena *arena;
+  Map functions;        // FunctionState * by name
+  FunctionState *state; // of the function being checked
+  SchemaFunction *function;
+  uint32_t loops, depth;
+  bool changed;         // a type became wider in this round
+  bool failed;
+} Checker;
+
+static bool check_function(Checker *c, FunctionState *state);
+static Scalar type_of(Checker *c, SchemaNode *node);
+
+static SchemaType value_type(Scalar scalar)
+{
+  return (SchemaType){scalar, false};
+}
+
+static Diag *refuse(Checker *c, SchemaPlace place, DiagCode code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static Diag *refuse(Checker *c, SchemaPlace place, DiagCode code, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  const char *text = arena_vprintf(c->arena, format, args);
+  va_end(args);
+  c->failed = true;
+  return schema_error(c->file, place, code, "%s", text);
+}
+
+// ---- names
+
+static SchemaVar *find_var(const Checker *c, const Name *name)
+{
+  SchemaVar *var = map_get(&c->state->names, name->str);
+  for (size_t i = 0; !var && i < c->file->constants.count; i++)
+    if (c->file->constants.items[i]->name == name)
+      var = c->file->constants.items[i];
+  return var;
+}
+
+static void suggest_name(const Checker *c, Diag *diag, const Name *name)
+{
+  Vec(const char *) names = {0};
+  for (size_t i = 0; i < c->state->names.count; i++)
+    vec_push(c->arena, &names, c->state->names.entries[i].key.data);
+  for (size_t i = 0; i < c->file->constants.count; i++)
+    vec_push(c->arena, &names, c->file->constants.items[i]->name->str.data);
+  diag_suggest(diag, name->str, names.items, names.count);
+}
+
+// The local name that a statement assigns, made when it is met first.
+static SchemaVar *declare_local(Checker *c, const Name *name, SchemaVarKind kind, SchemaPlace place)
+{
+  SchemaVar *var = map_get(&c->state->names, name->str);
+  if (var)
+    return var;
+  var = arena_new(c->arena, SchemaVar);
+  *var = (SchemaVar){.name = name, .kind = kind, .type = value_type(SCALAR_NONE), .place = place,
+                     .index = (uint32_t)c->function->locals.count};
+  vec_push(c->arena, &c->function->locals, var);
+  map_set(&c->state->names, name->str, var);
+  return var;
+}
+
+static void collect_name(SchemaNode *node, void *context)
+{
+  Checker *c = context;
+  if (node->kind == SCHEMA_let) {
+    Scalar declared = SCHEMA_AS(let, node)->dtype;
+    node->var = declare_local(c, SCHEMA_AS(let, node)->name, VAR_LOCAL, node->place);
+    node->var->assignments++;
+    if (declared != SCALAR_NONE && node->var->kind == VAR_LOCAL) {
+      if (node->var->is_declared && node->var->type.scalar != declared)
+        refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is declared as `%s` and as `%s`", node->var->name->str.data,
+               scalar_name(node->var->type.scalar), scalar_name(declared));
+      node->var->is_declared = true;
+      node->var->type.scalar = declared;
+    }
+  } else if (node->kind == SCHEMA_for) {
+    node->var = declare_local(c, SCHEMA_AS(for, node)->var, VAR_LOCAL, node->place);
+    node->var->assignments += 2;  // it changes
+  } else if (node->kind == SCHEMA_shared) {
+    const Schema_shared *shared = SCHEMA_AS(shared, node);
+    if (map_get(&c->state->names, shared->name->str))
+      refuse(c, node->place, E_SCHEMA_NAME, "`%s` is declared twice", shared->name->str.data);
+    node->var = declare_local(c, shared->name, VAR_SHARED, node->place);
+    node->var->type = (SchemaType){shared->element_type, true};
+    if (shared->size->kind == SCHEMA_literal)
+      node->var->size = SCHEMA_AS(literal, shared->size)->value.magnitude;
+  } else if (node->kind == SCHEMA_assign) {
+    SchemaNode *target = SCHEMA_AS(assign, node)->target;
+    if (target->kind == SCHEMA_var) {
+      SchemaVar *var = find_var(c, SCHEMA_AS(var, target)->name);
+      if (var && var->kind != VAR_CONSTANT)
+        var->assignments++;
+    }
+  }
+}
+
+// ---- what an operation makes of its operands' types. SCALAR_NONE: not known (yet), or wrong.
+
+static bool is_weak(Scalar scalar)
+{
+  return scalar == SCALAR_WEAK_INT || scalar == SCALAR_WEAK_FLOAT;
+}
+
+static bool is_float(Scalar scalar)
+{
+  return scalar_is_float(scalar) || scalar == SCALAR_WEAK_FLOAT;
+}
+
+// The common type, wider when a literal is no value of it: `u32 + -1` is i64.
+static Scalar common_of(SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
+{
+  Scalar type = schema_common_type(a, b);
+  const SchemaNode *literal = a == SCALAR_WEAK_INT ? left : b == SCALAR_WEAK_INT ? right : NULL;
+  if (literal && literal->kind == SCHEMA_literal && scalar_is_integer(type) &&
+      !schema_literal_fits(&SCHEMA_AS(literal, literal)->value, type))
+    return SCALAR_I64;
+  return type;
+}
+
+static bool has_64_bits(Scalar scalar)
+{
+  return scalar < SCALAR_COUNT && scalar_info(scalar)->bytes == 8;
+}
+
+static Scalar divide_type(Scalar a, Scalar b, Scalar common)
+{
+  if (common == SCALAR_NONE || is_float(common))
+    return common;
+  if (common == SCALAR_WEAK_INT)
+    return SCALAR_WEAK_FLOAT;
+  return has_64_bits(a) || has_64_bits(b) ? SCALAR_F64 : SCALAR_F32;
+}
+
+// What both operands are brought to.
+static Scalar operand_type(SchemaBinary op, SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
+{
+  SchemaOpClass class = schema_binary_info(op)->class;
+  if (class == OP_CLASS_LOGIC)
+    return SCALAR_BOOL;
+  if (a == SCALAR_BOOL && b == SCALAR_BOOL && (class == OP_CLASS_INTEGER || class == OP_CLASS_COMPARE))
+    return SCALAR_BOOL;
+  Scalar common = common_of(left, right, a, b);
+  return class == OP_CLASS_DIVIDE ? divide_type(a, b, common) : common;
+}
+
+static Scalar binary_type(SchemaBinary op, SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
+{
+  switch (schema_binary_info(op)->class) {
+  case OP_CLASS_COMPARE:
+  case OP_CLASS_LOGIC: return SCALAR_BOOL;
+  case OP_CLASS_SHIFT: return a == SCALAR_WEAK_INT ? (b == SCALAR_WEAK_INT ? a : SCALAR_I32) : a == SCALAR_NONE ? a : schema_promoted(a);
+  case OP_CLASS_ARITHMETIC:
+  case OP_CLASS_DIVIDE:
+  case OP_CLASS_INTEGER: return operand_type(op, left, right, a, b);
+  }
+  bug("operator %d", (int)op);
+}
+
+static Scalar unary_type(SchemaUnary op, Scalar operand)
+{
+  if (schema_unary_info(op)->class == OP_CLASS_LOGIC)
+    return SCALAR_BOOL;
+  if (operand == SCALAR_BOOL && op == UNARY_inv)
+    return SCALAR_I32;
+  return operand == SCALAR_NONE || is_weak(operand) ? operand : schema_promoted(operand);
+}
+
+static Scalar common_of_arguments(Checker *c, SchemaList args)
+{
+  Scalar type = args.count ? type_of(c, args.items[0]) : SCALAR_NONE;
+  type = type == SCALAR_NONE || is_weak(type) ? type : schema_promoted(type);
+  for (uint32_t i = 1; i < args.count; i++)
+    type = common_of(args.items[0], args.items[i], type, type_of(c, args.items[i]));
+  return type;
+}
+
+// The arguments' type of a builtin whose arguments are values, given their common one.
+static Scalar argument_type(SchemaBuiltin builtin, Scalar common)
+{
+  SchemaCallClass class = schema_builtin_info(builtin)->class;
+  if ((class == CALL_CLASS_FLOAT || class == CALL_CLASS_TEST) && common != SCALAR_NONE && !is_float(common))
+    return common == SCALAR_WEAK_INT ? SCALAR_WEAK_FLOAT : SCALAR_F32;
+  return common;
+}
+
+static SchemaVar *array_of(Checker *c, SchemaNode *node)
+{
+  if (node->kind != SCHEMA_var)
+    return NULL;
+  SchemaVar *var = find_var(c, SCHEMA_AS(var, node)->name);
+  return var && var->type.is_array ? var : NULL;
+}
+
+static Scalar builtin_type(Checker *c, SchemaBuiltin builtin, SchemaList args)
+{
+  switch (schema_builtin_info(builtin)->class) {
+  case CALL_CLASS_ID: return SCALAR_I64;
+  case CALL_CLASS_BARRIER: return SCALAR_NONE;
+  case CALL_CLASS_TEST: return SCALAR_BOOL;
+  case CALL_CLASS_FLOAT:
+  case CALL_CLASS_NUMBER: return argument_type(builtin, common_of_arguments(c, args));
+  case CALL_CLASS_ATOMIC: {
+    SchemaVar *array = args.count ? array_of(c, args.items[0]) : NULL;
+    return array ? schema_promoted(array->type.scalar) : SCALAR_NONE;
+  }
+  }
+  bug("builtin %d", (int)builtin);
+}
+
+// ---- helpers
+
+static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args);
+
+static Scalar call_type(Checker *c, const Name *name, SchemaList args)
+{
+  bool at_zero;
+  FunctionState *helper = map_get(&c->functions, name->str);
+  if (!helper) {
+    SchemaBuiltin builtin = schema_builtin_find(name->str, &at_zero);
+    return builtin == BUILTIN_NONE ? SCALAR_NONE : builtin_type(c, builtin, args);
+  }
+  helper = helper_of(c, name, args);
+  if (!helper || helper->progress == PROGRESS_UNDERWAY || !check_function(c, helper))
+    return SCALAR_NONE;
+  Scalar returns = helper->function->returns.scalar;
+  return scalar_is_float(returns) ? schema_promoted(returns) : returns;
+}
+
+static Scalar type_of(Checker *c, SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_literal:
+    if (node->type.scalar != SCALAR_NONE)
+      return node->type.scalar;
+    switch (SCHEMA_AS(literal, node)->value.kind) {
+    case LITERAL_BOOL: return SCALAR_BOOL;
+    case LITERAL_INT: return SCALAR_WEAK_INT;
+    case LITERAL_FLOAT: return SCALAR_WEAK_FLOAT;
+    }
+    break;
+  case SCHEMA_var: {
+    SchemaVar *var = find_var(c, SCHEMA_AS(var, node)->name);
+    if (!var || var->type.is_array)
+      return SCALAR_NONE;
+    return var->kind == VAR_CONSTANT && var->type.scalar == SCALAR_NONE ? type_of(c, (SchemaNode *)var->value) : var->type.scalar;
+  }
+  case SCHEMA_index: {
+    SchemaVar *array = array_of(c, SCHEMA_AS(index, node)->array);
+    Scalar element = array ? array->type.scalar : SCALAR_NONE;
+    return element == SCALAR_F16 || element == SCALAR_BF16 ? SCALAR_F32 : element;
+  }
+  case SCHEMA_binary_op: {
+    Schema_binary_op *e = SCHEMA_AS(binary_op, node);
+    return binary_type(e->op, e->left, e->right, type_of(c, e->left), type_of(c, e->right));
+  }
+  case SCHEMA_unary_op: return unary_type(SCHEMA_AS(unary_op, node)->op, type_of(c, SCHEMA_AS(unary_op, node)->operand));
+  case SCHEMA_if_expr: {
+    Schema_if_expr *e = SCHEMA_AS(if_expr, node);
+    Scalar a = type_of(c, e->then_value), b = type_of(c, e->else_value);
+    return a == SCALAR_BOOL && b == SCALAR_BOOL ? a : common_of(e->then_value, e->else_value, a, b);
+  }
+  case SCHEMA_cast: return SCHEMA_AS(cast, node)->to;
+  case SCHEMA_call: return call_type(c, SCHEMA_AS(call, node)->function, SCHEMA_AS(call, node)->args);
+  default: break;
+  }
+  bug("`%s` is no expression", schema_kind_info(node->kind).json);
+}
+
+// ---- finding the types of locals
+
+// `var` is assigned a value of type `scalar`.
+static void widen(Checker *c, SchemaVar *var, SchemaNode *value, Scalar scalar)
+{
+  if (var->kind != VAR_LOCAL || var->is_declared || scalar == SCALAR_NONE)
+    return;
+  Scalar was = var->type.scalar;
+  Scalar wider = scalar == SCALAR_BOOL || is_weak(scalar) ? scalar : schema_promoted(scalar);
+  if (was != SCALAR_NONE && !(was == SCALAR_BOOL && wider == SCALAR_BOOL))
+    wider = common_of(value, value, was, wider);
+  if (wider == SCALAR_WEAK_INT && value->kind == SCHEMA_literal && !schema_literal_fits(&SCHEMA_AS(literal, value)->value, SCALAR_I32))
+    wider = SCALAR_I64;
+  if (wider != was)
+    c->changed = true;
+  var->type.scalar = wider;
+}
+
+static void widen_names(SchemaNode *node, void *context)
+{
+  Checker *c = context;
+  if (node->kind == SCHEMA_let) {
+    Schema_let *s = SCHEMA_AS(let, node);
+    widen(c, node->var, s->value, type_of(c, s->value));
+  } else if (node->kind == SCHEMA_assign) {
+    Schema_assign *s = SCHEMA_AS(assign, node);
+    SchemaVar *var = s->target->kind == SCHEMA_var ? find_var(c, SCHEMA_AS(var, s->target)->name) : NULL;
+    if (var)
+      widen(c, var, s->value, type_of(c, s->value));
+  } else if (node->kind == SCHEMA_for) {
+    widen(c, node->var, SCHEMA_AS(for, node)->start, SCALAR_I64);
+  } else if (node->kind == SCHEMA_return && SCHEMA_AS(return, node)->value && !c->function->has_declared_return) {
+    SchemaNode *value = SCHEMA_AS(return, node)->value;
+    SchemaVar result = {.kind = VAR_LOCAL, .type = c->function->returns};
+    widen(c, &result, value, type_of(c, value));
+    c->function->returns = result.type;
+  }
+}
+
+static Scalar settled(Scalar scalar)
+{
+  return scalar == SCALAR_WEAK_INT ? SCALAR_I32 : scalar == SCALAR_WEAK_FLOAT ? SCALAR_F32 : scalar;
+}
+
+static void find_types(Checker *c)
+{
+  SchemaFunction *function = c->function;
+  do {
+    do {
+      c->changed = false;
+      schema_walk_list(function->body, widen_names, c);
+    } while (c->changed);
+    // What only literals were assigned to takes its type now; that may widen what depends on it.
+    for (size_t i = 0; i < function->locals.count; i++) {
+      SchemaVar *var = function->locals.items[i];
+      c->changed |= is_weak(var->type.scalar);
+      var->type.scalar = settled(var->type.scalar);
+    }
+    c->changed |= is_weak(function->returns.scalar);
+    function->returns.scalar = settled(function->returns.scalar);
+  } while (c->changed);
+}
+
+// ---- finishing the tree
+
+static SchemaNode *finish(Checker *c, SchemaNode *node);
+
+static SchemaNode *new_cast(Checker *c, SchemaNode *value, Scalar to)
+{
+  SchemaNode *node = schema_node(c->arena, SCHEMA_cast, value->place);
+  SCHEMA_AS(cast, node)->to = to;
+  SCHEMA_AS(cast, node)->value = value;
+  node->type = value_type(to);
+  return node;
+}
+
+static void refuse_literal(Checker *c, SchemaNode *node, Scalar type)
+{
+  Diag *diag = refuse(c, node->place, E_SCHEMA_LITERAL, "this literal is no value of type `%s`", scalar_name(type));
+  if (SCHEMA_AS(literal, node)->value.kind == LITERAL_FLOAT && scalar_is_integer(type))
+    diag_help(diag, "an integer literal, or a cast: `%s(...)` rounds towards 0", scalar_name(type));
+}
+
+// Gives a finished expression of literals the type `to`, which arithmetic can be done in.
+static void settle(Checker *c, SchemaNode *node, Scalar to)
+{
+  if (!is_weak(node->type.scalar))
+    return;
+  node->type = value_type(to);
+  switch (node->kind) {
+  case SCHEMA_literal: {
+    SchemaLiteral *literal = &SCHEMA_AS(literal, node)->value;
+    if (!schema_literal_fits(literal, to))
+      refuse_literal(c, node, to);
+    else if (scalar_is_float(to) && literal->kind == LITERAL_INT)
+      *literal = (SchemaLiteral){.kind = LITERAL_FLOAT,
+                                 .real = literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude};
+    break;
+  }
+  case SCHEMA_unary_op: settle(c, SCHEMA_AS(unary_op, node)->operand, to); break;
+  case SCHEMA_binary_op:
+    settle(c, SCHEMA_AS(binary_op, node)->left, to);
+    settle(c, SCHEMA_AS(binary_op, node)->right, to);
+    break;
+  case SCHEMA_if_expr:
+    settle(c, SCHEMA_AS(if_expr, node)->then_value, to);
+    settle(c, SCHEMA_AS(if_expr, node)->else_value, to);
+    break;
+  case SCHEMA_call: {
+    SchemaList args = SCHEMA_AS(call, node)->args;
+    for (uint32_t i = 0; i < args.count; i++)
+      settle(c, args.items[i], to);
+    break;
+  }
+  default: bug("weak `%s`", schema_kind_info(node->kind).json);
+  }
+}
+
+// A finished expression brought to type `to`, whatever it was: what a cast in the source means.
+static SchemaNode *bring(Checker *c, SchemaNode *node, Scalar to)
+{
+  Scalar from = node->type.scalar;
+  if (from == SCALAR_NONE || from == to)
+    return node;
+  if (is_weak(from)) {
+    bool stays_int = from == SCALAR_WEAK_INT && scalar_is_integer(to);
+    if (node->kind == SCHEMA_literal && stays_int && schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
+      settle(c, node, to);
+      return node;
+    }
+    Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : settled(from);
+    if (stays_int && in != to)
+      in = SCALAR_I32;
+    settle(c, node, in);
+  }
+  return node->type.scalar == to ? node : new_cast(c, node, to);
+}
+
+// The value of an assignment, an argument or a return: only some types become others by themselves.
+static SchemaNode *convert(Checker *c, SchemaNode *node, Scalar to, const char *what)
+{
+  Scalar from = node->type.scalar;
+  if (from == SCALAR_NONE || to == SCALAR_NONE)
+    return node;
+  if (from == SCALAR_WEAK_INT && node->kind == SCHEMA_literal && to != SCALAR_BOOL &&
+      !schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
+    refuse_literal(c, node, to);
+    return node;
+  }
+  bool loses = (is_float(from) && !scalar_is_float(to)) || (to == SCALAR_BOOL && from != SCALAR_BOOL);
+  if (loses) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "%s is `%s`, not `%s`", what, scalar_name(to), scalar_name(from));
+    if (to == SCALAR_BOOL)
+      diag_help(diag, "compare it: `x != 0`, or cast it: `bool(x)`");
+    else
+      diag_help(diag, "cast it: `%s(x)` rounds towards 0", scalar_name(to));
+    return node;
+  }
+  return bring(c, node, to);
+}
+
+static SchemaNode *value_of(Checker *c, SchemaNode *node, const char *what)
+{
+  node = finish(c, node);
+  if (node->type.is_array) {
+    refuse(c, node->place, E_SCHEMA_TYPE, "%s is an array, where a number is expected", what);
+    node->type = value_type(SCALAR_NONE);
+  }
+  return node;
+}
+
+static SchemaNode *condition_of(Checker *c, SchemaNode *node)
+{
+  node = value_of(c, node, "this condition");
+  Scalar type = node->type.scalar;
+  return type == SCALAR_NONE || type == SCALAR_BOOL ? node : bring(c, node, SCALAR_BOOL);
+}
+
+static SchemaNode *index_of(Checker *c, SchemaNode *node)
+{
+  node = value_of(c, node, "this index");
+  if (is_float(node->type.scalar) || node->type.scalar == SCALAR_BOOL) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "this index is %s, not an integer",
+                        node->type.scalar == SCALAR_BOOL ? "`bool`" : "a float");
+    diag_help(diag, "`//` divides integers without leaving them; `i64(x)` rounds towards 0");
+    return node;
+  }
+  return bring(c, node, SCALAR_I64);
+}
+
+static SchemaNode *finish_var(Checker *c, SchemaNode *node)
+{
+  const Name *name = SCHEMA_AS(var, node)->name;
+  SchemaVar *var = find_var(c, name);
+  node->var = var;
+  if (!var) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_NAME, "name `%s` is not defined", name->str.data);
+    suggest_name(c, diag, name);
+    return node;
+  }
+  node->type = var->type;
+  if (var->kind == VAR_CONSTANT && var->type.scalar == SCALAR_NONE) {
+    SchemaNode *copy = schema_node(c->arena, SCHEMA_literal, node->place);
+    SCHEMA_AS(literal, copy)->value = SCHEMA_AS(literal, var->value)->value;
+    return finish(c, copy);
+  }
+  return node;
+}
+
+static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
+{
+  Schema_binary_op *e = SCHEMA_AS(binary_op, node);
+  const SchemaOpInfo *info = schema_binary_info(e->op);
+  if (info->class == OP_CLASS_LOGIC) {
+    e->left = condition_of(c, e->left), e->right = condition_of(c, e->right);
+    node->type = value_type(SCALAR_BOOL);
+    return node;
+  }
+  e->left = value_of(c, e->left, "the left operand"), e->right = value_of(c, e->right, "the right operand");
+  Scalar a = e->left->type.scalar, b = e->right->type.scalar;
+  if (a == SCALAR_NONE || b == SCALAR_NONE)
+    return node;
+  Scalar type = binary_type(e->op, e->left, e->right, a, b);
+  bool integers = info->class == OP_CLASS_INTEGER || info->class == OP_CLASS_SHIFT;
+  if (integers && (is_float(a) || is_float(b))) {
+    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s` and `%s`", info->python, scalar_name(a), scalar_name(b));
+    return node;
+  }
+  node->type = value_type(type);
+  if (info->class == OP_CLASS_SHIFT) {
+    if (!is_weak(type)) {
+      e->left = bring(c, e->left, type);
+      e->right = bring(c, e->right, is_weak(b) ? SCALAR_I32 : schema_promoted(b));
+    }
+    return node;
+  }
+  Scalar operands = operand_type(e->op, e->left, e->right, a, b);
+  if (is_weak(operands)) {
+    if (info->class != OP_CLASS_COMPARE)
+      return node;  // settled with its surroundings
+    operands = settled(operands);
+  }
+  e->left = bring(c, e->left, operands), e->right = bring(c, e->right, operands);
+  return node;
+}
+
+static SchemaNode *finish_unary(Checker *c, SchemaNode *node)
+{
+  Schema_unary_op *e = SCHEMA_AS(unary_op, node);
+  const SchemaOpInfo *info = schema_unary_info(e->op);
+  if (info->class == OP_CLASS_LOGIC) {
+    e->operand = condition_of(c, e->operand);
+    node->type = value_type(SCALAR_BOOL);
+    return node;
+  }
+  e->operand = value_of(c, e->operand, "the operand");
+  Scalar operand = e->operand->type.scalar;
+  if (operand == SCALAR_NONE)
+    return node;
+  if (info->class == OP_CLASS_INTEGER && is_float(operand)) {
+    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s`", info->python, scalar_name(operand));
+    return node;
+  }
+  node->type = value_type(unary_type(e->op, operand));
+  if (!is_weak(node->type.scalar))
+    e->operand = bring(c, e->operand, node->type.scalar);
+  return node;
+}
+
+static SchemaNode *finish_if_expr(Checker *c, SchemaNode *node)
+{
+  Schema_if_expr *e = SCHEMA_AS(if_expr, node);
+  e->condition = condition_of(c, e->condition);
+  Scalar type = type_of(c, node);
+  e->then_value = value_of(c, e->then_value, "this value"), e->else_value = value_of(c, e->else_value, "this value");
+  node->type = value_type(type);
+  if (type != SCALAR_NONE && !is_weak(type))
+    e->then_value = bring(c, e->then_value, type), e->else_value = bring(c, e->else_value, type);
+  return node;
+}
+
+static SchemaNode *finish_index(Checker *c, SchemaNode *node)
+{
+  Schema_index *e = SCHEMA_AS(index, node);
+  e->array = finish(c, e->array);
+  e->index = index_of(c, e->index);
+  if (e->array->kind != SCHEMA_var || (e->array->var && !e->array->type.is_array)) {
+    refuse(c, e->array->place, E_SCHEMA_TYPE, "only arrays have elements; this is `%s`", scalar_name(e->array->type.scalar));
+    return node;
+  }
+  node->type = value_type(e->array->type.scalar);
+  return node;
+}
+
+// A load: elements of two bytes become f32 at once.
+static SchemaNode *loaded(Checker *c, SchemaNode *node)
+{
+  Scalar element = node->type.scalar;
+  return element == SCALAR_F16 || element == SCALAR_BF16 ? new_cast(c, node, SCALAR_F32) : node;
+}
+
+static bool check_count(Checker *c, SchemaNode *node, const char *name, uint32_t found, uint32_t least, uint32_t most)
+{
+  if (found >= least && found <= most)
+    return true;
+  if (least == most)
+    refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u argument%s, not %u", name, least, least == 1 ? "" : "s", found);
+  else
+    refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u to %u arguments, not %u", name, least, most, found);
+  return false;
+}
+
+static void finish_atomic(Checker *c, SchemaNode *node, SchemaList args)
+{
+  SchemaNode *array = args.items[0] = finish(c, args.items[0]);
+  args.items[1] = index_of(c, args.items[1]);
+  if (array->kind != SCHEMA_var || !array->type.is_array) {
+    if (array->type.scalar != SCALAR_NONE)
+      refuse(c, array->place, E_SCHEMA_TYPE, "`%s` changes an element of an array; this is `%s`", schema_builtin_info(node->builtin)->name,
+             scalar_name(array->type.scalar));
+    return;
+  }
+  Scalar element = array->type.scalar;
+  if (scalar_info(element)->bytes < 4)
+    refuse(c, array->place, E_SCHEMA_TYPE, "atomics are for elements of 32 and 64 bits; `%s` has `%s`", array->var->name->str.data, scalar_name(element));
+  for (uint32_t i = 2; i < args.count; i++)
+    args.items[i] = convert(c, value_of(c, args.items[i], "this argument"), element, "the array's element");
+  node->type = value_type(element);
+}
+
+static void finish_id(Checker *c, SchemaNode *node, SchemaList args)
+{
+  node->type = value_type(SCALAR_I64);
+  uint32_t dim = 0;
+  if (args.count) {
+    SchemaNode *literal = args.items[0];
+    const SchemaLiteral *value = literal->kind == SCHEMA_literal ? &SCHEMA_AS(literal, literal)->value : NULL;
+    if (!value || value->kind != LITERAL_INT || value->is_negative || value->magnitude > 2) {
+      refuse(c, literal->place, E_SCHEMA_CALL, "the dimension is the literal 0, 1 or 2");
+      return;
+    }
+    dim = (uint32_t)value->magnitude;
+    literal->type = value_type(SCALAR_I32);
+  }
+  c->function->dims = c->function->dims > dim + 1 ? c->function->dims : dim + 1;
+  c->function->uses_groups |= node->builtin != BUILTIN_get_global_id && node->builtin != BUILTIN_get_global_size;
+}
+
+// Arguments that are values, all of one type.
+static void finish_values(Checker *c, SchemaNode *node, SchemaList args)
+{
+  Scalar common = SCALAR_NONE;
+  for (uint32_t i = 0; i < args.count; i++) {
+    args.items[i] = value_of(c, args.items[i], "this argument");
+    Scalar type = args.items[i]->type.scalar;
+    if (type == SCALAR_NONE)
+      return;
+    common = i == 0 ? (is_weak(type) ? type : schema_promoted(type)) : common_of(args.items[0], args.items[i], common, type);
+  }
+  SchemaCallClass class = schema_builtin_info(node->builtin)->class;
+  Scalar type = argument_type(node->builtin, common);
+  if (class == CALL_CLASS_TEST)
+    type = settled(type);
+  node->type = value_type(class == CALL_CLASS_TEST ? SCALAR_BOOL : type);
+  for (uint32_t i = 0; !is_weak(type) && i < args.count; i++)
+    args.items[i] = bring(c, args.items[i], type);
+}
+
+static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args, bool at_zero, bool is_statement)
+{
+  const SchemaBuiltinInfo *info = schema_builtin_info(node->builtin);
+  if (at_zero && args->count == 2) {  // (array, value): the index 0 is put in
+    SchemaNode **items = arena_array(c->arena, SchemaNode *, 3), *zero = schema_node(c->arena, SCHEMA_literal, node->place);
+    SCHEMA_AS(literal, zero)->value.kind = LITERAL_INT;
+    items[0] = args->items[0], items[1] = zero, items[2] = args->items[1];
+    *args = (SchemaList){items, 3};
+  } else if (at_zero) {
+    check_count(c, node, info->name, args->count, 2, 2);
+    return node;
+  }
+  if (!check_count(c, node, info->name, args->count, (uint32_t)info->least, (uint32_t)info->most))
+    return node;
+  switch (info->class) {
+  case CALL_CLASS_ID: finish_id(c, node, *args); break;
+  case CALL_CLASS_ATOMIC:
+    c->function->uses_atomics = true;
+    finish_atomic(c, node, *args);
+    break;
+  case CALL_CLASS_BARRIER:
+    c->function->uses_groups = true;
+    if (!is_statement)
+      refuse(c, node->place, E_SCHEMA_TYPE, "`barrier()` has no value; it is a statement of its own");
+    break;
+  case CALL_CLASS_FLOAT:
+  case CALL_CLASS_NUMBER:
+  case CALL_CLASS_TEST: finish_values(c, node, *args); break;
+  }
+  if (is_statement && info->class != CALL_CLASS_ATOMIC && info->class != CALL_CLASS_BARRIER) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_SYNTAX, "the value of `%s` is not used, so the call does nothing", info->name);
+    diag_help(diag, "assign it to a name");
+  }
+  return node;
+}
+
+static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, SchemaList args, bool is_statement)
+{
+  for (uint32_t i = 0; i < args.count; i++)
+    args.items[i] = finish(c, args.items[i]);
+  const FunctionState *named = map_get(&c->functions, name->str);
+  uint32_t wanted = (uint32_t)named->function->params.count;
+  if (!check_count(c, node, name->str.data, args.count, wanted, wanted))
+    return;
+  if (named->function->is_kernel) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` is a kernel and cannot be called by another function", name->str.data);
+    diag_help(diag, "with the decorator `@inline` it is a helper");
+    return;
+  }
+  FunctionState *helper = helper_of(c, name, args);
+  if (helper && helper->progress == PROGRESS_UNDERWAY) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` calls itself, directly or through others", name->str.data);
+    diag_help(diag, "write it as a loop");
+    return;
+  }
+  if (!helper)
+    return;
+  if (!check_function(c, helper)) {
+    c->failed = true;
+    return;
+  }
+  SchemaFunction *callee = node->callee = helper->function;
+  for (uint32_t i = 0; i < args.count; i++) {
+    SchemaVar *param = callee->params.items[i];
+    SchemaNode *arg = args.items[i];
+    if (param->type.is_array) {
+      bool fits = arg->kind == SCHEMA_var && arg->type.is_array && arg->type.scalar == param->type.scalar;
+      if (!fits && arg->type.scalar != SCALAR_NONE)
+        refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is an array of `%s`", param->name->str.data, callee->name->str.data,
+               scalar_name(param->type.scalar));
+    } else if (arg->type.is_array) {
+      refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is a number, not an array", param->name->str.data, callee->name->str.data);
+    } else {
+      args.items[i] = convert(c, arg, param->type.scalar, "the parameter");
+    }
+  }
+  node->type = callee->returns;
+  if (scalar_is_float(node->type.scalar))
+    node->type.scalar = schema_promoted(node->type.scalar);
+  if (!is_statement && callee->returns.scalar == SCALAR_NONE)
+    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` returns no value", callee->name->str.data);
+  c->function->dims = c->function->dims > callee->dims ? c->function->dims : callee->dims;
+  c->function->uses_atomics |= callee->uses_atomics;
+  c->function->uses_groups |= callee->uses_groups;
+}
+
+static SchemaNode *finish_call(Checker *c, SchemaNode *node, const Name **name, SchemaList *args, bool is_statement)
+{
+  if (map_get(&c->functions, (*name)->str)) {
+    finish_helper_call(c, node, *name, *args, is_statement);
+    if (node->callee)
+      *name = node->callee->name;
+    return node;
+  }
+  bool at_zero = false;
+  node->builtin = schema_builtin_find((*name)->str, &at_zero);
+  if (node->builtin == BUILTIN_NONE) {
+    Diag *diag = refuse(c, node->place, E_SCHEMA_NAME, "no function `%s` can be called in a kernel", (*name)->str.data);
+    const char *names[BUILTIN_COUNT];
+    for (SchemaBuiltin i = 0; i < BUILTIN_COUNT; i++)
+      names[i] = schema_builtin_info(i)->name;
+    diag_suggest(diag, (*name)->str, names, BUILTIN_COUNT);
+    diag_help(diag, "`klr list schema` shows the functions; one of this file needs the decorator `@inline`");
+    return node;
+  }
+  *name = name_intern(&c->file->session->names, str_from(schema_builtin_info(node->builtin)->name));
+  return finish_builtin(c, node, args, at_zero, is_statement);
+}
+
+static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_literal:
+    if (node->type.scalar == SCALAR_NONE)
+      node->type = value_type(type_of(c, node));
+    else if (!schema_literal_fits(&SCHEMA_AS(literal, node)->value, node->type.scalar))
+      refuse_literal(c, node, node->type.scalar);
+    return node;
+  case SCHEMA_var: return finish_var(c, node);
+  case SCHEMA_binary_op: return finish_binary(c, node);
+  case SCHEMA_unary_op: return finish_unary(c, node);
+  case SCHEMA_if_expr: return finish_if_expr(c, node);
+  case SCHEMA_index: return loaded(c, finish_index(c, node));
+  case SCHEMA_call: return finish_call(c, node, &SCHEMA_AS(call, node)->function, &SCHEMA_AS(call, node)->args, false);
+  case SCHEMA_cast: {
+    Schema_cast *cast = SCHEMA_AS(cast, node);
+    // A checked tree's own cast of a load is the load of type f32 here: the element itself is below it.
+    cast->value = cast->value->kind == SCHEMA_index ? finish_index(c, cast->value) : value_of(c, cast->value, "what is cast");
+    if (cast->value->type.scalar != SCALAR_NONE && is_weak(cast->value->type.scalar))
+      settle(c, cast->value, settled(cast->value->type.scalar));
+    node->type = value_type(cast->to);
+    bool loads_narrow = cast->value->kind == SCHEMA_index && cast->to != SCALAR_F32;
+    if (loads_narrow)
+      cast->value = loaded(c, cast->value);
+    return cast->value->type.scalar == cast->to ? cast->value : node;
+  }
+  default: break;
+  }
+  bug("`%s` is no expression", schema_kind_info(node->kind).json);
+}
+
+static SchemaNode *finish(Checker *c, SchemaNode *node)
+{
+  if (++c->depth > SCHEMA_DEEPEST) {
+    refuse(c, node->place, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST);
+    c->depth--;
+    return node;
+  }
+  node = finish_expr(c, node);
+  c->depth--;
+  return node;
+}
+
+// ---- statements
+
+static void finish_list(Checker *c, SchemaList list);
+
+static void finish_assign(Checker *c, SchemaNode *node)
+{
+  Schema_assign *s = SCHEMA_AS(assign, node);
+  s->value = value_of(c, s->value, "this value");
+  if (s->target->kind == SCHEMA_index) {
+    s->target = finish_index(c, s->target);
+  } else if (s->target->kind == SCHEMA_var) {
+    s->target = finish_var(c, s->target);
+    const SchemaVar *var = s->target->var;
+    if (s->target->kind != SCHEMA_var || (var && (var->kind == VAR_CONSTANT || var->type.is_array))) {
+      refuse(c, s->target->place, E_SCHEMA_TYPE, "%s cannot be assigned", var && var->type.is_array ? "an array" : "a constant of the file");
+      return;
+    }
+  } else {
+    refuse(c, s->target->place, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+    return;
+  }
+  s->value = convert(c, s->value, s->target->type.scalar, s->target->kind == SCHEMA_index ? "the array's element" : "the name");
+}
+
+static void finish_for(Checker *c, SchemaNode *node)
+{
+  Schema_for *s = SCHEMA_AS(for, node);
+  s->start = index_of(c, s->start), s->stop = index_of(c, s->stop), s->step = index_of(c, s->step);
+  if (s->step->kind != SCHEMA_literal || SCHEMA_AS(literal, s->step)->value.magnitude == 0) {
+    Diag *diag = refuse(c, s->step->place, E_SCHEMA_SYNTAX, "the step of a loop is a literal that is not 0");
+    diag_help(diag, "a `while` loop can count by anything");
+  }
+  c->loops++;
+  finish_list(c, s->body);
+  c->loops--;
+}
+
+static void finish_return(Checker *c, SchemaNode *node)
+{
+  Schema_return *s = SCHEMA_AS(return, node);
+  if (!s->value)
+    return;  // of helpers with a value flow.c tells it
+  s->value = value_of(c, s->value, "what is returned");
+  if (c->function->is_kernel) {
+    Diag *diag = refuse(c, s->value->place, E_SCHEMA_SYNTAX, "a kernel returns no value");
+    diag_help(diag, "results go to an array: `out[i] = ...`");
+    return;
+  }
+  s->value = convert(c, s->value, c->function->returns.scalar, "what the function returns");
+}
+
+static void finish_shared(Checker *c, SchemaNode *node)
+{
+  Schema_shared *s = SCHEMA_AS(shared, node);
+  c->function->uses_groups = true;
+  const SchemaLiteral *size = s->size->kind == SCHEMA_literal ? &SCHEMA_AS(literal, s->size)->value : NULL;
+  if (!c->function->is_kernel)
+    refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared in kernels; a helper can take one as an argument");
+  else if (c->depth > 1)
+    refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared at the top of a kernel's body");
+  else if (!size || size->kind != LITERAL_INT || size->is_negative || size->magnitude < 1 || size->magnitude > (1u << 20))
+    refuse(c, s->size->place, E_SCHEMA_SYNTAX, "the size of a shared array is a literal of 1 to %u elements", 1u << 20);
+  else
+    s->size->type = value_type(SCALAR_I64);
+}
+
+static void finish_stmt(Checker *c, SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_let: {
+    Schema_let *s = SCHEMA_AS(let, node);
+    if (node->var->type.is_array) {
+      refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned");
+      return;
+    }
+    s->value = convert(c, value_of(c, s->value, "this value"), node->var->type.scalar, "the name");
+    s->dtype = node->var->type.scalar;
+    return;
+  }
+  case SCHEMA_assign: finish_assign(c, node); return;
+  case SCHEMA_if: {
+    Schema_if *s = SCHEMA_AS(if, node);
+    s->condition = condition_of(c, s->condition);
+    finish_list(c, s->then_body), finish_list(c, s->else_body);
+    return;
+  }
+  case SCHEMA_for: finish_for(c, node); return;
+  case SCHEMA_while:
+    SCHEMA_AS(while, node)->condition = condition_of(c, SCHEMA_AS(while, node)->condition);
+    c->loops++;
+    finish_list(c, SCHEMA_AS(while, node)->body);
+    c->loops--;
+    return;
+  case SCHEMA_break:
+  case SCHEMA_continue:
+    if (!c->loops)
+      refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` outside of a loop", schema_kind_info(node->kind).json);
+    return;
+  case SCHEMA_return: finish_return(c, node); return;
+  case SCHEMA_perform: {
+    Schema_perform *s = SCHEMA_AS(perform, node);
+    finish_call(c, node, &s->function, &s->args, true);
+    return;
+  }
+  case SCHEMA_shared: finish_shared(c, node); return;
+  default: break;
+  }
+  if (!schema_kind_info(node->kind).is_statement)
+    bug("`%s` is no statement", schema_kind_info(node->kind).json);
+  // The whole-array forms: arrays, an operation, a count.
+  SchemaWhole whole;
+  if (!c->function->is_kernel || c->depth > 1)
+    refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` stands at the top of a kernel's body", schema_kind_info(node->kind).json);
+  const char *wrong = schema_whole_of(node, &whole);
+  if (wrong)
+    refuse(c, node->place, E_SCHEMA_CALL, "%s", wrong);
+  c->function->has_whole = true;
+  for (uint32_t i = 0; i < whole.array_count; i++) {
+    SchemaNode *array = *whole.arrays[i] = finish(c, *whole.arrays[i]);
+    if (array->kind != SCHEMA_var || !array->type.is_array)
+      refuse(c, array->place, E_SCHEMA_TYPE, "`%s` works on arrays; this is none", schema_kind_info(node->kind).json);
+    else if (i == whole.indices && !scalar_is_integer(array->type.scalar))
+      refuse(c, array->place, E_SCHEMA_TYPE, "indices are integers; `%s` holds `%s`", array->var->name->str.data, scalar_name(array->type.scalar));
+    else if (i != whole.indices && array->type.scalar != (*whole.arrays[0])->type.scalar)
+      refuse(c, array->place, E_SCHEMA_TYPE, "the arrays hold `%s` and `%s`, not one type", scalar_name((*whole.arrays[0])->type.scalar),
+             scalar_name(array->type.scalar));
+  }
+  *whole.count = index_of(c, *whole.count);
+}
+
+static void finish_list(Checker *c, SchemaList list)
+{
+  for (uint32_t i = 0; i < list.count; i++) {
+    if (++c->depth > SCHEMA_DEEPEST) {
+      refuse(c, list.items[i]->place, E_SCHEMA_SYNTAX, "statements are nested deeper than %d levels", SCHEMA_DEEPEST);
+      c->depth--;
+      return;
+    }
+    finish_stmt(c, list.items[i]);
+    c->depth--;
+  }
+}
+
+// ---- functions
+
+static SchemaFunction *instance_of(Checker *c, const SchemaFunction *generic, const SchemaType *types)
+{
+  SchemaFunction *function = arena_new(c->arena, SchemaFunction);
+  *function = *generic;
+  StrBuf name = strbuf_new(c->arena);
+  strbuf_puts(&name, generic->name->str.data);
+  memset(&function->params, 0, sizeof function->params);
+  for (size_t i = 0; i < generic->params.count; i++) {
+    SchemaVar *param = arena_new(c->arena, SchemaVar);
+    *param = *generic->params.items[i];
+    param->type = types[i];
+    strbuf_printf(&name, "_%s%s", types[i].is_array ? "a" : "", scalar_name(types[i].scalar));
+    vec_push(c->arena, &function->params, param);
+  }
+  function->name = name_intern(&c->file->session->names, strbuf_str(&name));
+  function->body = schema_clone_list(c->arena, generic->body);
+  return function;
+}
+
+static FunctionState *state_of(Checker *c, SchemaFunction *function)
+{
+  FunctionState *state = arena_new(c->arena, FunctionState);
+  state->function = function;
+  state->names = map_new(c->arena);
+  for (size_t i = 0; i < function->params.count; i++)
+    state->is_generic |= function->params.items[i]->type.scalar == SCALAR_NONE;
+  return state;
+}
+
+// The function that a call of `name` means: itself, or its instance for the arguments' types. NULL: one of them is not known.
+static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args)
+{
+  FunctionState *state = map_get(&c->functions, name->str);
+  if (!state->is_generic)
+    return state;
+  SchemaType *types = arena_array(c->arena, SchemaType, args.count + 1);
+  if (args.count != state->function->params.count)
+    return NULL;
+  for (uint32_t i = 0; i < args.count; i++) {
+    SchemaVar *array = array_of(c, args.items[i]);
+    Scalar scalar = array ? array->type.scalar : settled(type_of(c, args.items[i]));
+    if (scalar == SCALAR_NONE)
+      return NULL;
+    types[i] = (SchemaType){array || scalar == SCALAR_BOOL ? scalar : schema_promoted(scalar), array != NULL};
+    if (state->function->params.items[i]->type.scalar != SCALAR_NONE)
+      types[i] = state->function->params.items[i]->type;
+  }
+  for (size_t i = 0; i < state->instances.count; i++) {
+    const SchemaFunction *made = state->instances.items[i]->function;
+    bool same = true;
+    for (uint32_t k = 0; k < args.count; k++) {
+      SchemaType type = made->params.items[k]->type;
+      same &= type.scalar == types[k].scalar && type.is_array == types[k].is_array;
+    }
+    if (same)
+      return state->instances.items[i];
+  }
+  FunctionState *instance = state_of(c, instance_of(c, state->function, types));
+  vec_push(c->arena, &state->instances, instance);
+  return instance;
+}
+
+static void declare_params(Checker *c, FunctionState *state)
+{
+  for (size_t i = 0; i < state->function->params.count; i++) {
+    SchemaVar *param = state->function->params.items[i];
+    if (map_get(&state->names, param->name->str))
+      refuse(c, param->place, E_SCHEMA_NAME, "two parameters are called `%s`", param->name->str.data);
+    param->index = (uint32_t)i;
+    map_set(&state->names, param->name->str, param);
+  }
+}
+
+// What the function does with the elements of an array.
+static void note_use(SchemaNode *array, bool reads, bool writes)
+{
+  if (!array->var || array->var->kind != VAR_PARAMETER)
+    return;
+  SchemaDirection was = array->var->direction;
+  reads |= was == DIRECTION_IN || was == DIRECTION_INOUT, writes |= was == DIRECTION_OUT || was == DIRECTION_INOUT;
+  array->var->direction = reads && writes ? DIRECTION_INOUT : writes ? DIRECTION_OUT : reads ? DIRECTION_IN : was;
+}
+
+static void note_call(SchemaBuiltin builtin, const SchemaFunction *callee, SchemaList args)
+{
+  if (builtin != BUILTIN_NONE && schema_builtin_info(builtin)->class == CALL_CLASS_ATOMIC)
+    note_use(args.items[0], true, true);
+  for (uint32_t i = 0; callee && i < args.count; i++) {
+    SchemaDirection direction = callee->params.items[i]->direction;
+    if (args.items[i]->type.is_array)
+      note_use(args.items[i], direction == DIRECTION_IN || direction == DIRECTION_INOUT,
+               direction == DIRECTION_OUT || direction == DIRECTION_INOUT);
+  }
+}
+
+static void note_uses(SchemaNode *node, void *context)
+{
+  (void)context;
+  SchemaWhole whole;
+  if (node->kind == SCHEMA_index)
+    note_use(SCHEMA_AS(index, node)->array, true, false);
+  else if (node->kind == SCHEMA_call)
+    note_call(node->builtin, node->callee, SCHEMA_AS(call, node)->args);
+  else if (node->kind == SCHEMA_perform)
+    note_call(node->builtin, node->callee, SCHEMA_AS(perform, node)->args);
+  else if (!schema_whole_of(node, &whole))
+    for (uint32_t i = 0; i < whole.array_count; i++)
+      note_use(*whole.arrays[i], i != whole.output, i == whole.output);
+}
+
+// A stored element is no read: walks around the targets of assignments.
+static void note_directions(SchemaList list);
+
+static void note_statement(SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_assign: {
+    Schema_assign *s = SCHEMA_AS(assign, node);
+    schema_walk(s->value, note_uses, NULL);
+    if (s->target->kind == SCHEMA_index) {
+      schema_walk(SCHEMA_AS(index, s->target)->index, note_uses, NULL);
+      note_use(SCHEMA_AS(index, s->target)->array, false, true);
+    }
+    return;
+  }
+  case SCHEMA_if:
+    schema_walk(SCHEMA_AS(if, node)->condition, note_uses, NULL);
+    note_directions(SCHEMA_AS(if, node)->then_body), note_directions(SCHEMA_AS(if, node)->else_body);
+    return;
+  case SCHEMA_for:
+    schema_walk(SCHEMA_AS(for, node)->start, note_uses, NULL), schema_walk(SCHEMA_AS(for, node)->stop, note_uses, NULL);
+    note_directions(SCHEMA_AS(for, node)->body);
+    return;
+  case SCHEMA_while:
+    schema_walk(SCHEMA_AS(while, node)->condition, note_uses, NULL);
+    note_directions(SCHEMA_AS(while, node)->body);
+    return;
+  default: schema_walk(node, note_uses, NULL); return;
+  }
+}
+
+static void note_directions(SchemaList list)
+{
+  for (uint32_t i = 0; i < list.count; i++)
+    note_statement(list.items[i]);
+}
+
+// Checks a function and, first, the helpers it calls. False when it has errors; they are reported once.
+static bool check_function(Checker *c, FunctionState *state)
+{
+  if (state->progress != PROGRESS_NONE)
+    return state->progress == PROGRESS_DONE && !state->failed;
+  Checker outer = *c;
+  state->progress = PROGRESS_UNDERWAY;
+  c->state = state, c->function = state->function, c->loops = c->depth = 0, c->failed = false;
+  memset(&c->function->locals, 0, sizeof c->function->locals);
+  declare_params(c, state);
+  schema_walk_list(c->function->body, collect_name, c);
+  find_types(c);
+  finish_list(c, c->function->body);
+  state->failed = c->failed || !schema_check_flow(c->file, c->function) || !schema_check_barriers(c->file, c->function);
+  if (!state->failed) {
+    note_directions(c->function->body);
+    schema_find_grid(c->file, c->function);
+    vec_push(c->arena, &c->file->checked, c->function);
+  }
+  state->progress = PROGRESS_DONE;
+  *c = (Checker){.file = outer.file, .arena = outer.arena, .functions = c->functions, .state = outer.state, .function = outer.function,
+                 .loops = outer.loops, .depth = outer.depth, .changed = outer.changed, .failed = outer.failed};
+  return !state->failed;
+}
+
+static void declare_functions(Checker *c)
+{
+  for (size_t i = 0; i < c->file->functions.count; i++) {
+    SchemaFunction *function = c->file->functions.items[i];
+    if (map_get(&c->functions, function->name->str))
+      refuse(c, function->place, E_SCHEMA_NAME, "two functions are called `%s`", function->name->str.data);
+    else
+      map_set(&c->functions, function->name->str, state_of(c, function));
+  }
+}
+
+bool schema_check(SchemaFile *file)
+{
+  Checker c = {.file = file, .arena = file->arena, .functions = map_new(file->arena)};
+  memset(&file->checked, 0, sizeof file->checked);
+  declare_functions(&c);
+  bool ok = !c.failed;
+  for (size_t i = 0; i < c.functions.count; i++) {
+    FunctionState *state = c.functions.entries[i].value;
+    if (!state->is_generic)
+      ok &= check_function(&c, state);
+  }
+  if (!ok)
+    return false;
+  // Helpers stand before their callers now, and instances in the place of what they are made from.
+  memcpy(&file->functions, &file->checked, sizeof file->functions);
+  return file->is_checked = true;
+}

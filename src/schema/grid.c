@@ -1,0 +1,184 @@
+// grid.c -- how many threads a kernel needs, read from its guard: docs/schema.md, "Threads".
+//
+// The statements before the guard may only assign local names. Each name that is assigned once stands for its value, so
+// that `total = m * n`, `if i < total:` has the grid `m * n`.
+
+#include "schema/check.h"
+
+typedef struct Guard {
+  SchemaFile *file;
+  SchemaFunction *function;
+  SchemaNode *values[64];   // of locals by index, when they are assigned once before the guard; NULL: not known
+  uint32_t depth;
+} Guard;
+
+static bool is_value_of_local(const Guard *g, const SchemaNode *node)
+{
+  return node->kind == SCHEMA_var && node->var->kind == VAR_LOCAL && node->var->assignments == 1 &&
+         node->var->index < 64 && g->values[node->var->index];
+}
+
+static SchemaNode *without_casts(SchemaNode *node)
+{
+  while (node->kind == SCHEMA_cast && scalar_is_integer(SCHEMA_AS(cast, node)->to) &&
+         scalar_is_integer(SCHEMA_AS(cast, node)->value->type.scalar))
+    node = SCHEMA_AS(cast, node)->value;
+  return node;
+}
+
+// The dimension whose global id `node` is; -1: none.
+static int id_dimension(const Guard *g, SchemaNode *node)
+{
+  for (int i = 0; i < 8; i++) {
+    node = without_casts(node);
+    if (!is_value_of_local(g, node))
+      break;
+    node = g->values[node->var->index];
+  }
+  node = without_casts(node);
+  if (node->kind != SCHEMA_call || node->builtin != BUILTIN_get_global_id)
+    return -1;
+  SchemaList args = SCHEMA_AS(call, node)->args;
+  return args.count ? (int)SCHEMA_AS(literal, args.items[0])->value.magnitude : 0;
+}
+
+// `node` over scalar parameters and literals only, locals replaced by their values; NULL when it depends on anything else.
+static SchemaNode *over_parameters(Guard *g, SchemaNode *node)
+{
+  if (++g->depth > 256)
+    return NULL;
+  Arena *arena = g->file->arena;
+  SchemaNode *copy = schema_clone(arena, node);
+  copy->type = node->type, copy->var = node->var, copy->builtin = node->builtin;
+  switch (node->kind) {
+  case SCHEMA_literal: return copy;
+  case SCHEMA_var:
+    if (node->var->kind == VAR_PARAMETER)
+      return !node->var->type.is_array && !node->var->assignments ? copy : NULL;
+    if (node->var->kind == VAR_CONSTANT)
+      return copy;
+    return is_value_of_local(g, node) ? over_parameters(g, g->values[node->var->index]) : NULL;
+  case SCHEMA_cast: {
+    SchemaNode *value = over_parameters(g, SCHEMA_AS(cast, node)->value);
+    SCHEMA_AS(cast, copy)->value = value;
+    return value ? copy : NULL;
+  }
+  case SCHEMA_unary_op: {
+    SchemaNode *operand = over_parameters(g, SCHEMA_AS(unary_op, node)->operand);
+    SCHEMA_AS(unary_op, copy)->operand = operand;
+    return operand ? copy : NULL;
+  }
+  case SCHEMA_binary_op: {
+    SchemaNode *left = over_parameters(g, SCHEMA_AS(binary_op, node)->left);
+    SchemaNode *right = left ? over_parameters(g, SCHEMA_AS(binary_op, node)->right) : NULL;
+    SCHEMA_AS(binary_op, copy)->left = left, SCHEMA_AS(binary_op, copy)->right = right;
+    return right ? copy : NULL;
+  }
+  case SCHEMA_if_expr: {
+    Schema_if_expr *from = SCHEMA_AS(if_expr, node), *to = SCHEMA_AS(if_expr, copy);
+    to->condition = over_parameters(g, from->condition);
+    to->then_value = to->condition ? over_parameters(g, from->then_value) : NULL;
+    to->else_value = to->then_value ? over_parameters(g, from->else_value) : NULL;
+    return to->else_value ? copy : NULL;
+  }
+  case SCHEMA_call: {
+    SchemaList from = SCHEMA_AS(call, node)->args, to = SCHEMA_AS(call, copy)->args;
+    bool is_value = node->builtin == BUILTIN_min || node->builtin == BUILTIN_max || node->builtin == BUILTIN_abs;
+    for (uint32_t i = 0; is_value && i < from.count; i++)
+      is_value = (to.items[i] = over_parameters(g, from.items[i])) != NULL;
+    return is_value ? copy : NULL;
+  }
+  default: return NULL;
+  }
+}
+
+static SchemaBinary mirrored(SchemaBinary op)
+{
+  switch (op) {
+  case BINARY_lt: return BINARY_gt;
+  case BINARY_le: return BINARY_ge;
+  case BINARY_gt: return BINARY_lt;
+  case BINARY_ge: return BINARY_le;
+  default: return op;
+  }
+}
+
+static SchemaNode *as_count(Guard *g, SchemaNode *bound, bool and_one)
+{
+  Arena *arena = g->file->arena;
+  if (bound->type.scalar != SCALAR_I64) {
+    SchemaNode *cast = schema_node(arena, SCHEMA_cast, bound->place);
+    SCHEMA_AS(cast, cast)->to = SCALAR_I64, SCHEMA_AS(cast, cast)->value = bound;
+    cast->type = (SchemaType){SCALAR_I64, false};
+    bound = cast;
+  }
+  if (!and_one)
+    return bound;
+  SchemaNode *sum = schema_node(arena, SCHEMA_binary_op, bound->place), *one = schema_node(arena, SCHEMA_literal, bound->place);
+  SCHEMA_AS(literal, one)->value = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = 1};
+  SCHEMA_AS(binary_op, sum)->op = BINARY_add, SCHEMA_AS(binary_op, sum)->left = bound, SCHEMA_AS(binary_op, sum)->right = one;
+  sum->type = one->type = (SchemaType){SCALAR_I64, false};
+  return sum;
+}
+
+// Takes bounds from `id < E` and `id <= E` (`in_range`), or from `id >= E` and `id > E`, joined by `and`, or by `or`.
+static void read_condition(Guard *g, SchemaNode *node, bool in_range)
+{
+  if (node->kind != SCHEMA_binary_op)
+    return;
+  Schema_binary_op *e = SCHEMA_AS(binary_op, node);
+  if (e->op == (in_range ? BINARY_and : BINARY_or)) {
+    read_condition(g, e->left, in_range);
+    read_condition(g, e->right, in_range);
+    return;
+  }
+  int dimension = id_dimension(g, e->left);
+  SchemaBinary op = e->op;
+  SchemaNode *bound = e->right;
+  if (dimension < 0) {
+    dimension = id_dimension(g, e->right);
+    op = mirrored(e->op), bound = e->left;
+  }
+  bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
+  if (dimension < 0 || g->function->grid[dimension] || !(excludes || includes) || !scalar_is_integer(bound->type.scalar))
+    return;
+  g->depth = 0;
+  SchemaNode *count = over_parameters(g, bound);
+  if (count)
+    g->function->grid[dimension] = as_count(g, count, includes);
+}
+
+static bool only_returns(SchemaList list)
+{
+  return list.count == 1 && list.items[0]->kind == SCHEMA_return;
+}
+
+void schema_find_grid(SchemaFile *file, SchemaFunction *function)
+{
+  Guard g = {.file = file, .function = function};
+  for (int i = 0; i < 3; i++)
+    function->grid[i] = NULL;
+  if (!function->is_kernel)
+    return;
+  for (uint32_t i = 0; i < function->body.count; i++) {
+    SchemaNode *node = function->body.items[i];
+    if (node->kind == SCHEMA_let && node->var->kind == VAR_LOCAL) {
+      if (node->var->index < 64)
+        g.values[node->var->index] = SCHEMA_AS(let, node)->value;
+      continue;
+    }
+    if (node->kind == SCHEMA_shared)
+      continue;
+    if (node->kind != SCHEMA_if)
+      return;
+    Schema_if *s = SCHEMA_AS(if, node);
+    if (only_returns(s->then_body) && !s->else_body.count) {
+      read_condition(&g, s->condition, false);
+      continue;
+    }
+    bool is_last = i + 1 == function->body.count || (i + 2 == function->body.count && function->body.items[i + 1]->kind == SCHEMA_return);
+    if (is_last && !s->else_body.count)
+      read_condition(&g, s->condition, true);
+    return;
+  }
+}

@@ -1,0 +1,93 @@
+// whole.c -- the statements that work on whole arrays, and the names of their operations.
+
+#include "schema/whole.h"
+
+typedef struct Operation {
+  const char *name;
+  SchemaBuiltin builtin;
+  SchemaBinary binary;
+  SchemaUnary unary;
+} Operation;
+
+#define BY_BUILTIN(name, builtin) {name, BUILTIN_##builtin, BINARY_COUNT, UNARY_COUNT}
+#define BY_BINARY(name, binary) {name, BUILTIN_NONE, BINARY_##binary, UNARY_COUNT}
+#define BY_UNARY(name, unary) {name, BUILTIN_NONE, BINARY_COUNT, UNARY_##unary}
+
+static const Operation UNARY_OPERATIONS[] = {
+    BY_BUILTIN("abs", abs), BY_UNARY("neg", neg), BY_BUILTIN("sqrt", sqrt), BY_BUILTIN("rsqrt", rsqrt), BY_BUILTIN("exp", exp),
+    BY_BUILTIN("log", log), BY_BUILTIN("sin", sin), BY_BUILTIN("cos", cos), BY_BUILTIN("tan", tan), BY_BUILTIN("sigmoid", sigmoid),
+    BY_BUILTIN("tanh", tanh), BY_BUILTIN("relu", relu), BY_BUILTIN("ceil", ceil), BY_BUILTIN("floor", floor),
+    BY_BUILTIN("round", round), BY_BUILTIN("reciprocal", reciprocal), BY_BUILTIN("erf", erf), {0}};
+static const Operation BINARY_OPERATIONS[] = {
+    BY_BINARY("add", add), BY_BINARY("sub", sub), BY_BINARY("mul", mul), BY_BINARY("div", div), BY_BINARY("pow", pow),
+    BY_BUILTIN("min", min), BY_BUILTIN("max", max), BY_BUILTIN("atan2", atan2), {0}};
+static const Operation REDUCE_OPERATIONS[] = {
+    BY_BINARY("sum", add), BY_BINARY("product", mul), BY_BUILTIN("min", min), BY_BUILTIN("max", max), {0}};
+
+static bool find_operation(const Operation *operations, Str name, SchemaWhole *whole)
+{
+  for (; operations->name; operations++)
+    if (str_is(name, operations->name)) {
+      whole->builtin = operations->builtin, whole->binary = operations->binary, whole->unary = operations->unary;
+      whole->is_binary = operations->binary != BINARY_COUNT, whole->is_unary = operations->unary != UNARY_COUNT;
+      return true;
+    }
+  return false;
+}
+
+#define ARRAY(node, member) whole->arrays[whole->array_count++] = &(node)->member
+
+const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole)
+{
+  *whole = (SchemaWhole){.builtin = BUILTIN_NONE, .indices = 3};
+  const Operation *operations = NULL;
+  Str operation = {0};
+  switch (node->kind) {
+  case SCHEMA_parallel_map_unary: {
+    Schema_parallel_map_unary *s = SCHEMA_AS(parallel_map_unary, node);
+    ARRAY(s, input), ARRAY(s, output);
+    operations = UNARY_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 1;
+    break;
+  }
+  case SCHEMA_parallel_map_binary: {
+    Schema_parallel_map_binary *s = SCHEMA_AS(parallel_map_binary, node);
+    ARRAY(s, input_a), ARRAY(s, input_b), ARRAY(s, output);
+    operations = BINARY_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    break;
+  }
+  case SCHEMA_parallel_reduce: {
+    Schema_parallel_reduce *s = SCHEMA_AS(parallel_reduce, node);
+    ARRAY(s, input), ARRAY(s, output);
+    operations = REDUCE_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    whole->is_reduction = true;
+    break;
+  }
+  case SCHEMA_parallel_scan: {
+    Schema_parallel_scan *s = SCHEMA_AS(parallel_scan, node);
+    ARRAY(s, input), ARRAY(s, output);
+    operations = REDUCE_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    whole->is_scan = true;
+    break;
+  }
+  case SCHEMA_parallel_gather: {
+    Schema_parallel_gather *s = SCHEMA_AS(parallel_gather, node);
+    ARRAY(s, input), ARRAY(s, indices), ARRAY(s, output);
+    whole->indices = 1, whole->count = &s->count;
+    break;
+  }
+  case SCHEMA_parallel_scatter: {
+    Schema_parallel_scatter *s = SCHEMA_AS(parallel_scatter, node);
+    ARRAY(s, input), ARRAY(s, indices), ARRAY(s, output);
+    whole->indices = 1, whole->count = &s->count;
+    break;
+  }
+  default: return "this statement does not work on whole arrays";
+  }
+  whole->output = whole->array_count - 1;
+  if (operations && !find_operation(operations, operation, whole))
+    return operations == UNARY_OPERATIONS    ? "the operation is one of abs, neg, sqrt, rsqrt, exp, log, sin, cos, tan, sigmoid, tanh, relu, "
+                                               "ceil, floor, round, reciprocal, erf"
+           : operations == BINARY_OPERATIONS ? "the operation is one of add, sub, mul, div, min, max, pow, atan2"
+                                             : "the operation is one of sum, product, min, max";
+  return NULL;
+}
