@@ -1,0 +1,949 @@
+// front.c -- from the syntax tree of a Python module to scalar kernels.
+//
+// Each statement and expression either becomes nodes or is refused where it stands; nothing is left out in silence. What the
+// tree has no node for is put together from others: `x op= e`, several targets, chains of comparisons.
+
+#include "schema/front.h"
+#include "base/bug.h"
+#include "syntax/parser.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+typedef Vec(SchemaNode *) NodeVec;
+
+typedef struct Front {
+  Session *session;
+  Arena *arena;
+  Source *source;
+  SchemaFile *file;
+  Map aliases;         // what imported names are called where they come from: Name * by name
+  Map modules;         // names that stand for modules
+  Map constants;       // SchemaVar * by name, of the module
+  SchemaFunction *function;
+  Map assigned;        // names of the function that were assigned so far
+  Map parameters;
+  Map annotated;       // locals that were declared with a type
+  NodeVec *body;  // where statements go
+  uint32_t temps;
+  bool failed;
+} Front;
+
+static SchemaNode *expr_of(Front *f, Expr *e);
+static void stmts_of(Front *f, StmtList list);
+
+static SchemaPlace place_of(Front *f, Span span)
+{
+  Place start = source_place(f->source, f->arena, span.start), end = source_place(f->source, f->arena, span.end);
+  return (SchemaPlace){span, start.line, start.column, end.line, end.column};
+}
+
+static Diag *refuse(Front *f, Span span, DiagCode code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static Diag *refuse(Front *f, Span span, DiagCode code, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  Diag *diag = diag_error(f->session, code, "%s", arena_vprintf(f->arena, format, args));
+  va_end(args);
+  diag_primary(diag, span, "%s", "");
+  f->failed = true;
+  return diag;
+}
+
+static const Name *intern(Front *f, const char *text)
+{
+  return name_intern(&f->session->names, str_from(text));
+}
+
+// ---- nodes
+
+static SchemaNode *literal_node(Front *f, Span span, SchemaLiteral value)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_literal, place_of(f, span));
+  SCHEMA_AS(literal, node)->value = value;
+  return node;
+}
+
+static SchemaNode *int_node(Front *f, Span span, uint64_t magnitude)
+{
+  return literal_node(f, span, (SchemaLiteral){.kind = LITERAL_INT, .magnitude = magnitude});
+}
+
+static SchemaNode *var_node(Front *f, Span span, const Name *name)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_var, place_of(f, span));
+  SCHEMA_AS(var, node)->name = name;
+  return node;
+}
+
+static SchemaNode *binary_node(Front *f, Span span, SchemaBinary op, SchemaNode *left, SchemaNode *right)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_binary_op, place_of(f, span));
+  SCHEMA_AS(binary_op, node)->op = op, SCHEMA_AS(binary_op, node)->left = left, SCHEMA_AS(binary_op, node)->right = right;
+  return node;
+}
+
+static void add(Front *f, SchemaNode *node)
+{
+  vec_push(f->arena, f->body, node);
+}
+
+// `name = value`: `let` where the name is met first, `assign` later.
+static void assign_name(Front *f, Span span, const Name *name, Scalar dtype, SchemaNode *value)
+{
+  bool is_first = !map_get(&f->assigned, name->str) && !map_get(&f->parameters, name->str);
+  if (is_first || dtype != SCALAR_NONE) {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_let, place_of(f, span));
+    SCHEMA_AS(let, node)->name = name, SCHEMA_AS(let, node)->dtype = dtype, SCHEMA_AS(let, node)->value = value;
+    map_set(&f->assigned, name->str, (void *)name);
+    add(f, node);
+    return;
+  }
+  SchemaNode *node = schema_node(f->arena, SCHEMA_assign, place_of(f, span));
+  SCHEMA_AS(assign, node)->target = var_node(f, span, name), SCHEMA_AS(assign, node)->value = value;
+  add(f, node);
+}
+
+// A name of our own that holds `value`; Python cannot write it.
+static SchemaNode *hold(Front *f, Span span, SchemaNode *value)
+{
+  const Name *name = intern(f, arena_printf(f->arena, "_t%u", ++f->temps));
+  while (map_get(&f->assigned, name->str) || map_get(&f->parameters, name->str))
+    name = intern(f, arena_printf(f->arena, "_t%u", ++f->temps));
+  assign_name(f, span, name, SCALAR_NONE, value);
+  return var_node(f, span, name);
+}
+
+static void look_for_calls(SchemaNode *node, void *context)
+{
+  bool at_zero;
+  if (node->kind != SCHEMA_call)
+    return;
+  SchemaBuiltin builtin = schema_builtin_find(SCHEMA_AS(call, node)->function->str, &at_zero);
+  *(bool *)context |= builtin == BUILTIN_NONE || schema_builtin_info(builtin)->class == CALL_CLASS_ATOMIC;
+}
+
+// Whether computing it twice could differ from computing it once.
+static bool has_effects(SchemaNode *node)
+{
+  bool found = false;
+  schema_walk(node, look_for_calls, &found);
+  return found;
+}
+
+// ---- names
+
+// What a name or a dotted name is called where it comes from: `ak.f32` is `f32`. NULL: it is neither.
+static const Name *called_name(Front *f, const Expr *e, bool *is_dotted)
+{
+  *is_dotted = false;
+  if (e->kind == EXPR_Name) {
+    const Name *alias = map_get(&f->aliases, e->Name.id->str);
+    bool is_local = map_get(&f->assigned, e->Name.id->str) || map_get(&f->parameters, e->Name.id->str);
+    return alias && !is_local ? alias : e->Name.id;
+  }
+  if (e->kind != EXPR_Attribute)
+    return NULL;
+  const Expr *base = e->Attribute.value;
+  while (base->kind == EXPR_Attribute)
+    base = base->Attribute.value;
+  if (base->kind != EXPR_Name || !map_get(&f->modules, base->Name.id->str))
+    return NULL;
+  *is_dotted = true;
+  return e->Attribute.attr;
+}
+
+static bool is_shadowed(const Front *f, const Name *name)
+{
+  return map_get(&f->assigned, name->str) || map_get(&f->parameters, name->str);
+}
+
+// ---- types
+
+static const Expr *unquoted(Front *f, const Expr *annotation)
+{
+  if (annotation->kind != EXPR_Constant || annotation->Constant.value.kind != CONSTANT_STR)
+    return annotation;
+  Source *text = session_add_source(f->session, f->source->path, annotation->Constant.value.text);
+  Expr *inner = parse_expression(f->session, f->arena, text);
+  return inner->kind == EXPR_Error ? annotation : inner;
+}
+
+// An annotation; false after reporting.
+static bool read_type(Front *f, const Expr *written, SchemaType *out)
+{
+  const Expr *e = unquoted(f, written);
+  bool dotted;
+  const Expr *element = e;
+  if (e->kind == EXPR_Subscript) {
+    const Name *container = called_name(f, e->Subscript.value, &dotted);
+    if (!container || !str_is(container->str, "DeviceArray")) {
+      refuse(f, written->span, E_SCHEMA_TYPE, "this annotation is no type of scalar kernels");
+      return false;
+    }
+    element = unquoted(f, e->Subscript.slice);
+  }
+  const Name *name = called_name(f, element, &dotted);
+  if (name && scalar_find(name->str, &out->scalar)) {
+    out->is_array = element != e;
+    return true;
+  }
+  Diag *diag = refuse(f, written->span, E_SCHEMA_TYPE, "this annotation is no type of scalar kernels");
+  const char *names[SCALAR_COUNT];
+  for (int i = 0; i < SCALAR_COUNT; i++)
+    names[i] = scalar_name((Scalar)i);
+  if (name && str_is(name->str, "DeviceArray"))
+    diag_help(diag, "say what it holds: `DeviceArray[f32]`");
+  else if (name)
+    diag_suggest(diag, name->str, names, SCALAR_COUNT);
+  diag_note(diag, "types are bool, i8 to i64, u8 to u64, f16, bf16, f32, f64, int, float, usize, and DeviceArray[T] of one of them");
+  return false;
+}
+
+// ---- expressions
+
+static SchemaNode *error_node(Front *f, Span span)
+{
+  return int_node(f, span, 0);  // the error is reported; something must stand here
+}
+
+static SchemaNode *constant_of(Front *f, Expr *e)
+{
+  const Constant *c = &e->Constant.value;
+  switch (c->kind) {
+  case CONSTANT_TRUE:
+  case CONSTANT_FALSE: return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_BOOL, .magnitude = c->kind == CONSTANT_TRUE});
+  case CONSTANT_INT: return int_node(f, e->span, (uint64_t)c->integer);
+  case CONSTANT_FLOAT: return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = c->real});
+  case CONSTANT_BIG_INT: {
+    char *end;
+    bool is_hex = str_starts_with(c->text, "0x") || str_starts_with(c->text, "0X");
+    unsigned long long value = strtoull(c->text.data + (is_hex ? 2 : 0), &end, is_hex ? 16 : 10);
+    bool fits = c->text.len <= (is_hex ? 18u : 20u) && (value != UINT64_MAX || str_is(c->text, "18446744073709551615") || is_hex);
+    if (fits && *end == 0)
+      return int_node(f, e->span, value);
+    refuse(f, e->span, E_SCHEMA_LITERAL, "this number has more than 64 bits");
+    return error_node(f, e->span);
+  }
+  case CONSTANT_NONE:
+  case CONSTANT_ELLIPSIS:
+  case CONSTANT_COMPLEX:
+  case CONSTANT_STR:
+  case CONSTANT_BYTES: break;
+  }
+  refuse(f, e->span, E_SCHEMA_SYNTAX, "a scalar kernel knows numbers and truth values only");
+  return error_node(f, e->span);
+}
+
+static SchemaBinary binary_of(Operator op)
+{
+  switch (op) {
+  case OPERATOR_Add: return BINARY_add;
+  case OPERATOR_Sub: return BINARY_sub;
+  case OPERATOR_Mult: return BINARY_mul;
+  case OPERATOR_Div: return BINARY_div;
+  case OPERATOR_Mod: return BINARY_mod;
+  case OPERATOR_Pow: return BINARY_pow;
+  case OPERATOR_LShift: return BINARY_shl;
+  case OPERATOR_RShift: return BINARY_shr;
+  case OPERATOR_BitOr: return BINARY_bit_or;
+  case OPERATOR_BitXor: return BINARY_bit_xor;
+  case OPERATOR_BitAnd: return BINARY_bit_and;
+  case OPERATOR_FloorDiv: return BINARY_floor_div;
+  case OPERATOR_MatMult: return BINARY_COUNT;
+  }
+  bug("operator %d", (int)op);
+}
+
+static SchemaNode *arithmetic_of(Front *f, Span span, Operator python, SchemaNode *left, SchemaNode *right)
+{
+  SchemaBinary op = binary_of(python);
+  if (op == BINARY_COUNT) {
+    Diag *diag = refuse(f, span, E_SCHEMA_SYNTAX, "`@` multiplies matrices; a scalar kernel works on single elements");
+    diag_help(diag, "write the sum as a loop: for k in range(K): total += a[row * K + k] * b[k * N + column]");
+    return left;
+  }
+  return binary_node(f, span, op, left, right);
+}
+
+static SchemaNode *unary_of(Front *f, Expr *e)
+{
+  SchemaNode *operand = expr_of(f, e->UnaryOp.operand);
+  if (e->UnaryOp.op == UNARY_OP_USub && operand->kind == SCHEMA_literal) {
+    SchemaLiteral *literal = &SCHEMA_AS(literal, operand)->value;
+    if (literal->kind != LITERAL_BOOL) {
+      operand->place = place_of(f, e->span);
+      literal->real = -literal->real;
+      literal->is_negative = literal->kind == LITERAL_INT && !literal->is_negative && literal->magnitude != 0;
+      return operand;
+    }
+  }
+  SchemaNode *node = schema_node(f->arena, SCHEMA_unary_op, place_of(f, e->span));
+  SCHEMA_AS(unary_op, node)->operand = operand;
+  switch (e->UnaryOp.op) {
+  case UNARY_OP_Invert: SCHEMA_AS(unary_op, node)->op = UNARY_inv; break;
+  case UNARY_OP_Not: SCHEMA_AS(unary_op, node)->op = UNARY_not; break;
+  case UNARY_OP_UAdd: SCHEMA_AS(unary_op, node)->op = UNARY_pos; break;
+  case UNARY_OP_USub: SCHEMA_AS(unary_op, node)->op = UNARY_neg; break;
+  }
+  return node;
+}
+
+static SchemaNode *compare_of(Front *f, Expr *e)
+{
+  SchemaNode *left = expr_of(f, e->Compare.left), *all = NULL;
+  for (uint32_t i = 0; i < e->Compare.ops.count; i++) {
+    SchemaNode *right = expr_of(f, e->Compare.comparators.items[i]);
+    SchemaBinary op = BINARY_COUNT;
+    switch (e->Compare.ops.items[i]) {
+    case CMP_OP_Eq: op = BINARY_eq; break;
+    case CMP_OP_NotEq: op = BINARY_ne; break;
+    case CMP_OP_Lt: op = BINARY_lt; break;
+    case CMP_OP_LtE: op = BINARY_le; break;
+    case CMP_OP_Gt: op = BINARY_gt; break;
+    case CMP_OP_GtE: op = BINARY_ge; break;
+    case CMP_OP_Is:
+    case CMP_OP_IsNot:
+    case CMP_OP_In:
+    case CMP_OP_NotIn: break;
+    }
+    if (op == BINARY_COUNT) {
+      refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers are compared with <, <=, >, >=, == and !=; `is` and `in` are not part of scalar kernels");
+      return left;
+    }
+    bool is_shared_operand = i + 1 < e->Compare.ops.count;
+    if (is_shared_operand && has_effects(right)) {
+      Diag *diag = refuse(f, e->Compare.comparators.items[i]->span, E_SCHEMA_SYNTAX, "a call in the middle of a chain of comparisons");
+      diag_help(diag, "assign it to a name before");
+    }
+    SchemaNode *one = binary_node(f, e->span, op, left, right);
+    all = all ? binary_node(f, e->span, BINARY_and, all, one) : one;
+    left = is_shared_operand ? schema_clone(f->arena, right) : right;
+  }
+  return all;
+}
+
+static SchemaNode *bool_op_of(Front *f, Expr *e)
+{
+  SchemaNode *all = expr_of(f, e->BoolOp.values.items[0]);
+  for (uint32_t i = 1; i < e->BoolOp.values.count; i++)
+    all = binary_node(f, e->span, e->BoolOp.op == BOOL_OP_And ? BINARY_and : BINARY_or, all, expr_of(f, e->BoolOp.values.items[i]));
+  return all;
+}
+
+static SchemaList args_of(Front *f, Expr *e)
+{
+  SchemaList args = {arena_array(f->arena, SchemaNode *, e->Call.args.count + 1), e->Call.args.count};
+  for (uint32_t i = 0; i < args.count; i++)
+    args.items[i] = expr_of(f, e->Call.args.items[i]);
+  if (e->Call.keywords.count)
+    refuse(f, e->Call.keywords.items[0]->span, E_SCHEMA_CALL, "arguments are given in order, not by name");
+  return args;
+}
+
+static const Name *callee_of(Front *f, Expr *e)
+{
+  bool dotted;
+  const Name *name = called_name(f, e->Call.func, &dotted);
+  if (!name) {
+    refuse(f, e->Call.func->span, E_SCHEMA_CALL, "only functions that have a name can be called");
+    return NULL;
+  }
+  if (!dotted && is_shadowed(f, name)) {
+    refuse(f, e->Call.func->span, E_SCHEMA_CALL, "`%s` is a number here, not a function", name->str.data);
+    return NULL;
+  }
+  return name;
+}
+
+static SchemaNode *call_of(Front *f, Expr *e)
+{
+  const Name *name = callee_of(f, e);
+  SchemaList args = args_of(f, e);
+  if (!name)
+    return error_node(f, e->span);
+  Scalar to;
+  if (scalar_find(name->str, &to)) {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_cast, place_of(f, e->span));
+    if (args.count != 1) {
+      refuse(f, e->span, E_SCHEMA_CALL, "a cast takes 1 argument, not %u", args.count);
+      return error_node(f, e->span);
+    }
+    SCHEMA_AS(cast, node)->to = to, SCHEMA_AS(cast, node)->value = args.items[0];
+    return node;
+  }
+  SchemaNode *node = schema_node(f->arena, SCHEMA_call, place_of(f, e->span));
+  SCHEMA_AS(call, node)->function = name, SCHEMA_AS(call, node)->args = args;
+  return node;
+}
+
+static SchemaNode *index_of(Front *f, Expr *e)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_index, place_of(f, e->span));
+  SCHEMA_AS(index, node)->array = expr_of(f, e->Subscript.value);
+  Expr *index = e->Subscript.slice;
+  if (index->kind == EXPR_Slice || index->kind == EXPR_Tuple) {
+    Diag *diag = refuse(f, index->span, E_SCHEMA_SYNTAX, index->kind == EXPR_Slice ? "a slice, where one element is meant"
+                                                                                   : "two indices; arrays have one dimension");
+    diag_help(diag, index->kind == EXPR_Slice ? "copy elements in a loop" : "the element in `row` and `column` is a[row * columns + column]");
+    SCHEMA_AS(index, node)->index = error_node(f, index->span);
+    return node;
+  }
+  SCHEMA_AS(index, node)->index = expr_of(f, index);
+  return node;
+}
+
+static SchemaNode *attribute_of(Front *f, Expr *e)
+{
+  static const struct { const char *name; double value; } NUMBERS[] = {
+      {"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536}, {"tau", 6.28318530717958647692}, {"inf", INFINITY}, {"nan", NAN}};
+  bool dotted;
+  const Name *name = called_name(f, e, &dotted);
+  for (size_t i = 0; name && i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+    if (str_is(name->str, NUMBERS[i].name))
+      return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = NUMBERS[i].value});
+  refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here");
+  return error_node(f, e->span);
+}
+
+static SchemaNode *name_of(Front *f, Expr *e)
+{
+  if (!is_shadowed(f, e->Name.id)) {
+    SchemaVar *constant = map_get(&f->constants, e->Name.id->str);
+    if (constant)
+      return literal_node(f, e->span, SCHEMA_AS(literal, constant->value)->value);
+  }
+  return var_node(f, e->span, e->Name.id);
+}
+
+static SchemaNode *expr_of(Front *f, Expr *e)
+{
+  switch ((ExprKind)e->kind) {
+  case EXPR_Constant: return constant_of(f, e);
+  case EXPR_Name: return name_of(f, e);
+  case EXPR_BinOp: {
+    SchemaNode *left = expr_of(f, e->BinOp.left);
+    return arithmetic_of(f, e->span, e->BinOp.op, left, expr_of(f, e->BinOp.right));
+  }
+  case EXPR_UnaryOp: return unary_of(f, e);
+  case EXPR_Compare: return compare_of(f, e);
+  case EXPR_BoolOp: return bool_op_of(f, e);
+  case EXPR_IfExp: {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_if_expr, place_of(f, e->span));
+    SCHEMA_AS(if_expr, node)->condition = expr_of(f, e->IfExp.test);
+    SCHEMA_AS(if_expr, node)->then_value = expr_of(f, e->IfExp.body);
+    SCHEMA_AS(if_expr, node)->else_value = expr_of(f, e->IfExp.orelse);
+    return node;
+  }
+  case EXPR_Call: return call_of(f, e);
+  case EXPR_Subscript: return index_of(f, e);
+  case EXPR_Attribute: return attribute_of(f, e);
+  case EXPR_Error: return f->failed = true, error_node(f, e->span);
+  default: break;
+  }
+  static const struct { ExprKind kind; const char *what; } WORDS[] = {
+      {EXPR_Lambda, "a lambda"}, {EXPR_NamedExpr, "`:=`"}, {EXPR_ListComp, "a comprehension"}, {EXPR_GeneratorExp, "a generator"},
+      {EXPR_Tuple, "a tuple"}, {EXPR_List, "a list"}, {EXPR_Dict, "a dict"}, {EXPR_Set, "a set"}, {EXPR_JoinedStr, "an f-string"},
+      {EXPR_Slice, "a slice"}, {EXPR_Starred, "`*`"}, {EXPR_Await, "`await`"}, {EXPR_Yield, "`yield`"}};
+  const char *what = "this expression";
+  for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+    if (WORDS[i].kind == (ExprKind)e->kind)
+      what = WORDS[i].what;
+  refuse(f, e->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what);
+  return error_node(f, e->span);
+}
+
+// ---- statements
+
+static bool is_shared_array(Front *f, const Expr *value)
+{
+  bool dotted;
+  const Name *name = value->kind == EXPR_Call ? called_name(f, value->Call.func, &dotted) : NULL;
+  return name && str_is(name->str, "shared_array");
+}
+
+static void shared_of(Front *f, Stmt *s, const Expr *target, Expr *value)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_shared, place_of(f, s->span));
+  SchemaType type;
+  if (value->Call.args.count != 2 || target->kind != EXPR_Name) {
+    refuse(f, s->span, E_SCHEMA_CALL, "a shared array is declared as NAME = shared_array(TYPE, SIZE)");
+    return;
+  }
+  if (!read_type(f, value->Call.args.items[0], &type))
+    return;
+  SCHEMA_AS(shared, node)->name = target->Name.id;
+  SCHEMA_AS(shared, node)->element_type = type.scalar;
+  SCHEMA_AS(shared, node)->size = expr_of(f, value->Call.args.items[1]);
+  map_set(&f->assigned, target->Name.id->str, (void *)target->Name.id);
+  add(f, node);
+}
+
+static void assign_target(Front *f, Stmt *s, Expr *target, SchemaNode *value)
+{
+  if (target->kind == EXPR_Name) {
+    assign_name(f, s->span, target->Name.id, SCALAR_NONE, value);
+    return;
+  }
+  if (target->kind == EXPR_Subscript) {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_assign, place_of(f, s->span));
+    SCHEMA_AS(assign, node)->target = index_of(f, target), SCHEMA_AS(assign, node)->value = value;
+    add(f, node);
+    return;
+  }
+  refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+}
+
+static bool is_sequence(const Expr *e)
+{
+  return e->kind == EXPR_Tuple || e->kind == EXPR_List;
+}
+
+static ExprList items_of(const Expr *e)
+{
+  return e->kind == EXPR_Tuple ? e->Tuple.elts : e->List.elts;
+}
+
+// a, b = e, f: all right sides are computed before anything is assigned.
+static void assign_tuple(Front *f, Stmt *s, Expr *target, Expr *value)
+{
+  if (!is_sequence(value) || items_of(value).count != items_of(target).count) {
+    refuse(f, s->span, E_SCHEMA_SYNTAX, "as many values as names are needed, each written out: a, b = x, y");
+    return;
+  }
+  ExprList values = items_of(value), targets = items_of(target);
+  SchemaNode **held = arena_array(f->arena, SchemaNode *, values.count + 1);
+  for (uint32_t i = 0; i < values.count; i++)
+    held[i] = hold(f, values.items[i]->span, expr_of(f, values.items[i]));
+  for (uint32_t i = 0; i < targets.count; i++)
+    assign_target(f, s, targets.items[i], held[i]);
+}
+
+static void assign_of(Front *f, Stmt *s)
+{
+  ExprList targets = s->Assign.targets;
+  Expr *value = s->Assign.value;
+  if (is_shared_array(f, value)) {
+    shared_of(f, s, targets.items[0], value);
+    return;
+  }
+  if (targets.count == 1 && is_sequence(targets.items[0])) {
+    assign_tuple(f, s, targets.items[0], value);
+    return;
+  }
+  SchemaNode *node = expr_of(f, value);
+  bool is_simple = node->kind == SCHEMA_literal;
+  if (targets.count > 1 && !is_simple)
+    node = hold(f, value->span, node);
+  for (uint32_t i = 0; i < targets.count; i++)
+    assign_target(f, s, targets.items[i], i ? schema_clone(f->arena, node) : node);
+}
+
+static void aug_assign_of(Front *f, Stmt *s)
+{
+  Expr *target = s->AugAssign.target;
+  if (target->kind == EXPR_Name) {
+    SchemaNode *value = arithmetic_of(f, s->span, s->AugAssign.op, name_of(f, target), expr_of(f, s->AugAssign.value));
+    assign_name(f, s->span, target->Name.id, SCALAR_NONE, value);
+    return;
+  }
+  if (target->kind != EXPR_Subscript) {
+    refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+    return;
+  }
+  SchemaNode *element = index_of(f, target);
+  if (has_effects(element))
+    SCHEMA_AS(index, element)->index = hold(f, target->span, SCHEMA_AS(index, element)->index);
+  SchemaNode *node = schema_node(f->arena, SCHEMA_assign, place_of(f, s->span));
+  SCHEMA_AS(assign, node)->target = element;
+  SCHEMA_AS(assign, node)->value =
+      arithmetic_of(f, s->span, s->AugAssign.op, schema_clone(f->arena, element), expr_of(f, s->AugAssign.value));
+  add(f, node);
+}
+
+static void ann_assign_of(Front *f, Stmt *s)
+{
+  SchemaType type;
+  const Expr *target = s->AnnAssign.target;
+  if (s->AnnAssign.value && is_shared_array(f, s->AnnAssign.value)) {
+    shared_of(f, s, target, s->AnnAssign.value);
+    return;
+  }
+  if (!read_type(f, s->AnnAssign.annotation, &type))
+    return;
+  if (target->kind != EXPR_Name || type.is_array) {
+    refuse(f, s->span, E_SCHEMA_SYNTAX, "only names of numbers are declared with a type");
+  } else if (!s->AnnAssign.value) {
+    Diag *diag = refuse(f, s->span, E_SCHEMA_SYNTAX, "a declaration without a value");
+    diag_help(diag, "give it one: `%s: %s = 0`", target->Name.id->str.data, scalar_name(type.scalar));
+  } else {
+    SchemaNode *value = expr_of(f, s->AnnAssign.value);
+    if (map_get(&f->parameters, target->Name.id->str))
+      refuse(f, s->span, E_SCHEMA_TYPE, "`%s` is a parameter and has its type", target->Name.id->str.data);
+    else
+      assign_name(f, s->span, target->Name.id, type.scalar, value);
+  }
+}
+
+static SchemaList list_of(Front *f, StmtList list)
+{
+  NodeVec nodes = {0};
+  NodeVec *outer = f->body;
+  f->body = &nodes;
+  stmts_of(f, list);
+  f->body = outer;
+  return (SchemaList){nodes.items, (uint32_t)nodes.count};
+}
+
+static void for_of(Front *f, Stmt *s)
+{
+  Expr *iter = s->For.iter;
+  bool dotted;
+  const Name *name = iter->kind == EXPR_Call ? called_name(f, iter->Call.func, &dotted) : NULL;
+  if (s->For.target->kind != EXPR_Name || !name || !str_is(name->str, "range") || is_shadowed(f, name)) {
+    refuse(f, s->For.target->span, E_SCHEMA_SYNTAX, "a `for` loop counts one name over range(...)");
+    return;
+  }
+  if (s->For.orelse.count)
+    refuse(f, s->span, E_SCHEMA_SYNTAX, "a loop has no `else` here");
+  SchemaList args = args_of(f, iter);
+  if (args.count < 1 || args.count > 3) {
+    refuse(f, iter->span, E_SCHEMA_CALL, "`range` takes 1 to 3 arguments, not %u", args.count);
+    return;
+  }
+  SchemaNode *node = schema_node(f->arena, SCHEMA_for, place_of(f, s->span));
+  Schema_for *loop = SCHEMA_AS(for, node);
+  loop->var = s->For.target->Name.id;
+  loop->start = args.count > 1 ? args.items[0] : int_node(f, iter->span, 0);
+  loop->stop = args.items[args.count > 1];
+  loop->step = args.count > 2 ? args.items[2] : int_node(f, iter->span, 1);
+  map_set(&f->assigned, loop->var->str, (void *)loop->var);
+  loop->body = list_of(f, s->For.body);
+  add(f, node);
+}
+
+// parallel_map_unary(input, output, "op", n) and its like.
+static bool whole_of(Front *f, Expr *e, const Name *name)
+{
+  SchemaKind kind;
+  if (!str_starts_with(name->str, "parallel_") || !schema_kind_find(name->str, true, &kind))
+    return false;
+  SchemaNode *node = schema_node(f->arena, kind, place_of(f, e->span));
+  SchemaKindInfo info = schema_kind_info(kind);
+  if (e->Call.args.count != info.field_count || e->Call.keywords.count) {
+    refuse(f, e->span, E_SCHEMA_CALL, "`%s` takes %u arguments in order, not %u", name->str.data, info.field_count, e->Call.args.count);
+    return true;
+  }
+  for (uint32_t i = 0; i < info.field_count; i++) {
+    Expr *arg = e->Call.args.items[i];
+    bool is_text = arg->kind == EXPR_Constant && arg->Constant.value.kind == CONSTANT_STR;
+    if (info.fields[i].kind != SCHEMA_FIELD_TEXT)
+      *(SchemaNode **)schema_field(node, &info.fields[i]) = expr_of(f, arg);
+    else if (is_text)
+      *(Str *)schema_field(node, &info.fields[i]) = arg->Constant.value.text;
+    else
+      refuse(f, arg->span, E_SCHEMA_CALL, "the operation is a text, such as \"add\"");
+  }
+  add(f, node);
+  return true;
+}
+
+static void expr_stmt_of(Front *f, Stmt *s)
+{
+  Expr *e = s->Expr.value;
+  if (e->kind == EXPR_Constant && (e->Constant.value.kind == CONSTANT_STR || e->Constant.value.kind == CONSTANT_ELLIPSIS))
+    return;  // a docstring
+  if (e->kind != EXPR_Call) {
+    if (e->kind == EXPR_Error) {
+      f->failed = true;
+      return;
+    }
+    refuse(f, s->span, E_SCHEMA_SYNTAX, "the value of this expression is not used, so it does nothing");
+    return;
+  }
+  const Name *name = callee_of(f, e);
+  if (!name || whole_of(f, e, name))
+    return;
+  SchemaNode *node = schema_node(f->arena, SCHEMA_perform, place_of(f, s->span));
+  SCHEMA_AS(perform, node)->function = name;
+  SCHEMA_AS(perform, node)->args = args_of(f, e);
+  add(f, node);
+}
+
+static void stmt_of(Front *f, Stmt *s)
+{
+  switch ((StmtKind)s->kind) {
+  case STMT_Assign: assign_of(f, s); return;
+  case STMT_AugAssign: aug_assign_of(f, s); return;
+  case STMT_AnnAssign: ann_assign_of(f, s); return;
+  case STMT_If: {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_if, place_of(f, s->span));
+    SCHEMA_AS(if, node)->condition = expr_of(f, s->If.test);
+    SCHEMA_AS(if, node)->then_body = list_of(f, s->If.body);
+    SCHEMA_AS(if, node)->else_body = list_of(f, s->If.orelse);
+    add(f, node);
+    return;
+  }
+  case STMT_For: for_of(f, s); return;
+  case STMT_While: {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_while, place_of(f, s->span));
+    if (s->While.orelse.count)
+      refuse(f, s->span, E_SCHEMA_SYNTAX, "a loop has no `else` here");
+    SCHEMA_AS(while, node)->condition = expr_of(f, s->While.test);
+    SCHEMA_AS(while, node)->body = list_of(f, s->While.body);
+    add(f, node);
+    return;
+  }
+  case STMT_Break: add(f, schema_node(f->arena, SCHEMA_break, place_of(f, s->span))); return;
+  case STMT_Continue: add(f, schema_node(f->arena, SCHEMA_continue, place_of(f, s->span))); return;
+  case STMT_Pass: return;
+  case STMT_Return: {
+    SchemaNode *node = schema_node(f->arena, SCHEMA_return, place_of(f, s->span));
+    if (s->Return.value && !(s->Return.value->kind == EXPR_Constant && s->Return.value->Constant.value.kind == CONSTANT_NONE))
+      SCHEMA_AS(return, node)->value = expr_of(f, s->Return.value);
+    add(f, node);
+    return;
+  }
+  case STMT_Expr: expr_stmt_of(f, s); return;
+  case STMT_Error: f->failed = true; return;
+  default: break;
+  }
+  const char *what = ast_stmt_node((StmtKind)s->kind)->name;
+  static const struct { StmtKind kind; const char *what; } WORDS[] = {
+      {STMT_FunctionDef, "a function inside a function"}, {STMT_ClassDef, "a class"}, {STMT_Assert, "`assert`"}, {STMT_With, "`with`"},
+      {STMT_Try, "`try`"}, {STMT_Raise, "`raise`"}, {STMT_Import, "an import inside a function"}, {STMT_ImportFrom, "an import inside a function"},
+      {STMT_Global, "`global`"}, {STMT_Nonlocal, "`nonlocal`"}, {STMT_Delete, "`del`"}, {STMT_Match, "`match`"}};
+  for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+    if (WORDS[i].kind == (StmtKind)s->kind)
+      what = WORDS[i].what;
+  refuse(f, s->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what);
+}
+
+static void stmts_of(Front *f, StmtList list)
+{
+  for (uint32_t i = 0; i < list.count; i++)
+    stmt_of(f, list.items[i]);
+}
+
+// ---- functions
+
+typedef enum FunctionRole { ROLE_PLAIN, ROLE_KERNEL, ROLE_HELPER } FunctionRole;
+
+static FunctionRole role_of(Front *f, Stmt *s)
+{
+  FunctionRole role = ROLE_PLAIN;
+  for (uint32_t i = 0; i < s->FunctionDef.decorator_list.count; i++) {
+    const Expr *decorator = s->FunctionDef.decorator_list.items[i];
+    bool dotted;
+    const Name *name = called_name(f, decorator->kind == EXPR_Call ? decorator->Call.func : decorator, &dotted);
+    if (name && (str_is(name->str, "inline") || str_is(name->str, "device")))
+      role = ROLE_HELPER;
+    else if (name && (str_is(name->str, "kernel") || str_is(name->str, "atlas_kernel")))
+      role = ROLE_KERNEL;
+    else
+      diag_help(refuse(f, decorator->span, E_SCHEMA_SYNTAX, "this decorator is not known"),
+                "`@kernel` marks a kernel, `@inline` a function that kernels call");
+  }
+  return role;
+}
+
+static void params_of(Front *f, Stmt *s)
+{
+  const Ast_arguments *args = s->FunctionDef.args;
+  if (args->vararg || args->kwarg || args->kwonlyargs.count)
+    refuse(f, s->span, E_SCHEMA_SYNTAX, "parameters are given in order: no `*`, no `**`, no keyword-only ones");
+  for (uint32_t i = 0; i < args->defaults.count; i++)
+    refuse(f, args->defaults.items[i]->span, E_SCHEMA_SYNTAX, "a parameter has no default value: a launch gives all of them");
+  for (uint32_t k = 0; k < 2; k++) {
+    ArgList list = k ? args->args : args->posonlyargs;
+    for (uint32_t i = 0; i < list.count; i++) {
+      const Ast_arg *arg = list.items[i];
+      SchemaVar *param = arena_new(f->arena, SchemaVar);
+      *param = (SchemaVar){.name = arg->arg, .kind = VAR_PARAMETER, .type = {SCALAR_NONE, false}, .place = place_of(f, arg->span),
+                           .index = (uint32_t)f->function->params.count};
+      if (arg->annotation)
+        read_type(f, arg->annotation, &param->type);
+      else if (f->function->is_kernel)
+        diag_help(refuse(f, arg->span, E_SCHEMA_TYPE, "parameter `%s` has no type", arg->arg->str.data),
+                  "write `%s: f32`, or `%s: DeviceArray[f32]`", arg->arg->str.data, arg->arg->str.data);
+      vec_push(f->arena, &f->function->params, param);
+      map_set(&f->parameters, param->name->str, param);
+    }
+  }
+}
+
+// As inspect.cleandoc: the first line without leading blanks, the others without those all of them have.
+static Str cleaned_doc(Front *f, Str text)
+{
+  size_t margin = SIZE_MAX, column = 0;
+  bool in_first = true, in_indent = true;
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.data[i] == '\n') {
+      in_first = false, in_indent = true, column = 0;
+    } else if (in_indent && text.data[i] == ' ') {
+      column++;
+    } else if (in_indent) {
+      in_indent = false;
+      margin = !in_first && column < margin ? column : margin;
+    }
+  }
+  StrBuf out = strbuf_new(f->arena);
+  size_t start = 0;
+  for (size_t line = 0; start <= text.len; line++) {
+    size_t end = start;
+    while (end < text.len && text.data[end] != '\n')
+      end++;
+    size_t from = start;
+    for (size_t skipped = 0; from < end && text.data[from] == ' ' && (line == 0 || skipped < margin); skipped++)
+      from++;
+    size_t to = end;
+    while (to > from && text.data[to - 1] == ' ')
+      to--;
+    if (line)
+      strbuf_putc(&out, '\n');
+    strbuf_add(&out, text.data + from, to - from);
+    start = end + 1;
+  }
+  while (out.len && out.data[out.len - 1] == '\n')
+    out.len--;
+  size_t lead = 0;
+  while (lead < out.len && out.data[lead] == '\n')
+    lead++;
+  return (Str){out.data ? out.data + lead : "", out.len - lead};
+}
+
+static Span header_span(const Stmt *s)
+{
+  Span span = s->span;
+  if (s->FunctionDef.body.count && s->FunctionDef.body.items[0]->span.start > span.start)
+    span.end = s->FunctionDef.body.items[0]->span.start;
+  Span name = {span.source, span.start, span.end};
+  return name;
+}
+
+static void function_of(Front *f, Stmt *s)
+{
+  FunctionRole role = role_of(f, s);
+  SchemaFunction *function = f->function = arena_new(f->arena, SchemaFunction);
+  *function = (SchemaFunction){.name = s->FunctionDef.name, .is_kernel = role != ROLE_HELPER, .returns = {SCALAR_NONE, false}};
+  Span def = header_span(s);
+  const char *text = f->source->text.data;
+  for (uint32_t i = def.start; i < def.end; i++)
+    if (text[i] == '\n') {
+      def.end = i;
+      break;
+    }
+  function->place = place_of(f, def);
+  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena), f->temps = 0;
+  params_of(f, s);
+  if (s->FunctionDef.returns) {
+    const Expr *returns = s->FunctionDef.returns;
+    bool is_none = returns->kind == EXPR_Constant && returns->Constant.value.kind == CONSTANT_NONE;
+    if (!is_none && read_type(f, returns, &function->returns))
+      function->has_declared_return = true;
+  }
+  StmtList body = s->FunctionDef.body;
+  if (body.count && body.items[0]->kind == STMT_Expr && body.items[0]->Expr.value->kind == EXPR_Constant &&
+      body.items[0]->Expr.value->Constant.value.kind == CONSTANT_STR)
+    function->doc = cleaned_doc(f, body.items[0]->Expr.value->Constant.value.text);
+  function->body = list_of(f, body);
+  vec_push(f->arena, &f->file->functions, function);
+}
+
+// ---- modules
+
+static void import_of(Front *f, Stmt *s)
+{
+  AliasList names = s->kind == STMT_Import ? s->Import.names : s->ImportFrom.names;
+  for (uint32_t i = 0; i < names.count; i++) {
+    const Ast_alias *alias = names.items[i];
+    Str first = alias->name->str;
+    for (size_t k = 0; k < first.len; k++)
+      if (first.data[k] == '.')
+        first.len = k;
+    const Name *bound = alias->asname ? alias->asname : name_intern(&f->session->names, first);
+    if (s->kind == STMT_Import)
+      map_set(&f->modules, bound->str, (void *)bound);
+    else
+      map_set(&f->aliases, bound->str, (void *)alias->name);
+  }
+}
+
+static void constant_assign(Front *f, Stmt *s, const Expr *target, Expr *value)
+{
+  if (target->kind == EXPR_Name && str_starts_with(target->Name.id->str, "__"))
+    return;  // __all__ and its like
+  SchemaNode *node = target->kind == EXPR_Name ? expr_of(f, value) : NULL;
+  if (!node || node->kind != SCHEMA_literal) {
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file"), "NAME = 3.5");
+    return;
+  }
+  if (map_get(&f->constants, target->Name.id->str)) {
+    refuse(f, s->span, E_SCHEMA_NAME, "the constant `%s` is assigned twice", target->Name.id->str.data);
+    return;
+  }
+  SchemaVar *constant = arena_new(f->arena, SchemaVar);
+  *constant = (SchemaVar){.name = target->Name.id, .kind = VAR_CONSTANT, .type = {SCALAR_NONE, false}, .value = node,
+                          .place = place_of(f, s->span)};
+  map_set(&f->constants, constant->name->str, constant);
+}
+
+// if __name__ == "__main__": what a script does when it is run.
+static bool is_main_guard(const Stmt *s)
+{
+  const Expr *test = s->kind == STMT_If ? s->If.test : NULL;
+  return test && test->kind == EXPR_Compare && test->Compare.left->kind == EXPR_Name && str_is(test->Compare.left->Name.id->str, "__name__");
+}
+
+static void top_level_of(Front *f, Stmt *s)
+{
+  switch ((StmtKind)s->kind) {
+  case STMT_Import:
+  case STMT_ImportFrom: import_of(f, s); return;
+  case STMT_FunctionDef: function_of(f, s); return;
+  case STMT_Assign:
+    if (s->Assign.targets.count == 1) {
+      constant_assign(f, s, s->Assign.targets.items[0], s->Assign.value);
+      return;
+    }
+    break;
+  case STMT_AnnAssign:
+    if (s->AnnAssign.value) {
+      constant_assign(f, s, s->AnnAssign.target, s->AnnAssign.value);
+      return;
+    }
+    break;
+  case STMT_Expr:
+    if (s->Expr.value->kind == EXPR_Constant)
+      return;
+    break;
+  case STMT_Pass: return;
+  case STMT_Error: f->failed = true; return;
+  default: break;
+  }
+  if (is_main_guard(s))
+    return;
+  refuse(f, s->span, E_SCHEMA_SYNTAX, "a file of kernels holds functions, imports and constants; this is none of them");
+}
+
+SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source)
+{
+  Module *module = parse_module(session, arena, source);
+  Front f = {.session = session, .arena = arena, .source = source, .aliases = map_new(arena), .modules = map_new(arena),
+             .constants = map_new(arena), .assigned = map_new(arena), .parameters = map_new(arena),
+             .failed = module->has_errors};
+  f.file = schema_file_new(session, arena, source->path);
+  f.file->source_hash = str_from(arena_printf(arena, "%016" PRIx64, (uint64_t)XXH3_64bits(source->text.data, source->text.len)));
+  for (uint32_t i = 0; i < module->body.count; i++) {
+    f.function = NULL;
+    f.assigned = map_new(arena), f.parameters = map_new(arena);
+    top_level_of(&f, module->body.items[i]);
+  }
+  if (!f.failed && !f.file->functions.count)
+    diag_help(refuse(&f, (Span){0}, E_SCHEMA_SYNTAX, "`%s` holds no kernel", source->path),
+              "a kernel is a function at the top level whose parameters all have types");
+  return f.failed ? NULL : f.file;
+}
