@@ -447,7 +447,8 @@ static SchemaNode *convert(Checker *c, SchemaNode *node, Scalar to, const char *
   }
   bool loses = (is_float(from) && !scalar_is_float(to)) || (to == SCALAR_BOOL && from != SCALAR_BOOL);
   if (loses) {
-    Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "%s is `%s`, not `%s`", what, scalar_name(to), scalar_name(from));
+    const char *quote = is_weak(from) ? "" : "`";
+    Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "%s is `%s`, not %s%s%s", what, scalar_name(to), quote, scalar_name(from), quote);
     if (to == SCALAR_BOOL)
       diag_help(diag, "compare it: `x != 0`, or cast it: `bool(x)`");
     else
