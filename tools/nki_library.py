@@ -2,7 +2,8 @@
 
 The checkout is not changed. What its tests import and do not need on a CPU (clients of machines and services) is replaced
 by empty modules; the two mistakes of the published tree that keep whole test modules from loading are mended while they
-are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py.
+are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py. Cases of several ranks, which its simulation
+mode leaves out, run on as many ranks.
 """
 
 import importlib.abc
@@ -81,6 +82,53 @@ class _MendingFinder(importlib.abc.MetaPathFinder):
         return None
 
 
+def _over_ranks(setup):
+    """The harness's `run_simulator_inference` for cases whose ranks have inputs of their own; others run as before."""
+    import numpy as np
+
+    alone = setup.run_simulator_inference
+
+    def run(test):
+        from klr._jit import Kernel
+        from test.utils.common_dataclasses import PerRankLazyInputGenerator, normalize_golden_output
+
+        ranks, given = test.inference_args.collective_ranks, test.kernel_input
+        if ranks <= 1 and not isinstance(given, PerRankLazyInputGenerator):
+            return alone(test)
+        os.environ["NKI_NC_VERSION"] = test.compiler_input.platform_target.get_nc_gen()
+        inputs = [given.for_rank(rank) if isinstance(given, PerRankLazyInputGenerator) else given or {} for rank in range(ranks)]
+        inputs = [{name.removesuffix(".must_alias_input"): value for name, value in own.items()} for own in inputs]
+        results = Kernel(test.kernel_func)[test.compiler_input.logical_nc_config].ranks(inputs)
+        named = {}
+        for rank, result in enumerate(results):
+            result = list(result) if isinstance(result, (tuple, list)) else [] if result is None else [result]
+            golden = normalize_golden_output(test.validation_args.golden_output, rank)
+            if len(result) != len(golden):
+                raise RuntimeError(f"rank {rank} returned {len(result)} results, {len(golden)} are expected")
+            folder = f"output_worker_{rank}/" if ranks > 1 else ""
+            for (name, wanted), array in zip(golden.items(), result):
+                named[folder + name] = np.asarray(array, dtype=wanted.dtype)
+        return named
+
+    setup.run_simulator_inference = run
+
+
+def _dump_in_folders(orchestrator):
+    """The harness writes results below one folder; those of ranks lie in folders of it."""
+    inner = orchestrator._dump_output_tensors
+
+    def dump(self, output_tensors):
+        for name in output_tensors:
+            if "/" in name:
+                from test.utils.test_orchestrator import INF_ARTIFACT_DIR_NAME
+
+                folder = os.path.join(self.fs_config.artifacts_output_directory_path, INF_ARTIFACT_DIR_NAME)
+                os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
+        return inner(self, output_tensors)
+
+    orchestrator._dump_output_tensors = dump
+
+
 class _Plugin:
     """Sets what the harness reads in simulation mode and only its compiling modes set."""
 
@@ -96,6 +144,10 @@ class _Plugin:
         from test.utils import test_orchestrator
 
         test_orchestrator.Orchestrator._compiled_kernel = None
+        _dump_in_folders(test_orchestrator.Orchestrator)
+        from test.utils import simulation_setup
+
+        _over_ranks(simulation_setup)
 
 
 def main():

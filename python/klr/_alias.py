@@ -40,6 +40,8 @@ def _meant(name):
         if name.startswith(root) and part[:1] in ("", "."):
             if part in _HOLLOW_PARTS:
                 return ""
+            if part == ".compiler.frontend":
+                return "klr._compiler"
             found = "klr.nki" + ("" if part == "" else ".language" if part == ".language.dtypes" else part)
             return found if importlib.util.find_spec(found) else None
     return None

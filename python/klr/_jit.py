@@ -217,6 +217,24 @@ class Kernel:
     __call__._torchdynamo_disable = True  # torch.compile calls it as it is
 
 
+    def ranks(self, calls):
+        """Run on as many ranks as there are `calls`, which meet in collectives: for each the arguments as a tuple, or by
+        name as a dict. Arrays may differ in what they hold and in nothing else. A list of the results."""
+        options = self.options or Options()
+        bound = [self.bind((), call) if isinstance(call, dict) else self.bind(tuple(call), {}) for call in calls]
+        if not bound:
+            raise ValueError("a kernel runs on one rank at least")
+        traced = home = None
+        inputs = []
+        for rank, values in enumerate(bound):
+            found, arrays = self._find(values, options)
+            if traced is not None and found is not traced and found.handle.write(0) != traced.handle.write(0):
+                raise ValueError(f"the arguments of rank {rank} differ from those of rank 0 in more than what arrays hold")
+            traced, home = found, self._home()
+            inputs.append(traced.inputs(arrays))
+        return run_ranks(traced, inputs, options, home)
+
+
 def _by_name(module, qualname, lnc):
     import importlib
 
@@ -228,24 +246,49 @@ def _by_name(module, qualname, lnc):
 
 def run(traced, inputs, options, home=None):
     """Run a traced kernel on the objects of its inputs, in order; the result in the form that the kernel returns."""
-    arguments = [_arrays.Argument(value, name, written)
-                 for value, name, written in zip(inputs, traced.names, traced.written)]
-    check_writes(traced, arguments)
-    outputs = [arguments[alias].memory if alias is not None and traced.written[alias] else np.empty(shape, dtype)
-               for (_, shape, dtype), alias in zip(traced.outputs, traced.aliases)]
+    return run_ranks(traced, [inputs], options, home)[0]
+
+
+def run_ranks(traced, inputs, options, home=None):
+    """The same on several ranks at once, `inputs` and results a list of them."""
+    ranks = [_Worker(traced, own) for own in inputs]
+    if len(ranks) > 1 and True in traced.written:
+        _arrays.check_apart([a for rank in ranks for a in rank.arguments],
+                            [f"{name} of rank {number}" for number in range(len(ranks)) for name in traced.names])
+    addresses = lambda arrays: [_arrays.address(array) for array in arrays]
     session = _native.Session()
-    ok = traced.handle.run(session, [_arrays.address(a.memory) for a in arguments], [_arrays.address(o) for o in outputs],
-                           options.target, options.f32, options.checks, options.reference, options.lenient, options.poison,
-                           options.threads, options.seed)
-    values = [argument.finish() for argument in arguments] if ok else None
+    ok = traced.handle.run(session, addresses(a.memory for rank in ranks for a in rank.arguments),
+                           addresses(array for rank in ranks for array in rank.outputs), options.target, options.f32,
+                           options.checks, options.reference, options.lenient, options.poison, options.threads, options.seed,
+                           len(ranks))
+    values = [rank.finish() for rank in ranks] if ok else None
     if not ok or session.count():
         _errors.report(session, not ok, home=home)
-    kinds = {argument.kind for argument in arguments}
-    if "torch" in kinds:
-        _arrays.warn_of_gradients(arguments, traced.names)
-    kind = kinds.pop() if len(kinds) == 1 else "numpy"
-    return form(traced.result, [_arrays.like(array, kind) if alias is None else values[alias]
-                                for array, alias in zip(outputs, traced.aliases)])
+    return [rank.result(own) for rank, own in zip(ranks, values)]
+
+
+class _Worker:
+    """The arrays of one rank of a run."""
+
+    def __init__(self, traced, inputs):
+        self.traced = traced
+        self.arguments = [_arrays.Argument(value, name, written)
+                          for value, name, written in zip(inputs, traced.names, traced.written)]
+        check_writes(traced, self.arguments)
+        self.outputs = [self.arguments[alias].memory if alias is not None and traced.written[alias] else np.empty(shape, dtype)
+                        for (_, shape, dtype), alias in zip(traced.outputs, traced.aliases)]
+
+    def finish(self):
+        """The values of the arguments after the run."""
+        return [argument.finish() for argument in self.arguments]
+
+    def result(self, values):
+        kinds = {argument.kind for argument in self.arguments}
+        if "torch" in kinds:
+            _arrays.warn_of_gradients(self.arguments, self.traced.names)
+        kind = kinds.pop() if len(kinds) == 1 else "numpy"
+        return form(self.traced.result, [_arrays.like(array, kind) if alias is None else values[alias]
+                                         for array, alias in zip(self.outputs, self.traced.aliases)])
 
 
 def check_writes(traced, arguments):

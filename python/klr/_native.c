@@ -1089,16 +1089,16 @@ static PyObject *handle_core_count(PyObject *self, PyObject *none)
   return PyLong_FromSize_t(klr_core_count(((KernelHandle *)self)->kernel));
 }
 
-// The memory of each array of a list of (address, bytes); false after setting a Python error.
-static bool take_arrays(KernelHandle *handle, PyObject *list, size_t count,
+// The memory of each array of a list of (address, bytes), `count` of each rank; false after setting a Python error.
+static bool take_arrays(KernelHandle *handle, PyObject *list, unsigned ranks, size_t count,
                         KlrTensor (*get)(KlrSession *, const KlrKernel *, size_t), KlrArray *arrays)
 {
-  if ((size_t)PyList_Size(list) != count) {
-    PyErr_Format(PyExc_ValueError, "the kernel has %zu arrays here, not %zd", count, PyList_Size(list));
+  if ((size_t)PyList_Size(list) != ranks * count) {
+    PyErr_Format(PyExc_ValueError, "the kernel has %zu arrays here, not %zd", ranks * count, PyList_Size(list));
     return false;
   }
-  for (size_t i = 0; i < count; i++) {
-    KlrTensor tensor = get(handle->session->klr, handle->kernel, i);
+  for (size_t i = 0; i < ranks * count; i++) {
+    KlrTensor tensor = get(handle->session->klr, handle->kernel, i % count);
     unsigned long long address, bytes;
     if (!PyArg_ParseTuple(PyList_GetItem(list, (Py_ssize_t)i), "KK", &address, &bytes))
       return false;
@@ -1107,9 +1107,9 @@ static bool take_arrays(KernelHandle *handle, PyObject *list, size_t count,
   return true;
 }
 
-// run(session, inputs, outputs, target, f32, checks, reference, lenient, poison, threads, seed) -> bool. Addresses are of
-// contiguous memory that the caller keeps alive; outputs are written when all went well. The interpreter lock is
-// released meanwhile.
+// run(session, inputs, outputs, target, f32, checks, reference, lenient, poison, threads, seed, ranks=1) -> bool. Addresses are
+// of contiguous memory that the caller keeps alive, those of rank 0 first; outputs are written when all went well. The
+// interpreter lock is released meanwhile.
 static PyObject *handle_run(PyObject *self, PyObject *args)
 {
   KernelHandle *handle = (KernelHandle *)self;
@@ -1117,26 +1117,26 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   PyObject *inputs, *outputs;
   const char *target;
   int f32, checks, reference, lenient, poison;
-  unsigned threads;
+  unsigned threads, ranks = 1;
   unsigned long long seed;
-  if (!PyArg_ParseTuple(args, "O!O!O!spppppIK", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
-                        &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed))
+  if (!PyArg_ParseTuple(args, "O!O!O!spppppIK|I", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
+                        &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed, &ranks))
     return NULL;
   size_t input_count = klr_input_count(handle->kernel), output_count = klr_output_count(handle->kernel);
-  KlrArray *arrays = PyMem_Malloc((input_count + 2 * output_count + 1) * sizeof *arrays);
+  KlrArray *arrays = PyMem_Malloc(((input_count + 2 * output_count) * ranks + 1) * sizeof *arrays);
   if (!arrays)
     return PyErr_NoMemory();
-  KlrArray *wanted = arrays + input_count, *results = wanted + output_count;
-  bool ok = take_arrays(handle, inputs, input_count, klr_input, arrays) &&
-            take_arrays(handle, outputs, output_count, klr_output, wanted);
+  KlrArray *wanted = arrays + input_count * ranks, *results = wanted + output_count * ranks;
+  bool ok = take_arrays(handle, inputs, ranks, input_count, klr_input, arrays) &&
+            take_arrays(handle, outputs, ranks, output_count, klr_output, wanted);
   PyObject *answer = NULL;
   if (ok) {
     KlrRunOptions options = {.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks,
                              .reference = reference, .lenient = lenient, .poison = poison, .threads = threads, .seed = seed};
     klr_share_sources(session->klr, handle->session->klr);
     Py_BEGIN_ALLOW_THREADS
-    ok = klr_run(session->klr, handle->kernel, arrays, results, &options);
-    for (size_t i = 0; ok && i < output_count; i++)
+    ok = klr_run_ranks(session->klr, handle->kernel, ranks, arrays, results, &options);
+    for (size_t i = 0; ok && i < output_count * ranks; i++)
       if (results[i].bytes == wanted[i].bytes)
         memcpy(wanted[i].data, results[i].data, wanted[i].bytes);
     Py_END_ALLOW_THREADS

@@ -26,6 +26,7 @@ import klr  # noqa: E402
 import klr.core  # noqa: E402
 import klr.frontend  # noqa: E402
 import klr.nki as nki  # noqa: E402
+import klr.nki.collectives as collectives  # noqa: E402
 import klr.nki.isa as nisa  # noqa: E402
 import klr.nki.language as nl  # noqa: E402
 from klr import neuron_dtypes  # noqa: E402
@@ -365,7 +366,7 @@ def test_scripts_that_say_import_nki(tmp_path):
 def test_the_examples_of_the_page_run():
     page = open(os.path.join(ROOT, "docs", "python.md")).read()
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     # One text, as the page tells one story; in a file, because kernels need theirs.
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "page.py")
@@ -403,3 +404,67 @@ def test_constants_are_arrays_of_the_program_or_files(tmp_path):
     (total, narrow, saved) = klr.core.read(tmp_path / "moved" / "k.klr").run(x)
     np.testing.assert_array_equal(total, x + TABLE)
     np.testing.assert_array_equal(saved, TABLE.T)
+
+
+@nki.jit
+def shared_sum(x, groups, count):
+    own = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    total = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=own, src=x)
+    collectives.all_reduce([own], [total], collectives.ReplicaGroup(groups), nl.add)
+    nisa.dma_copy(dst=count, src=own[0:1, 0:1])
+    return total
+
+
+def test_ranks_meet_in_collectives():
+    arrays, counts = [array(4, 8) for _ in range(4)], [np.zeros((1, 1), np.float32) for _ in range(4)]
+    groups = [[0, 2], [1, 3]]
+    for _ in range(2):  # the second from the cache
+        totals = shared_sum.ranks([{"x": x, "groups": groups, "count": count} for x, count in zip(arrays, counts)])
+        for rank, total in enumerate(totals):
+            np.testing.assert_allclose(total, arrays[rank] + arrays[(rank + 2) % 4], rtol=1e-6)
+        assert [c[0, 0] for c in counts] == [x[0, 0] for x in arrays]
+    totals = shared_sum[2].ranks([(x, [list(g) for g in groups], c) for x, c in zip(arrays, counts)])
+    np.testing.assert_allclose(totals[3], arrays[3] + arrays[1], rtol=1e-6)
+    with pytest.raises(ValueError, match="rank 1 differ from those of rank 0"):
+        shared_sum.ranks([(arrays[0], [[0, 1]], counts[0]), (arrays[1], [[1, 0]], counts[1])])
+    with pytest.raises(ValueError, match="`count of rank 0`, which shares memory with `count of rank 1`"):
+        shared_sum.ranks([(x, [[0, 1]], counts[0]) for x in arrays[:2]])
+    with pytest.raises(ValueError, match="one rank at least"):
+        shared_sum.ranks([])
+    before = counts[0].copy()
+    with pytest.raises(klr.Error) as error:  # rank 3 does not exist
+        shared_sum.ranks(list(zip(arrays[:2], [groups, groups], counts[:2])))
+    assert error.value.code == "E0623" and np.array_equal(counts[0], before)
+
+
+def test_harnesses_trace_through_the_vendors_front_end(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text("""
+import sys
+import numpy as np
+import nki
+import nki.isa as nisa
+import nki.language as nl
+from nki.compiler.frontend import NKIFrontend, ParserFrontend
+
+@nki.jit
+def twice(x):
+    out = nl.ndarray(x.shape, x.dtype, nl.shared_hbm)
+    nl.store(out, nl.add(nl.load(x), nl.load(x)))
+    return out
+
+front = ParserFrontend()
+assert isinstance(front, NKIFrontend)
+made = front.compile(twice, inputs={"x": np.ones((4, 4), np.float32)}, target="trn2", lnc=1, artifacts_dir=sys.argv[1],
+                     dump_python_ast=False, output_names=["out"])
+made.module.operation.print(enable_debug_info=True)
+try:
+    front.compile(twice, inputs={"x": np.ones((129, 4), np.float32)}, target="trn2", lnc=1)
+except Exception as error:
+    print(error)
+""")
+    done = subprocess.run([sys.executable, "-m", "klr", str(script), str(tmp_path)], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": PACKAGE}, check=True)
+    assert "tensor_tensor" in done.stdout and "load 128 rows at a time" in done.stdout
+    assert (tmp_path / "kernel.klrtext").read_text() in done.stdout
