@@ -12,6 +12,11 @@
 `import nki`.
 """
 
+try:
+    import numpy as _numpy  # noqa: F401
+except ImportError as error:
+    raise ImportError("klr needs numpy: pip install numpy") from error
+
 from klr._errors import Error, Warning  # noqa: A004
 from klr._native import version as __version__
 

@@ -127,14 +127,14 @@ class _Freezer:
 
 
 def freeze(values):
-    """(key, arrays, kept): a hashable key of {parameter: value}; the arrays in it, each once; what must live as long as
-    the key is in use. Raises TypeError for arrays that no kernel takes."""
+    """(key, arrays, kept, met): a hashable key of {parameter: value}; the arrays in it, each once; what must live as long as
+    the key is in use; the addresses of the objects in it. Raises TypeError for arrays that no kernel takes."""
     freezer, name = _Freezer(), None
     try:
         key = []
         for name, value in values.items():
             key.append((name, freezer.value(value, ARGUMENT)))
-        return tuple(key), freezer.arrays, freezer.held
+        return tuple(key), freezer.arrays, freezer.held, freezer.met
     except RecursionError:
         raise RecursionError(f"argument `{name}` is nested too deeply for a kernel") from None
     except _errors.KernelTypeError as error:
@@ -147,6 +147,7 @@ class Reads:
     """What a trace reads of the program, as it was. The tracer calls the methods."""
 
     def __init__(self):
+        self.insides = set()  # addresses of the containers and objects read
         self.keeps = True  # False: the trace depends on what cannot be compared
         self.names, self.checks, self.environment = [], [], None
 
@@ -162,6 +163,7 @@ class Reads:
         self.names.append((scope, name, value))
 
     def container(self, value, copy):
+        self.insides.add(id(value))
         self.checks.append((_container_differs, value, copy))
 
     def cell(self, cell, value=MISSING):
@@ -194,6 +196,7 @@ class Reads:
                 for cell in function.__closure__ or ():
                     self.checks.append((_cell_differs, cell, _cell_now(cell)))
         elif kind == "instance":
+            self.insides.add(id(value))
             self.checks.append((_instance_differs, value, (type(value), dict(what[2]), _live.held_items(value))))
         elif kind == "array":
             self.checks.append((_array_differs, value, what[3]))
@@ -204,7 +207,11 @@ class Reads:
 
     # ---- at later calls
 
-    def changed(self):
+    def changed(self, met):
+        """Whether the trace would come out differently. `met`: addresses of the objects in the arguments now; the kernel
+        may reach them in other ways too, as it could not when it was traced."""
+        if self.insides and not self.insides.isdisjoint(met):
+            return True
         for scope, name, then in self.names:
             now = scope.get(name, MISSING)
             if now is not then and not same(now, then):

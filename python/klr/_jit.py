@@ -172,11 +172,11 @@ class Kernel:
         return traced, traced.inputs(arrays)
 
     def _find(self, values, options):
-        frozen, arrays, kept = _cache.freeze(values)
+        frozen, arrays, kept, met = _cache.freeze(values)
         kept.append(self.function)
         key = (id(self.function), self.lnc, options.target, options.strict, options.lenient, frozen)
         known = self._cache.get(key)
-        if known is None or known.reads.changed():
+        if known is None or known.reads.changed(met):
             known = self._trace_anew(values, arrays, kept, options)
             if known.reads.keeps:
                 self._keep(key, known)

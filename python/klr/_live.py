@@ -132,7 +132,22 @@ def source_text(code, globals_):
 
 
 class SourceChanged(RuntimeError):
-    """A function whose text is no longer known."""
+    """A function whose text is not known for certain."""
+
+
+def _check_alone(code, text):
+    """Before Python 3.11 lambdas on one line cannot be told apart."""
+    if code.co_name == "<lambda>" and not hasattr(code, "co_positions") \
+            and len(_codes(text, code.co_filename).get((code.co_name, code.co_firstlineno), ())) > 1:
+        raise SourceChanged(f"several lambdas stand on line {code.co_firstlineno} of {code.co_filename}: write one a line")
+
+
+def _column(code):
+    """Where the body of a lambda starts on its line, in bytes; -1 where Python does not tell."""
+    if code.co_name != "<lambda>" or not hasattr(code, "co_positions"):
+        return -1
+    starts = [(line, start) for line, _, start, end in code.co_positions() if None not in (line, start, end) and (start or end)]
+    return min(starts)[1] if starts else -1
 
 
 def _function(f):
@@ -144,8 +159,10 @@ def _function(f):
         return ("library", native, f.__qualname__)
     code = f.__code__
     cells = dict(zip(code.co_freevars, f.__closure__ or ()))
-    return ("function", module_tuple(f.__globals__), code.co_filename, source_text(code, f.__globals__), code.co_name,
-            code.co_firstlineno, f.__defaults__, f.__kwdefaults__, cells)
+    text = source_text(code, f.__globals__)
+    _check_alone(code, text)
+    return ("function", module_tuple(f.__globals__), code.co_filename, text, code.co_name,
+            code.co_firstlineno, f.__defaults__, f.__kwdefaults__, cells, _column(code))
 
 
 def functions_of(cls):
@@ -182,6 +199,9 @@ def _class(cls):
             except ValueError:
                 pass
     free.pop("__class__", None)
+    if "<locals>" in cls.__qualname__:
+        for base in cls.__bases__:
+            free.setdefault(base.__name__, base)
     return ("class", module_tuple(globals_), path or "", _text_of_class(functions, path, globals_), cls.__qualname__, free,
             _attributes_of_class(cls))
 
@@ -327,6 +347,8 @@ def describe(obj, in_arguments):
         if array is None:
             return ("opaque", f"an array of shape {tuple(obj.shape)} and dtype {obj.dtype} outside of the arguments")
         return ("array", nki_name(array.dtype), tuple(array.shape), array.tobytes())
+    if type(obj) is types.SimpleNamespace:
+        return ("instance", object, vars(obj), None)
     if isinstance(obj, functools.partial) or native_module(type(obj).__module__) and not attributes_of(obj) \
             and not isinstance(obj, (int, float, str, bytes, tuple, list, dict, set, frozenset)):
         return ("opaque", f"{type(obj).__module__}.{type(obj).__qualname__}")

@@ -400,7 +400,7 @@ static bool bind_defaults(Live *live, Function *function, PyObject *defaults, Py
   return true;
 }
 
-// ("function", module, path, text, name, line, defaults, keyword defaults, {name: cell})
+// ("function", module, path, text, name, line, defaults, keyword defaults, {name: cell}, column of a lambda's body or -1)
 static bool function_value(Live *live, PyObject *object, PyObject *what, Value *out)
 {
   if (!PyUnicode_Check(PyTuple_GetItem(what, 3)))
@@ -408,7 +408,8 @@ static bool function_value(Live *live, PyObject *object, PyObject *what, Value *
   HostText *text = text_object(live, PyTuple_GetItem(what, 1), PyTuple_GetItem(what, 2), PyTuple_GetItem(what, 3));
   if (!text)
     return false;
-  Function *function = host_function(live->t, text, item_text(live, what, 4), (uint32_t)item_int(what, 5));
+  Function *function = host_function(live->t, text, item_text(live, what, 4), (uint32_t)item_int(what, 5),
+                                     item_int(what, 9));
   if (!function)
     return unknown_source(live, "function", item_text(live, what, 4), item_text(live, what, 2), out);
   *out = (Value){.tag = VALUE_FUNCTION, .function = function};

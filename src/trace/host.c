@@ -66,6 +66,7 @@ typedef struct Search {
   HostText *text;
   const char *name;
   uint32_t line;     // of a function; 0: look for a class by its qualified name
+  int64_t column;    // of a lambda's body; negative: any
   const FunctionCode *found_code;
   const Stmt *found_class;
 } Search;
@@ -96,10 +97,16 @@ static bool visit_stmt(Search *search, const Stmt *stmt)
   return visit_node(search, ast_stmt_node((StmtKind)stmt->kind), stmt);
 }
 
+static bool is_in_column(Search *search, Span body)
+{
+  return search->column < 0 ||
+         source_place(search->text->source, &search->t->session->arena, body.start).column == search->column;
+}
+
 static bool visit_expr(Search *search, const Expr *expr)
 {
   if (search->line && expr->kind == EXPR_Lambda && strcmp(search->name, "<lambda>") == 0 &&
-      line_of(search, expr->span) == search->line) {
+      line_of(search, expr->span) == search->line && is_in_column(search, expr->Lambda.body->span)) {
     search->found_code = expr->cache;
     return true;
   }
@@ -169,9 +176,9 @@ static void search_text(Search *search)
       return;
 }
 
-Function *host_function(Tracer *t, HostText *text, const char *name, uint32_t line)
+Function *host_function(Tracer *t, HostText *text, const char *name, uint32_t line, int64_t column)
 {
-  Search search = {.t = t, .text = text, .name = name, .line = line};
+  Search search = {.t = t, .text = text, .name = name, .line = line, .column = column};
   search_text(&search);
   const FunctionCode *code = search.found_code;
   if (!code)
@@ -191,13 +198,17 @@ const Name *host_free_name(const Function *function, uint32_t index)
   return function->code->slot_names[function->code->frees[index].slot];
 }
 
-// The variable of `outer` in slot `slot`, as a cell with its live value.
-static Value outer_cell(Tracer *t, const FunctionCode *outer, uint32_t slot, const HostVariable *free, size_t count)
+// The variable of `outer` in slot `slot` with its live value; in a cell if inner functions share it.
+static Value outer_variable(Tracer *t, const FunctionCode *outer, uint32_t slot, const HostVariable *free, size_t count)
 {
-  Cell *cell = arena_new(&t->arena, Cell);
+  Value value = value_undefined();
   for (size_t i = 0; i < count; i++)
     if (outer->slot_names[slot] == free[i].name)
-      cell->value = free[i].value;
+      value = free[i].value;
+  if (scope_binding(outer, outer->slot_names[slot]).kind == NAME_LOCAL)
+    return value;
+  Cell *cell = arena_new(&t->arena, Cell);
+  cell->value = value;
   return (Value){.tag = VALUE_CELL, .cell = cell};
 }
 
@@ -215,7 +226,7 @@ Outcome host_class(Tracer *t, HostText *text, const char *qualname, const HostVa
   if (!slots || !check_stack(t, stmt->span))
     return OUTCOME_ERROR;
   for (uint32_t i = 0; i < outer->slot_count && outer->kind != CODE_MODULE; i++)
-    slots[i] = outer_cell(t, outer, i, free, free_count);
+    slots[i] = outer_variable(t, outer, i, free, free_count);
   // The statement binds its name: in a table of its own, so that what the module holds stays as it is.
   AttrTable names = {0};
   Frame frame = {.caller = t->frame, .code = outer, .module = module, .id = ++t->frame_count,

@@ -24,9 +24,9 @@ ModuleObject *host_module(Tracer *t, void *scope, const char *name, const char *
 typedef struct HostText HostText;
 HostText *host_text(Tracer *t, ModuleObject *module, const char *path, Str text);
 
-// The function `name` whose first line (that of its decorators) is `line`; a lambda is named "<lambda>". It has no
-// defaults and empty cells yet. NULL: the text has none there.
-Function *host_function(Tracer *t, HostText *text, const char *name, uint32_t line);
+// The function `name` whose first line (that of its decorators) is `line`; a lambda is named "<lambda>", and `column`, in bytes
+// from 0, is where its body starts (negative: any). It has no defaults and empty cells yet. NULL: the text has none there.
+Function *host_function(Tracer *t, HostText *text, const char *name, uint32_t line, int64_t column);
 const Name *host_free_name(const Function *function, uint32_t index);  // of function->code->free_count
 
 // The class `qualname` ("Outer.Inner", "make.<locals>.Config"), made by running its statement. `free` gives variables of
