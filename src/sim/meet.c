@@ -6,6 +6,7 @@
 #include "number/convert.h"
 #include "sim/exec.h"
 #include "sim/races.h"
+#include "sim/unwritten.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -464,14 +465,19 @@ static const char *exchange_misfit(Sim *sim, Core *core, Core *other)
   return why ? why : one_way_misfit(sim, other, core);
 }
 
-// What every core sends, before anything is received.
-static uint8_t ***bytes_sent(Sim *sim, Party party)
+// What a core sends: the tile, and its bytes before anything is received.
+typedef struct Sent {
+  Tile tile;
+  uint8_t *bytes;
+} Sent;
+
+static Sent **all_sent(Sim *sim, Party party)
 {
-  uint8_t ***sent = arena_array(&sim->scratch, uint8_t **, party.count);
+  Sent **sent = arena_array(&sim->scratch, Sent *, party.count);
   for (uint32_t c = 0; c < party.count; c++) {
     Core *core = party.cores[c];
     Exchange exchange = exchange_of(sim, core);
-    sent[c] = arena_array(&sim->scratch, uint8_t *, exchange.send_count + 1);
+    sent[c] = arena_array(&sim->scratch, Sent, exchange.send_count + 1);
     for (uint32_t i = 0; i < exchange.send_count; i++) {
       Tile src = tile_at(sim, core, &exchange.srcs[i], "src");
       tile_check_written(sim, &src);
@@ -480,14 +486,14 @@ static uint8_t ***bytes_sent(Sim *sim, Party party)
         expect_clear(sim, &dst, &src);
       }
       sim_count_dma(sim, &src);
-      sent[c][i] = meet_bytes(sim, &src);
+      sent[c][i] = (Sent){src, meet_bytes(sim, &src)};
     }
   }
   return sent;
 }
 
-// The bytes that `core`'s reception `i` gets: those of its sender's send to it that stands at the same place.
-static const uint8_t *bytes_for(Sim *sim, Party party, uint8_t ***sent, Core *core, uint32_t i)
+// What `core`'s reception `i` gets: its sender's send to it that stands at the same place.
+static const Sent *sent_for(Sim *sim, Party party, Sent **sent, Core *core, uint32_t i)
 {
   Exchange receives = exchange_of(sim, core);
   Core *sender = sender_to(sim, core, &receives, i);
@@ -501,30 +507,36 @@ static const uint8_t *bytes_for(Sim *sim, Party party, uint8_t ***sent, Core *co
   uint32_t at = 0;
   while (party.cores[at] != sender)
     at++;
-  return sent[at][s];
+  return &sent[at][s];
 }
 
 // What a core did before it sends comes before what the receiver does next.
 static void exchange_complete(Sim *sim, Party party)
 {
   order_shared(party, NULL);
-  uint8_t ***sent = bytes_sent(sim, party);
+  Sent **sent = all_sent(sim, party);
   for (uint32_t c = 0; c < party.count; c++) {
     Core *core = party.cores[c];
     const Op *op = core->instr->op;
     Exchange exchange = exchange_of(sim, core);
     for (uint32_t i = 0; i < exchange.receive_count; i++) {
-      const uint8_t *bytes = bytes_for(sim, party, sent, core, i);
+      const Sent *received = sent_for(sim, party, sent, core, i);
+      const uint8_t *bytes = received->bytes;
       Tile dst = tile_at(sim, core, &exchange.dsts[i], "dst");
-      if (op->kind == OP_send_recv_compute) {
-        const uint8_t *both[] = {sent[c][i], bytes};
+      bool combines = op->kind == OP_send_recv_compute;
+      if (combines) {
+        const uint8_t *both[] = {sent[c][i].bytes, bytes};
         uint8_t *result = arena_alloc_array(&sim->scratch, dst.partitions * dst.free_elems, dst.item);
         fold_bytes(sim, op->send_recv_compute.op, dst.dtype, dst.partitions * dst.free_elems, both, 2, result);
         bytes = result;
       }
       meet_write(&dst, bytes);
+      unwritten_send(sim, &received->tile, &dst);
+      if (combines)
+        unwritten_send(sim, &sent[c][i].tile, &dst);
     }
   }
+  sim->unwritten = NULL;
 }
 
 // What a core sends to itself it must also receive.

@@ -23,6 +23,8 @@ typedef enum Flow {
   FLOW_IN_ORDER,    // one from one, whatever the shapes
   FLOW_TRANSPOSED,  // [i, j] from [j, i]
   FLOW_PICKED,      // the transpose mode of the tensor engine
+  FLOW_GATHERED,    // those of a partition from the same partition, by index
+  FLOW_SENT,        // one from one of another core's operand: see unwritten_send
 } Flow;
 
 static Flow flow_of(Sim *sim, const Op *op, const Tile *tile)
@@ -53,6 +55,10 @@ static Flow flow_of(Sim *sim, const Op *op, const Tile *tile)
   case OP_shuffle: return FLOW_SHUFFLED;
   case OP_dma_copy:
   case OP_nc_dma_copy: return FLOW_IN_ORDER;
+  case OP_send_recv:
+  case OP_send_recv_compute: return FLOW_SENT;
+  case OP_nc_local_gather: return strcmp(tile->role, "src_buffer") == 0 ? FLOW_GATHERED : FLOW_NONE;
+  case OP_nc_n_gather: return strcmp(tile->role, "data") == 0 ? FLOW_GATHERED : FLOW_NONE;
   case OP_select_reduce: return strcmp(tile->role, "predicate") == 0 ? FLOW_NONE : FLOW_ROWS;
   case OP_transpose:
     return transpose_multiplies(sim, op->transpose.engine, tile) ? FLOW_NONE : FLOW_TRANSPOSED;
@@ -160,6 +166,33 @@ static void lose_shuffled(Sim *sim, const struct Op_shuffle *op, const Unwritten
   }
 }
 
+static uint64_t index_at(const Tile *indices, uint64_t partition, uint64_t elem)
+{
+  uint64_t index = 0;
+  if (partition < indices->partitions && elem < indices->free_elems)
+    memcpy(&index, tile_element(indices, partition, elem), indices->item);  // little-endian
+  return index;
+}
+
+static void lose_gathered(Sim *sim, const Op *op, const Unwritten *from, const Tile *dst)
+{
+  enum { GROUP = 16 };  // partitions that share their indices
+  bool is_local = op->kind == OP_nc_local_gather;
+  const Tile *src = &from->tile;
+  Tile indices = tile_operand(sim, is_local ? &op->nc_local_gather.index : &op->nc_n_gather.indices, "index");
+  uint64_t per = is_local ? (uint64_t)immediate_int(sim, &op->nc_local_gather.num_elem_per_idx) : 1;
+  uint64_t count = dst->free_elems;
+  if (is_local && op->nc_local_gather.num_valid_indicies)
+    count = per * (uint64_t)immediate_int(sim, op->nc_local_gather.num_valid_indicies);
+  for (uint64_t p = 0; p < src->partitions; p++)
+    for (uint64_t e = 0; e < count; e++) {
+      uint64_t k = e / per, index = is_local ? index_at(&indices, p / GROUP * GROUP + k % GROUP, k / GROUP) + e % per
+                                             : index_at(&indices, p, e);
+      if (index < src->free_elems && from->holes[p * src->free_elems + index])
+        lose(from, dst, p, e);
+    }
+}
+
 // Partitions stay partitions: of each, the results that come from its unwritten elements.
 static void lose_in_rows(const Unwritten *from, const Tile *dst, Flow flow)
 {
@@ -204,6 +237,8 @@ static void lose_from(Sim *sim, const Op *op, const Unwritten *from, const Tile 
   case FLOW_FIRST_ROWS: lose_in_rows(from, dst, flow); break;
   case FLOW_SHUFFLED: lose_shuffled(sim, &op->shuffle, from, dst); break;
   case FLOW_PICKED: lose_picked(sim, op, from, dst); break;
+  case FLOW_GATHERED: lose_gathered(sim, op, from, dst); break;
+  case FLOW_SENT: break;
   case FLOW_IN_ORDER:
   case FLOW_TRANSPOSED: lose_one_by_one(from, dst, flow == FLOW_TRANSPOSED); break;
   }
@@ -236,6 +271,13 @@ void unwritten_finish(Sim *sim, const Op *op)
 {
   op_visit_tensors(op, finish_result, &(Finish){sim, op});
   sim->unwritten = NULL;
+}
+
+void unwritten_send(Sim *sim, const Tile *src, const Tile *dst)
+{
+  for (const Unwritten *from = sim->unwritten; from; from = from->next)
+    if (from->tile.base == src->base && from->tile.view == src->view)
+      lose_one_by_one(from, dst, false);
 }
 
 void unwritten_explain(Diag *diag, const Buffer *buffer)

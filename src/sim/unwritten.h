@@ -17,6 +17,9 @@ bool unwritten_travels(Sim *sim, const Tile *tile, uint64_t partition, uint64_t 
 // After an operator for which sim->unwritten is set: its results lose what came from unwritten elements.
 void unwritten_finish(Sim *sim, const Op *op);
 
+// The same for `dst`, which another core's `src` was sent to.
+void unwritten_send(Sim *sim, const Tile *src, const Tile *dst);
+
 // The first read of what was never written, from which other unwritten elements come.
 typedef struct UnwrittenOrigin {
   const Instr *instr;

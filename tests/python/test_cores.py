@@ -357,3 +357,39 @@ def test_random_accesses_race_when_a_model_says_so(tmp_path, seed):
         assert done.returncode == 0, done.stderr
         if expected:
             assert run_klr("run", file, "x=randn:bf16[2,48]", "--lnc", "2", "--strict").returncode == 1
+
+
+UNWRITTEN = """import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def kernel(x, rows, column):
+    me = nl.program_id(0)
+    out = nl.ndarray((2, 32, 16), dtype=x.dtype, buffer=nl.shared_hbm)
+    t, u, zero = [nl.ndarray((32, 16), dtype=x.dtype, buffer=nl.sbuf) for _ in range(3)]
+    nisa.memset(dst=zero, value=0.0)
+    nisa.dma_copy(dst=t[0:20], src=x[me, 0:20])
+    nisa.dma_copy(dst=t[20:32, 0:8], src=x[me, 20:32, 0:8])
+    nisa.sendrecv(src=t, dst=u, send_to_rank=1 - me, recv_from_rank=1 - me, pipe_id=0)
+    index = nl.ndarray((32, 1), dtype=nl.uint16, buffer=nl.sbuf)
+    nisa.iota(dst=index, pattern=[[0, 1]], offset=0, channel_multiplier=1)
+    nisa.tensor_scalar(dst=index, data=index, op0=nl.bitwise_and, operand0=15)
+    gathered = nl.ndarray((32, 16), dtype=x.dtype, buffer=nl.sbuf)
+    nisa.local_gather(dst=gathered, src_buffer=u, index=index)
+    nisa.dma_copy(dst=out[me], src=zero)
+    nisa.dma_copy(dst=out[me, 0:rows, 0:column], src=gathered[0:rows, 0:column])
+    return out
+"""
+
+
+def test_what_was_not_written_travels_between_cores(tmp_path):
+    x = np.random.default_rng(3).standard_normal((2, 32, 16)).astype(np.float32)
+    (tmp_path / "k.py").write_text(UNWRITTEN)
+    for rows, columns in ((20, 16), (32, 8)):
+        result = run(tmp_path / "k.py", tmp_path, "kernel", x, f"rows={rows}", f"column={columns}")
+        np.testing.assert_array_equal(result[:, :rows, :columns], x[::-1, :rows, :columns])
+    found = fails(tmp_path / "k.py", "kernel", "rows=21", "column=9", x="x=randn:f32[2,32,16]")
+    assert found["code"] == "E0602" and "[20, 8]" in found["message"], found
+    assert any("depends on it" in note for note in found["notes"]) and "sendrecv" in found["message"], found
