@@ -3,6 +3,7 @@
 #include "cli/program.h"
 #include "cli/running.h"
 #include "cli/write.h"
+#include "sim/shadow.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -247,6 +248,12 @@ static void seconds_json(JsonWriter *json, const char *key, double seconds)
   json_double(json, round(seconds * 1e7) / 1e7);
 }
 
+static uint32_t places_shown(const Cli *cli)
+{
+  enum { USUAL = 10 };
+  return cli->options.top > 0 && cli->options.top < UINT32_MAX ? (uint32_t)cli->options.top : USUAL;
+}
+
 static void report_json(Run *run)
 {
   Cli *cli = run->cli;
@@ -296,6 +303,10 @@ static void report_json(Run *run)
     json_key(&json, "prints");
     json_raw(&json, strbuf_str(&run->prints));
   }
+  if (run->options.shadow) {
+    json_key(&json, "shadow");
+    shadow_print_json(run->options.shadow, places_shown(cli), &json);
+  }
   json_key(&json, "diagnostics");
   StrBuf diags = strbuf_new(&cli->session->arena);
   diag_print_json(cli->session, &diags);
@@ -339,6 +350,8 @@ static void report_text(Run *run)
   for (uint32_t r = 0; r < run->rank_count; r++)
     for (size_t i = 0; i < run->ranks[r].results.count; i++)
       print_result(run, &run->ranks[r], &run->ranks[r].results.items[i]);
+  if (run->options.shadow)
+    shadow_print(run->options.shadow, places_shown(cli), &cli->out);
 }
 
 // ---- the command
@@ -353,6 +366,8 @@ static bool read_options(Run *run)
     cli_usage(run->cli, "--ranks is 1 to %d, found %" PRId64, MOST_RANKS, ranks);
   else
     run->rank_count = (uint32_t)ranks;
+  if (options->shadow && strcmp(options->shadow, "f64") != 0)
+    cli_usage(run->cli, "--shadow is f64, found `%s`", options->shadow);
   return program_sim_options(run->cli, &run->program, &run->options) && run->cli->session->error_count == 0;
 }
 
@@ -371,6 +386,8 @@ static int execute(Run *run)
     return EXIT_USER;
   for (uint32_t r = 0; r < run->rank_count; r++)
     ranks[r] = (SimRank){run->program.kernel, run->ranks[r].inputs, run->ranks[r].outputs};
+  if (cli->options.shadow)
+    run->options.shadow = shadow_new(cli->session);
   double start = seconds_now();
   run->prints = strbuf_new(arena);
   JsonWriter prints = json_writer(&run->prints, 0);
@@ -417,6 +434,7 @@ int cmd_run(Cli *cli)
   }
   if (status == EXIT_OK && cli->options.time)
     program_print_times(&run.program);
+  shadow_free(run.options.shadow);
   free_arrays(&run);
   program_free(&run.program);
   return status;

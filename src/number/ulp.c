@@ -27,9 +27,13 @@ double dtype_ulp(DType dtype, double value)
     return value;
   int exponent = 1 - format->bias;  // of the smallest normal number
   size = size > largest ? largest : size;
-  if (size > 0 && ilogb(size) > exponent)
-    exponent = ilogb(size);
-  return ldexp(1, exponent - format->fraction_bits);
+  uint64_t bits;
+  memcpy(&bits, &size, sizeof bits);
+  int own = (int)(bits >> 52) - 1023;  // of a double, whose own subnormal numbers are far below
+  exponent = own > exponent ? own : exponent;
+  bits = (uint64_t)(exponent - format->fraction_bits + 1023) << 52;
+  memcpy(&size, &bits, sizeof size);
+  return size;
 }
 
 // Numbers in the order of the values of a float type, a distance of 1 between neighbours.

@@ -4,6 +4,7 @@
 #include "sim/exec.h"
 #include "sim/lifetime.h"
 #include "sim/meet.h"
+#include "sim/shadow.h"
 #include "sim/unwritten.h"
 
 #include "base/bug.h"
@@ -38,7 +39,11 @@ void cores_run_instruction(Sim *sim, const Instr *instr)
   sim->stats.instruction_count++;
   sim->stats.engine_instruction_count[op_engine(instr->op)]++;
   ArenaMark mark = arena_mark(&sim->scratch);
+  if (sim->options.shadow)
+    shadow_before(sim, instr);
   run_operator(sim, instr->op);
+  if (sim->options.shadow)
+    shadow_after(sim, instr);
   arena_rewind(&sim->scratch, mark);
 }
 

@@ -3,6 +3,7 @@
 #include "sim/constants.h"
 #include "sim/cores.h"
 #include "sim/exec.h"
+#include "sim/shadow.h"
 #include "sim/unwritten.h"
 
 #include <inttypes.h>
@@ -129,6 +130,8 @@ static void collect_rank(Sim *sim, Rank *rank, Array *inputs, Array *outputs)
 {
   const Kernel *kernel = rank->kernel;
   sim->core = &rank->cores[0];
+  for (uint32_t i = 0; i < kernel->outputs.count && sim->options.shadow; i++)
+    shadow_result(sim, kernel->outputs.items[i], state_shared_buffer(sim, kernel->outputs.items[i]));
   share_results(sim, kernel);  // of a kernel that was not known before
   for (uint32_t i = 0; i < kernel->inputs.count; i++)
     state_unbind_array(sim, kernel->inputs.items[i], &inputs[i]);

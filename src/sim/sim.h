@@ -34,6 +34,7 @@ typedef struct SimOptions {
   bool reference;         // the executors of reference.c only
   uint64_t step_limit;    // instructions of one logical core; 0: 100 million
   JsonWriter *prints;      // an open array that also gets an object for each device_print; NULL: text on stderr only
+  struct Shadow *shadow;  // a twin in double precision runs along (shadow.h); NULL: none
   const char *folder;     // where files of constants are that the session does not keep; NULL: the current one
 } SimOptions;
 
