@@ -17,6 +17,7 @@ try:
 except ImportError as error:
     raise ImportError("klr needs numpy: pip install numpy") from error
 
+from klr import _library  # noqa: F401  finds klr.nki
 from klr._errors import Error, Warning  # noqa: A004
 from klr._native import version as __version__
 

@@ -96,12 +96,18 @@ def warn(diagnostics, home=None):
         warnings.warn_explicit(warning, None, file, diagnostic.get("line") or 1, module, registry)
 
 
-def report(session, failed, first=0, home=None):
-    """Give the warnings of `session` after the first `first` diagnostics; raise its errors when it `failed`."""
+def exception(session, first=0):
+    """The errors of `session` after the first `first` diagnostics as an exception that is not yet raised."""
     found = read(session)[first:]
     errors = [d for d in found if d["severity"] == "error"]
-    warn([d for d in found if d["severity"] == "warning"], home)
+    kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
+    return kind(session.diagnostics(False, True).rstrip(), found)
+
+
+def report(session, failed, first=0, home=None):
+    """Give the warnings of `session` after the first `first` diagnostics; raise its errors when it `failed`."""
+    warn([d for d in read(session)[first:] if d["severity"] == "warning"], home)
     if failed:
-        kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
-        error = kind(session.diagnostics(False, True).rstrip(), found)
+        error = exception(session, first)
+        errors = [d for d in error.diagnostics if d["severity"] == "error"]
         raise _at_place(error, errors[0] if errors else {})

@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 
-from klr import _arrays, _cache, _errors, _library, _live, _native
+from klr import _arrays, _cache, _eager, _errors, _library, _live, _native
 from klr._dtypes import numpy_dtype
 
 _KEPT = 128  # traced kernels of one function
@@ -205,14 +205,30 @@ class Kernel:
         return getattr(inspect.unwrap(self.function), "__globals__", None)
 
     def __call__(self, *arguments, **keywords):
+        if _native.in_kernel():
+            return self.bound_function()(*arguments, **keywords)
         options = self.options or Options()
-        traced, arrays = self._find(self.bind(arguments, keywords), options)
+        values = self.bind(arguments, keywords)
+        if _eager.wanted():
+            return self._run_eagerly(values, options)[0]
+        traced, arrays = self._find(values, options)
         inputs = traced.inputs(arrays)
         if any(map(_arrays.is_traced, inputs)):
             from klr import _in_jax
 
             return _in_jax.call(traced, inputs, options)
         return run(traced, inputs, options, self._home())
+
+    def _run_eagerly(self, values, options):
+        """The result, and the kernel that the call was, without loops and branches."""
+        _, arrays, _ = _cache.freeze(values)
+        with _eager.Call(self.function, self.lnc, values, options, self._home()) as call:
+            handle, inputs, result = call.evaluate()
+            places = {id(array): i for i, array in enumerate(arrays)}
+            traced = Traced(call.session, handle, [places[id(array)] for array in inputs], result, None, None)
+            worker = _Worker(traced, inputs)
+            call.give([_arrays.address(a.memory) for a in worker.arguments], [_arrays.address(o) for o in worker.outputs])
+            return worker.result(worker.finish()), traced
 
     __call__._torchdynamo_disable = True  # torch.compile calls it as it is
 

@@ -4,8 +4,11 @@ What the library declares when it is imported (element types, memories, operator
 Instructions belong to a kernel: called outside one they say so.
 """
 
+import importlib.machinery
 import inspect
 import os
+import sys
+import types
 
 import numpy as np
 
@@ -178,16 +181,22 @@ class NKIObject(metaclass=_NkiMeta):
     """Base of the classes that kernels use."""
 
 
-class NkiInstruction:
+class NkiInstruction(_native.Held):
     """What instructions give inside a kernel."""
 
+    __slots__ = ()
 
-class VirtualRegister:
+
+class VirtualRegister(_native.Held):
     """A number known when the kernel runs."""
 
+    __slots__ = ()
 
-class NkiTensor:
+
+class NkiTensor(_native.Held):
     """A tensor of a kernel."""
+
+    __slots__ = ()
 
 
 def __getattr__(name):
@@ -197,5 +206,34 @@ def __getattr__(name):
     def function(*_arguments, **_keywords):
         raise RuntimeError("instructions belong to a kernel: mark the function with @nki.jit and call it with arrays")
 
-    function.__name__ = name
-    return function
+    function.__name__ = function.__qualname__ = name
+    return globals().setdefault(name, _native.Function(function, "_klr", name))
+
+
+# ---- the library's own functions
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Functions of the library, as soon as a module of it has them, become those of the kernel that calls them."""
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, types.FunctionType) and value.__module__ == module.__name__ and not name.startswith("_") \
+                    and "body_fun" not in value.__code__.co_varnames[:value.__code__.co_argcount]:
+                setattr(module, name, _native.Function(value, module.__name__[4:], value.__qualname__))
+
+
+class _Finder:
+    """Finds klr.nki, where Python would."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "klr.nki" and not name.startswith("klr.nki."):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+sys.meta_path.insert(0, _Finder)

@@ -10,7 +10,7 @@ import types
 
 import numpy as np
 
-from klr import _arrays
+from klr import _arrays, _native
 from klr._dtypes import nki_name
 from klr._library import Constant
 
@@ -322,6 +322,8 @@ def describe(obj, in_arguments):
         return ("dtype", name)
     if isinstance(obj, types.FunctionType):
         return _function(obj)
+    if isinstance(obj, _native.Function):
+        return _function(obj.__wrapped__)
     if isinstance(obj, enum.Enum):
         return ("member", type(obj), obj.name) if obj.name in type(obj).__members__ else _flags(obj)
     if obj is os.environ:

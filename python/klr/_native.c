@@ -5,68 +5,16 @@
 // converted here. `reads` also hears of everything that is read of the program, so that it can tell when a trace would
 // come out differently. Only the stable interface of Python 3.9 is used.
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x03090000
-#include <Python.h>
+#include "_native.h"
 
-#include "api/inside.h"
 #include "core/verify.h"
 #include "machine/legal.h"
-#include "trace/eval_internal.h"
-#include "trace/host.h"
-#include "trace/kernel.h"
 
 #include <string.h>
 
-// ---- sessions and kernels as Python objects
+PyTypeObject *session_type, *kernel_handle_type;
 
-typedef struct SessionObject {
-  PyObject_HEAD
-  KlrSession *klr;
-} SessionObject;
-
-typedef struct KernelHandle {
-  PyObject_HEAD
-  SessionObject *session;  // owned; keeps the kernel alive
-  KlrKernel *kernel;
-} KernelHandle;
-
-static PyTypeObject *session_type, *kernel_handle_type;
-
-// ---- one trace
-
-typedef struct LiveInput {
-  PyObject *object;
-  Value value;
-} LiveInput;
-
-// Where an object was met.
-typedef enum Reach {
-  REACH_PROGRAM,   // from the kernel: `reads` is told
-  REACH_ARGUMENT,  // from an argument, whose value is known to be the same when the kernel is called again; arrays are tensors
-  REACH_CAPTURED,  // the same through the defaults or the closure of a function: arrays are constants
-} Reach;
-
-typedef struct Known {
-  Value value;
-  bool is_program;  // met first from the kernel
-  bool is_array;    // a constant: another thing than the tensor that the same array is as an argument
-} Known;
-
-typedef struct Live {
-  Tracer *t;
-  Host host;
-  PyObject *reads;
-  PyObject *kept;     // what handles and cached values point to stays alive as long
-  Map values;         // Known, by address of the object; tensors by the address after it
-  Map modules;        // by address of the dictionary of globals
-  Map cells;          // by address of the closure's cell
-  Vec(LiveInput) inputs;
-  const char *argument;  // whose value is being read
-  Reach reach;
-  bool is_entangled;  // the kernel reaches an object of the arguments by another way too
-  PyObject *error_type, *error_value, *error_trace;  // the first Python exception met on the way
-} Live;
+// ---- live objects
 
 static bool to_value(Live *live, PyObject *object, Value *out);
 
@@ -134,7 +82,7 @@ static bool told(Live *live, PyObject *result)
 }
 
 // A copy in the tracer's arena. Lone surrogates have no UTF-8: the text is refused.
-static bool text_of(Live *live, PyObject *object, Str *out)
+bool live_text(Live *live, PyObject *object, Str *out)
 {
   char *data = NULL;
   Py_ssize_t len = 0;
@@ -153,7 +101,7 @@ static const char *item_text(Live *live, PyObject *tuple, Py_ssize_t index)
 {
   PyObject *item = PyTuple_GetItem(tuple, index);
   Str text = STR("");
-  if (item && PyUnicode_Check(item) && !text_of(live, item, &text))
+  if (item && PyUnicode_Check(item) && !live_text(live, item, &text))
     catch_exception(live->t);
   PyErr_Clear();
   return text.data;
@@ -173,7 +121,7 @@ static bool big_int_value(Live *live, PyObject *object, Value *out)
 {
   PyObject *text = PyObject_Str(object);
   Str digits;
-  if (!text || !text_of(live, text, &digits))
+  if (!text || !live_text(live, text, &digits))
     return text ? false : python_failed(live, "a number");
   bool done = trace_eval_text(live->t, "number", arena_strndup(&live->t->arena, digits.data, digits.len), out);
   Py_DECREF(text);
@@ -307,10 +255,9 @@ static bool live_attr(Live *live, Value owner, const char *dotted, Value *out)
   return true;
 }
 
-// ("library", module, dotted name): a module the tracer has itself, or something in it.
-static bool library_value(Live *live, PyObject *what, Value *out)
+// A module the tracer has itself, or something in it.
+bool live_library(Live *live, const char *module, const char *name, Value *out)
 {
-  const char *module = item_text(live, what, 1), *name = item_text(live, what, 2);
   ModuleObject *found = module_find(live->t, str_from(module));
   if (!found) {
     *out = value_opaque(live->t, arena_printf(&live->t->arena, "%s.%s", module, name), (Span){0}, NULL);
@@ -335,7 +282,7 @@ static HostText *text_object(Live *live, PyObject *module, PyObject *path, PyObj
 {
   ModuleObject *owner = module_of(live, module);
   Str p, source;
-  if (!owner || !text_of(live, path, &p) || !text_of(live, text, &source))
+  if (!owner || !live_text(live, path, &p) || !live_text(live, text, &source))
     return NULL;
   return host_text(live->t, owner, p.data, source);
 }
@@ -431,7 +378,7 @@ static bool set_attributes(Live *live, AttrTable *attrs, PyObject *attributes)
     Value value;
     if (!PyUnicode_Check(key))
       continue;
-    if (!text_of(live, key, &name) || !to_value(live, item, &value))
+    if (!live_text(live, key, &name) || !to_value(live, item, &value))
       return false;
     attr_set(&live->t->arena, attrs, name_intern(&live->t->session->names, name), value);
   }
@@ -452,7 +399,7 @@ static bool class_of_text(Live *live, PyObject *object, PyObject *what, Value *o
   size_t count = 0;
   while (PyDict_Next(variables, &at, &key, &item)) {
     Str name;
-    if (!text_of(live, key, &name) || !to_value(live, item, &free[count].value))
+    if (!live_text(live, key, &name) || !to_value(live, item, &free[count].value))
       return false;
     free[count++].name = name_intern(&live->t->session->names, name);
   }
@@ -534,7 +481,7 @@ static bool described_value(Live *live, PyObject *object, PyObject *what, Value 
 {
   const char *tag = item_text(live, what, 0);
   if (strcmp(tag, "library") == 0)
-    return library_value(live, what, out);
+    return live_library(live, item_text(live, what, 1), item_text(live, what, 2), out);
   if (strcmp(tag, "module") == 0) {
     ModuleObject *module = module_of(live, PyTuple_GetItem(what, 1));
     *out = (Value){.tag = VALUE_MODULE, .module = module};
@@ -617,7 +564,7 @@ static bool to_value(Live *live, PyObject *object, Value *out)
   }
   if (PyUnicode_CheckExact(object)) {
     Str text;
-    if (!text_of(live, object, &text))
+    if (!live_text(live, object, &text))
       return false;
     *out = value_str(live->t, text);
     return true;
@@ -627,6 +574,9 @@ static bool to_value(Live *live, PyObject *object, Value *out)
     *out = *known;
     return true;
   }
+  Outcome other = live->other ? live->other(live, object, out) : OUTCOME_MISSING;
+  if (other != OUTCOME_MISSING)
+    return other == OUTCOME_OK;
   if (!check_stack(live->t, (Span){0}))
     return false;
   if (PyTuple_CheckExact(object))
@@ -707,6 +657,40 @@ static void live_file(Tracer *t, void *context, const char *path)
     catch_exception(t);
 }
 
+void live_init(Live *live, Tracer *t)
+{
+  live->t = t;
+  t->host = &live->host;
+  live->host = (Host){live, live_global, live_module, live_file};
+  live->values = live->modules = live->cells = map_new(&t->arena);
+}
+
+bool live_value(Live *live, PyObject *object, Value *out)
+{
+  return to_value(live, object, out);
+}
+
+bool live_arguments(Live *live, PyObject *dict, Arguments *out)
+{
+  size_t count = (size_t)PyDict_Size(dict);
+  *out = (Arguments){arena_array(&live->t->arena, const Name *, count), arena_array(&live->t->arena, Value, count), 0};
+  Reach reach = live->reach;
+  live->reach = REACH_ARGUMENT;
+  PyObject *key, *item;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(dict, &at, &key, &item)) {
+    Str name;
+    if (!live_text(live, key, &name))
+      return false;
+    live->argument = name.data;
+    if (!to_value(live, item, &out->values[out->count]))
+      return false;
+    out->names[out->count++] = name_intern(&live->t->session->names, name);
+  }
+  live->reach = reach;
+  return true;
+}
+
 // ---- tracing
 
 typedef struct TraceCall {
@@ -720,7 +704,7 @@ typedef struct TraceCall {
   bool reads_environment, reads_files;
 } TraceCall;
 
-static const Machine *target_machine(Session *session, const char *target)
+const Machine *live_machine(Session *session, const char *target)
 {
   const Machine *machine = *target ? machine_find(target) : machine_default();
   if (!machine)
@@ -733,36 +717,19 @@ static bool trace_live(void *context)
   TraceCall *call = context;
   Live *live = &call->live;
   Session *session = klr_core_session(call->klr);
-  const Machine *machine = target_machine(session, call->target);
+  const Machine *machine = live_machine(session, call->target);
   if (!machine)
     return false;
-  Tracer *t = live->t = klr_new_tracer(call->klr);
-  t->host = &live->host;
-  live->host = (Host){live, live_global, live_module, live_file};
-  live->values = live->modules = live->cells = map_new(&t->arena);
+  Tracer *t = klr_new_tracer(call->klr);
+  live_init(live, t);
   nki_install(t, machine);
   Value kernel;
-  size_t count = (size_t)PyDict_Size(call->arguments), n = 0;
-  const Name **names = arena_array(&t->arena, const Name *, count);
-  Value *values = arena_array(&t->arena, Value, count);
-  if (!to_value(live, call->kernel, &kernel))
+  Arguments arguments;
+  if (!to_value(live, call->kernel, &kernel) || !live_arguments(live, call->arguments, &arguments))
     return false;
-  live->reach = REACH_ARGUMENT;
-  PyObject *key, *item;
-  Py_ssize_t at = 0;
-  while (PyDict_Next(call->arguments, &at, &key, &item)) {
-    Str name;
-    if (!text_of(live, key, &name))
-      return false;
-    live->argument = name.data;
-    if (!to_value(live, item, &values[n]))
-      return false;
-    names[n++] = name_intern(&session->names, name);
-  }
-  live->reach = REACH_PROGRAM;
   size_t errors = session->error_count;
   TraceOptions options = {.lnc = call->lnc, .no_verify = true, .result = &call->result};
-  Kernel *made = trace_kernel(t, kernel, names, values, count, &options);
+  Kernel *made = trace_kernel(t, kernel, arguments.names, arguments.values, arguments.count, &options);
   if (!made || !core_verify(session, made) || !machine_check(session, machine, made) || session->error_count != errors)
     return false;
   call->kernel_made = made;
@@ -772,7 +739,7 @@ static bool trace_live(void *context)
 }
 
 // The argument objects in the order of the kernel's inputs; NULL after setting a Python error.
-static PyObject *inputs_in_order(const Live *live, const Kernel *kernel)
+PyObject *live_inputs(const Live *live, const Kernel *kernel)
 {
   PyObject *list = PyList_New(kernel->inputs.count);
   for (uint32_t i = 0; list && i < kernel->inputs.count; i++) {
@@ -787,7 +754,7 @@ static PyObject *inputs_in_order(const Live *live, const Kernel *kernel)
 }
 
 // What a result is made of: the number of an output, None, or ("tuple" or "list", parts).
-static PyObject *result_form(Value value, long *next)
+PyObject *live_result_form(Value value, long *next)
 {
   const Value *items;
   size_t count;
@@ -797,11 +764,11 @@ static PyObject *result_form(Value value, long *next)
     Py_RETURN_NONE;
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (size_t i = 0; list && i < count; i++)
-    PyList_SetItem(list, (Py_ssize_t)i, result_form(items[i], next));
+    PyList_SetItem(list, (Py_ssize_t)i, live_result_form(items[i], next));
   return list ? Py_BuildValue("sN", value.tag == VALUE_LIST ? "list" : "tuple", list) : NULL;
 }
 
-static PyObject *new_handle(SessionObject *session, const Kernel *kernel)
+PyObject *new_handle(SessionObject *session, const Kernel *kernel)
 {
   KernelHandle *handle = (KernelHandle *)PyType_GenericAlloc(kernel_handle_type, 0);
   if (!handle)
@@ -830,8 +797,8 @@ static PyObject *session_trace(PyObject *self, PyObject *args)
   PyObject *result = NULL;
   if (klr_guarded(object->klr, trace_live, &call)) {
     long next = 0;
-    PyObject *inputs = inputs_in_order(&call.live, call.kernel_made), *handle = new_handle(object, call.kernel_made);
-    PyObject *form = result_form(call.result, &next);
+    PyObject *inputs = live_inputs(&call.live, call.kernel_made), *handle = new_handle(object, call.kernel_made);
+    PyObject *form = live_result_form(call.result, &next);
     PyObject *done = PyObject_CallMethod(call.live.reads, "finish", "iii", (int)call.live.is_entangled,
                                          (int)call.reads_environment, (int)call.reads_files);
     result = inputs && handle && form && done ? Py_BuildValue("NNN", handle, inputs, form) : NULL;
@@ -861,7 +828,7 @@ static bool evaluate(void *context)
 {
   EvaluateCall *call = context;
   Session *session = klr_core_session(call->klr);
-  const Machine *machine = target_machine(session, call->target);
+  const Machine *machine = live_machine(session, call->target);
   if (!machine)
     return false;
   Tracer *t = klr_new_tracer(call->klr);
@@ -1202,6 +1169,8 @@ PyMODINIT_FUNC PyInit__native(void)
     return NULL;
   Py_INCREF((PyObject *)session_type);
   Py_INCREF((PyObject *)kernel_handle_type);
+  if (!eager_init(made))
+    return NULL;
   if (PyModule_AddObject(made, "Session", (PyObject *)session_type) < 0 ||
       PyModule_AddObject(made, "Kernel", (PyObject *)kernel_handle_type) < 0 ||
       PyModule_AddStringConstant(made, "version", klr_version()) < 0)

@@ -86,8 +86,8 @@ bool sim_waits(const Sim *sim, uint32_t core);  // for another core, until that 
 void sim_end_core(Sim *sim, uint32_t core);     // it has no more instructions, and its memory is gone
 void sim_report_deadlock(Sim *sim);             // every core waits or has ended
 void sim_release(Sim *sim, uint32_t core, const char *address);  // memory that no instruction will use again
-// The value of a register as an int32; false when it has none yet.
-bool sim_register(Sim *sim, uint32_t core, const char *name, int32_t *out);
+// The value of a register, an int32 or a float32; false when it has none yet.
+bool sim_register(Sim *sim, uint32_t core, const char *name, double *out);
 // The elements of a view now, as they are stored, row-major; what was never written reads as NaN, or 4 in integers, and is
 // counted. The caller frees `out`. False after reporting.
 bool sim_read(Sim *sim, uint32_t core, const View *view, Array *out, uint64_t *unwritten);

@@ -77,12 +77,12 @@ void sim_release(Sim *sim, uint32_t core, const char *address)
   state_release(sim, address);
 }
 
-bool sim_register(Sim *sim, uint32_t core, const char *name, int32_t *out)
+bool sim_register(Sim *sim, uint32_t core, const char *name, double *out)
 {
   const Register *reg = map_get(&core_of(sim, core)->registers, str_from(name));
   if (!reg || !reg->is_set)
     return false;
-  *out = (int32_t)reg->bits;
+  *out = reg->is_float ? (double)f32_from_bits(reg->bits) : (double)(int32_t)reg->bits;
   return true;
 }
 

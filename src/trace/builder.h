@@ -185,6 +185,15 @@ const char *register_use(Builder *b, Value value, Span span);
 bool register_distance(Value start, Value stop, int64_t *out);
 extern const DeviceHooks device_hooks;
 
+// Control flow over run-time values for somebody who evaluates a kernel while it runs, and so knows what registers hold.
+typedef bool ReadRegister(void *context, const char *name, double *out);  // false: it holds nothing, which was reported
+// Whether a register is not 0, or a comparison of registers is true. False after ReadRegister gave false.
+bool device_condition(Value condition, ReadRegister *read, void *context, bool *out);
+bool device_register(const RegisterObject *reg, ReadRegister *read, void *context, double *out);
+// Sets the registers of a loop over `nl.dynamic_range`, and steps on: `*test` is whether another iteration follows.
+bool device_loop_begin(Tracer *t, Value range, Span span, Value *index, Value *test);
+void device_loop_next(Tracer *t, Value range, Value index, Span span);
+
 // ---- the functions of module `_klr`: KLR_FUNCTION(name, C function, signature)
 #define KLR_FUNCTIONS(X)                                                                                               \
   X("emit", klr_emit, NULL)                                                                                            \

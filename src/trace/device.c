@@ -705,6 +705,73 @@ static Completion on_while(Tracer *t, Frame *frame, const Stmt *stmt, Value cond
 
 const DeviceHooks device_hooks = {on_if, on_while, on_for};
 
+// ---- the same, evaluated while the kernel runs
+
+bool device_register(const RegisterObject *reg, ReadRegister *read, void *context, double *out)
+{
+  if (!read(context, reg->root->name, out))
+    return false;
+  *out = *out * (double)reg->scale + (double)reg->bias;
+  return true;
+}
+
+static bool compare_numbers(BrCmpOp op, double a, double b)
+{
+  switch (op) {
+  case BR_CMP_OP_ALWAYS: return true;
+  case BR_CMP_OP_LT_IMM:
+  case BR_CMP_OP_LT_REG: return a < b;
+  case BR_CMP_OP_LE_IMM:
+  case BR_CMP_OP_LE_REG: return a <= b;
+  case BR_CMP_OP_EQ_IMM:
+  case BR_CMP_OP_EQ_REG: return a == b;
+  case BR_CMP_OP_NE_IMM:
+  case BR_CMP_OP_NE_REG: return a != b;
+  case BR_CMP_OP_GE_IMM:
+  case BR_CMP_OP_GE_REG: return a >= b;
+  case BR_CMP_OP_GT_IMM:
+  case BR_CMP_OP_GT_REG: return a > b;
+  case BR_CMP_OP_COUNT: break;
+  }
+  return false;
+}
+
+bool device_condition(Value condition, ReadRegister *read, void *context, bool *out)
+{
+  const RegisterObject *reg = value_is_register(condition);
+  double left, right;
+  if (reg) {
+    bool known = device_register(reg, read, context, &left);
+    *out = known && left != 0;
+    return known;
+  }
+  const Condition *test = (const Condition *)condition.object;
+  right = (double)test->imm;
+  if (!read(context, test->reg1, &left) || (test->op >= BR_CMP_OP_LT_REG && !read(context, test->reg2, &right)))
+    return false;
+  *out = compare_numbers(test->op, left, right);
+  return true;
+}
+
+bool device_loop_begin(Tracer *t, Value iterable, Span span, Value *index, Value *test)
+{
+  const DynamicRange *range = (const DynamicRange *)iterable.object;
+  Builder *b = builder_need(t, "a device loop", span);
+  const char *first, *limit;
+  if (!b || !device_allowed(b, span) || !bound_register(t, range->start, "start", span, &first) ||
+      !bound_register(t, range->stop, "end", span, &limit))
+    return false;
+  *index = value_register(t, first, true);
+  return register_compare(t, CMP_OP_Lt, *index, value_register(t, limit, true), span, test) == OUTCOME_OK;
+}
+
+void device_loop_next(Tracer *t, Value iterable, Value index, Span span)
+{
+  const DynamicRange *range = (const DynamicRange *)iterable.object;
+  const char *name = value_is_register(index)->name;
+  alu_imm(builder_of(t), name, name, ALU_OP_ADD, range->step, "step", span);
+}
+
 // ---- instruction order
 
 static void change_order(Builder *b, bool no_reorder, Span span)
