@@ -209,7 +209,7 @@ class Kernel:
             return self.bound_function()(*arguments, **keywords)
         options = self.options or Options()
         values = self.bind(arguments, keywords)
-        if _eager.wanted():
+        if _eager.wanted() and not any(map(_arrays.is_traced, _cache.freeze(values)[1])):
             return self._run_eagerly(values, options)[0]
         traced, arrays = self._find(values, options)
         inputs = traced.inputs(arrays)
@@ -221,11 +221,9 @@ class Kernel:
 
     def _run_eagerly(self, values, options):
         """The result, and the kernel that the call was, without loops and branches."""
-        _, arrays, _ = _cache.freeze(values)
         with _eager.Call(self.function, self.lnc, values, options, self._home()) as call:
             handle, inputs, result = call.evaluate()
-            places = {id(array): i for i, array in enumerate(arrays)}
-            traced = Traced(call.session, handle, [places[id(array)] for array in inputs], result, None, None)
+            traced = Traced(call.session, handle, [], result, None, None)
             worker = _Worker(traced, inputs)
             call.give([_arrays.address(a.memory) for a in worker.arguments], [_arrays.address(o) for o in worker.outputs])
             return worker.result(worker.finish()), traced
