@@ -169,7 +169,7 @@ def warn_of_gradients(arguments, names):
     for argument, name in zip(arguments, names):
         if argument.kind == "torch" and argument.value.requires_grad:
             warnings.warn(f"argument `{name}` requires a gradient, and the kernel's results carry none: call it in the forward "
-                          "of a torch.autograd.Function, or under torch.no_grad()", _errors.Warning, stacklevel=4)
+                          "of a torch.autograd.Function, or under torch.no_grad()", _errors.Warning, stacklevel=_errors.callers_level())
             return
 
 

@@ -2,6 +2,7 @@
 
 import json
 import linecache
+import sys
 import types
 import warnings
 
@@ -83,6 +84,14 @@ def _at_place(error, diagnostic):
         trace = raised.__traceback__
         return raised.with_traceback(trace.tb_next if isinstance(trace, types.TracebackType) else None)
     return error
+
+
+def callers_level():
+    """The `stacklevel` with which the caller of this function warns at the line that called into the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "klr":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def warn(diagnostics, home=None):
