@@ -1,0 +1,568 @@
+/* klr_scalar.h -- what operators and functions of scalar kernels compute, where plain C would compute something else or nothing.
+ *
+ * Generated code carries this text and the interpreter includes it, so both have the same bits with every compiler and
+ * instruction set; -ffp-contract=off is needed. Names are klr_OPERATION_TYPE. Most have no branches, so that loops become vectors.
+ *
+ * f32 functions compute in double with errors below 2^-40 and round once: they are within 0.51 ulp of the exact value. f64
+ * functions are libm's, but for the exact ones.
+ */
+
+#ifndef KLR_SCALAR_H
+#define KLR_SCALAR_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define KLR_FN static inline __attribute__((always_inline, unused))
+
+/* ---- bits */
+
+KLR_FN uint64_t klr_bits_f64(double x) { uint64_t bits; memcpy(&bits, &x, 8); return bits; }
+KLR_FN double klr_from_bits_f64(uint64_t bits) { double x; memcpy(&x, &bits, 8); return x; }
+KLR_FN uint32_t klr_bits_f32(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
+KLR_FN float klr_from_bits_f32(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
+
+/* ---- f16 and bf16 in memory: loaded exactly, stored to the nearest, ties to even; NaNs stay NaNs */
+
+KLR_FN float klr_bf16_to_f32(uint16_t h) { return klr_from_bits_f32((uint32_t)h << 16); }
+
+KLR_FN uint16_t klr_f32_to_bf16(float x)
+{
+  uint32_t bits = klr_bits_f32(x), rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return (uint16_t)(x != x ? (bits >> 16) | 0x40u : rounded >> 16);
+}
+
+/* The exponent is moved by a product that is exact, also of subnormal numbers. */
+KLR_FN float klr_f16_to_f32(uint16_t h)
+{
+  uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
+  uint32_t number = klr_bits_f32(klr_from_bits_f32(rest << 13) * 0x1p112f), special = 0x7f800000u | (rest & 0x3ffu) << 13;
+  return klr_from_bits_f32(sign | (rest >= 0x7c00u ? special : number));
+}
+
+KLR_FN uint16_t klr_f32_to_f16(float x)
+{
+  uint32_t bits = klr_bits_f32(x), sign = bits >> 16 & 0x8000u, rest = bits & 0x7fffffffu;
+  uint32_t normal = (rest + 0xfffu + (rest >> 13 & 1u) - 0x38000000u) >> 13;
+  uint32_t small = klr_bits_f32(klr_from_bits_f32(rest < 0x38800000u ? rest : 0u) + 0.5f) - 0x3f000000u; /* below 2^-14 */
+  uint32_t special = rest > 0x7f800000u ? 0x7e00u | (rest >> 13 & 0x3ffu) : 0x7c00u;
+  uint32_t finite = rest < 0x38800000u ? small : normal;
+  return (uint16_t)(sign | (rest >= 0x477ff000u ? special : finite));
+}
+
+/* ---- integers: everything wraps, nothing traps */
+
+
+KLR_FN int32_t klr_add_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+KLR_FN int32_t klr_sub_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
+KLR_FN int32_t klr_mul_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
+KLR_FN int32_t klr_neg_i32(int32_t a) { return (int32_t)(0u - (uint32_t)a); }
+KLR_FN int32_t klr_abs_i32(int32_t a) { return a < 0 ? klr_neg_i32(a) : a; }
+KLR_FN int32_t klr_shl_i32(int32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : (int32_t)((uint32_t)a << by); }
+KLR_FN int32_t klr_shr_i32(int32_t a, int64_t by) { return a >> (by < 0 || by > 31 ? 31 : by); }
+KLR_FN int32_t klr_floor_div_i32(int32_t a, int32_t b)
+{
+  if (b == 0)
+    return 0;
+  if (b == -1)
+    return klr_neg_i32(a);
+  int32_t quotient = a / b;
+  return quotient - (a % b != 0 && (a < 0) != (b < 0));
+}
+KLR_FN int32_t klr_mod_i32(int32_t a, int32_t b)
+{
+  if (b == 0 || b == -1)
+    return 0;
+  int32_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+KLR_FN int32_t klr_pow_i32(int32_t a, int32_t n)
+{
+  if (n < 0)
+    return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;
+  uint32_t result = 1, base = (uint32_t)a;
+  for (uint32_t rest = (uint32_t)n; rest; rest >>= 1) {
+    result = rest & 1 ? result * base : result;
+    base *= base;
+  }
+  return (int32_t)result;
+}
+
+KLR_FN int64_t klr_add_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+KLR_FN int64_t klr_sub_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+KLR_FN int64_t klr_mul_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
+KLR_FN int64_t klr_neg_i64(int64_t a) { return (int64_t)(0u - (uint64_t)a); }
+KLR_FN int64_t klr_abs_i64(int64_t a) { return a < 0 ? klr_neg_i64(a) : a; }
+KLR_FN int64_t klr_shl_i64(int64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : (int64_t)((uint64_t)a << by); }
+KLR_FN int64_t klr_shr_i64(int64_t a, int64_t by) { return a >> (by < 0 || by > 63 ? 63 : by); }
+KLR_FN int64_t klr_floor_div_i64(int64_t a, int64_t b)
+{
+  if (b == 0)
+    return 0;
+  if (b == -1)
+    return klr_neg_i64(a);
+  int64_t quotient = a / b;
+  return quotient - (a % b != 0 && (a < 0) != (b < 0));
+}
+KLR_FN int64_t klr_mod_i64(int64_t a, int64_t b)
+{
+  if (b == 0 || b == -1)
+    return 0;
+  int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+KLR_FN int64_t klr_pow_i64(int64_t a, int64_t n)
+{
+  if (n < 0)
+    return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;
+  uint64_t result = 1, base = (uint64_t)a;
+  for (uint64_t rest = (uint64_t)n; rest; rest >>= 1) {
+    result = rest & 1 ? result * base : result;
+    base *= base;
+  }
+  return (int64_t)result;
+}
+
+KLR_FN uint32_t klr_add_u32(uint32_t a, uint32_t b) { return a + b; }
+KLR_FN uint32_t klr_sub_u32(uint32_t a, uint32_t b) { return a - b; }
+KLR_FN uint32_t klr_mul_u32(uint32_t a, uint32_t b) { return a * b; }
+KLR_FN uint32_t klr_neg_u32(uint32_t a) { return (uint32_t)(0u - a); }
+KLR_FN uint32_t klr_abs_u32(uint32_t a) { return a; }
+KLR_FN uint32_t klr_shl_u32(uint32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : a << by; }
+KLR_FN uint32_t klr_shr_u32(uint32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : a >> by; }
+KLR_FN uint32_t klr_floor_div_u32(uint32_t a, uint32_t b) { return b ? a / b : 0; }
+KLR_FN uint32_t klr_mod_u32(uint32_t a, uint32_t b) { return b ? a % b : 0; }
+KLR_FN uint32_t klr_pow_u32(uint32_t a, uint32_t n)
+{
+  uint32_t result = 1;
+  for (; n; n >>= 1, a *= a)
+    result = n & 1 ? result * a : result;
+  return result;
+}
+
+KLR_FN uint64_t klr_add_u64(uint64_t a, uint64_t b) { return a + b; }
+KLR_FN uint64_t klr_sub_u64(uint64_t a, uint64_t b) { return a - b; }
+KLR_FN uint64_t klr_mul_u64(uint64_t a, uint64_t b) { return a * b; }
+KLR_FN uint64_t klr_neg_u64(uint64_t a) { return (uint64_t)(0u - a); }
+KLR_FN uint64_t klr_abs_u64(uint64_t a) { return a; }
+KLR_FN uint64_t klr_shl_u64(uint64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : a << by; }
+KLR_FN uint64_t klr_shr_u64(uint64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : a >> by; }
+KLR_FN uint64_t klr_floor_div_u64(uint64_t a, uint64_t b) { return b ? a / b : 0; }
+KLR_FN uint64_t klr_mod_u64(uint64_t a, uint64_t b) { return b ? a % b : 0; }
+KLR_FN uint64_t klr_pow_u64(uint64_t a, uint64_t n)
+{
+  uint64_t result = 1;
+  for (; n; n >>= 1, a *= a)
+    result = n & 1 ? result * a : result;
+  return result;
+}
+KLR_FN int32_t klr_min_i32(int32_t a, int32_t b) { return b < a ? b : a; }
+KLR_FN int32_t klr_max_i32(int32_t a, int32_t b) { return b > a ? b : a; }
+KLR_FN int64_t klr_min_i64(int64_t a, int64_t b) { return b < a ? b : a; }
+KLR_FN int64_t klr_max_i64(int64_t a, int64_t b) { return b > a ? b : a; }
+KLR_FN uint32_t klr_min_u32(uint32_t a, uint32_t b) { return b < a ? b : a; }
+KLR_FN uint32_t klr_max_u32(uint32_t a, uint32_t b) { return b > a ? b : a; }
+KLR_FN uint64_t klr_min_u64(uint64_t a, uint64_t b) { return b < a ? b : a; }
+KLR_FN uint64_t klr_max_u64(uint64_t a, uint64_t b) { return b > a ? b : a; }
+
+/* ---- casts from floats: towards 0, at the ends of the type, NaN to 0 */
+
+KLR_FN int8_t klr_cast_f32_i8(float x) { return x >= -0x1.0000000000000p+7f && x < 0x1.0000000000000p+7f ? (int8_t)x : x > 0.0f ? INT8_MAX : x < 0.0f ? INT8_MIN : 0; }
+KLR_FN int16_t klr_cast_f32_i16(float x) { return x >= -0x1.0000000000000p+15f && x < 0x1.0000000000000p+15f ? (int16_t)x : x > 0.0f ? INT16_MAX : x < 0.0f ? INT16_MIN : 0; }
+KLR_FN int32_t klr_cast_f32_i32(float x) { return x >= -0x1.0000000000000p+31f && x < 0x1.0000000000000p+31f ? (int32_t)x : x > 0.0f ? INT32_MAX : x < 0.0f ? INT32_MIN : 0; }
+KLR_FN int64_t klr_cast_f32_i64(float x) { return x >= -0x1.0000000000000p+63f && x < 0x1.0000000000000p+63f ? (int64_t)x : x > 0.0f ? INT64_MAX : x < 0.0f ? INT64_MIN : 0; }
+KLR_FN uint8_t klr_cast_f32_u8(float x) { return x > -1.0f && x < 0x1.0000000000000p+8f ? (uint8_t)x : x > 0.0f ? UINT8_MAX : 0; }
+KLR_FN uint16_t klr_cast_f32_u16(float x) { return x > -1.0f && x < 0x1.0000000000000p+16f ? (uint16_t)x : x > 0.0f ? UINT16_MAX : 0; }
+KLR_FN uint32_t klr_cast_f32_u32(float x) { return x > -1.0f && x < 0x1.0000000000000p+32f ? (uint32_t)x : x > 0.0f ? UINT32_MAX : 0; }
+KLR_FN uint64_t klr_cast_f32_u64(float x) { return x > -1.0f && x < 0x1.0000000000000p+64f ? (uint64_t)x : x > 0.0f ? UINT64_MAX : 0; }
+KLR_FN int8_t klr_cast_f64_i8(double x) { return x >= -0x1.0000000000000p+7 && x < 0x1.0000000000000p+7 ? (int8_t)x : x > 0.0 ? INT8_MAX : x < 0.0 ? INT8_MIN : 0; }
+KLR_FN int16_t klr_cast_f64_i16(double x) { return x >= -0x1.0000000000000p+15 && x < 0x1.0000000000000p+15 ? (int16_t)x : x > 0.0 ? INT16_MAX : x < 0.0 ? INT16_MIN : 0; }
+KLR_FN int32_t klr_cast_f64_i32(double x) { return x >= -0x1.0000000000000p+31 && x < 0x1.0000000000000p+31 ? (int32_t)x : x > 0.0 ? INT32_MAX : x < 0.0 ? INT32_MIN : 0; }
+KLR_FN int64_t klr_cast_f64_i64(double x) { return x >= -0x1.0000000000000p+63 && x < 0x1.0000000000000p+63 ? (int64_t)x : x > 0.0 ? INT64_MAX : x < 0.0 ? INT64_MIN : 0; }
+KLR_FN uint8_t klr_cast_f64_u8(double x) { return x > -1.0 && x < 0x1.0000000000000p+8 ? (uint8_t)x : x > 0.0 ? UINT8_MAX : 0; }
+KLR_FN uint16_t klr_cast_f64_u16(double x) { return x > -1.0 && x < 0x1.0000000000000p+16 ? (uint16_t)x : x > 0.0 ? UINT16_MAX : 0; }
+KLR_FN uint32_t klr_cast_f64_u32(double x) { return x > -1.0 && x < 0x1.0000000000000p+32 ? (uint32_t)x : x > 0.0 ? UINT32_MAX : 0; }
+KLR_FN uint64_t klr_cast_f64_u64(double x) { return x > -1.0 && x < 0x1.0000000000000p+64 ? (uint64_t)x : x > 0.0 ? UINT64_MAX : 0; }
+
+/* ---- floats */
+
+KLR_FN float klr_neg_f32(float x) { return klr_from_bits_f32(klr_bits_f32(x) ^ 0x80000000u); }
+KLR_FN float klr_abs_f32(float x) { return klr_from_bits_f32(klr_bits_f32(x) & ~0x80000000u); }
+KLR_FN float klr_copysign_f32(float x, float of) { return klr_from_bits_f32((klr_bits_f32(x) & ~0x80000000u) | (klr_bits_f32(of) & 0x80000000u)); }
+KLR_FN float klr_sqrt_f32(float x) { return sqrtf(x); }
+KLR_FN float klr_rsqrt_f32(float x) { return 1.0f / sqrtf(x); }
+KLR_FN float klr_reciprocal_f32(float x) { return 1.0f / x; }
+KLR_FN float klr_floor_f32(float x) { return floorf(x); }
+KLR_FN float klr_ceil_f32(float x) { return ceilf(x); }
+KLR_FN float klr_trunc_f32(float x) { return truncf(x); }
+KLR_FN float klr_round_f32(float x) { return rintf(x); }
+KLR_FN float klr_relu_f32(float x) { return x != x || x > 0.0f ? x : 0.0f; }
+KLR_FN uint8_t klr_isnan_f32(float x) { return x != x; }
+KLR_FN uint8_t klr_isinf_f32(float x) { return klr_abs_f32(x) == INFINITY; }
+KLR_FN float klr_min_f32(float a, float b)
+{
+  float least = b < a || (a == b && klr_bits_f32(b) >> 31) ? b : a;
+  return a != a ? a : b != b ? b : least;
+}
+KLR_FN float klr_max_f32(float a, float b)
+{
+  float most = b > a || (a == b && klr_bits_f32(a) >> 31) ? b : a;
+  return a != a ? a : b != b ? b : most;
+}
+/* The remainder has the divisor's sign, as in Python; the quotient goes with it. */
+KLR_FN float klr_mod_f32(float a, float b)
+{
+  float rest = fmodf(a, b);
+  return rest != 0.0f ? ((rest < 0.0f) != (b < 0.0f) ? rest + b : rest) : klr_copysign_f32(rest, b);
+}
+KLR_FN float klr_floor_div_f32(float a, float b)
+{
+  if (b == 0.0f)
+    return a / b;
+  float rest = fmodf(a, b), quotient = (a - rest) / b;
+  quotient -= rest != 0.0f && (rest < 0.0f) != (b < 0.0f) ? 1.0f : 0.0f;
+  float whole = floorf(quotient);
+  whole += quotient - whole > 0.5f ? 1.0f : 0.0f;
+  return quotient != 0.0f ? whole : klr_copysign_f32(0.0f, a / b);
+}
+KLR_FN float klr_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+
+KLR_FN double klr_neg_f64(double x) { return klr_from_bits_f64(klr_bits_f64(x) ^ UINT64_C(0x8000000000000000)); }
+KLR_FN double klr_abs_f64(double x) { return klr_from_bits_f64(klr_bits_f64(x) & ~UINT64_C(0x8000000000000000)); }
+KLR_FN double klr_copysign_f64(double x, double of) { return klr_from_bits_f64((klr_bits_f64(x) & ~UINT64_C(0x8000000000000000)) | (klr_bits_f64(of) & UINT64_C(0x8000000000000000))); }
+KLR_FN double klr_sqrt_f64(double x) { return sqrt(x); }
+KLR_FN double klr_rsqrt_f64(double x) { return 1.0 / sqrt(x); }
+KLR_FN double klr_reciprocal_f64(double x) { return 1.0 / x; }
+KLR_FN double klr_floor_f64(double x) { return floor(x); }
+KLR_FN double klr_ceil_f64(double x) { return ceil(x); }
+KLR_FN double klr_trunc_f64(double x) { return trunc(x); }
+KLR_FN double klr_round_f64(double x) { return rint(x); }
+KLR_FN double klr_relu_f64(double x) { return x != x || x > 0.0 ? x : 0.0; }
+KLR_FN uint8_t klr_isnan_f64(double x) { return x != x; }
+KLR_FN uint8_t klr_isinf_f64(double x) { return klr_abs_f64(x) == INFINITY; }
+KLR_FN double klr_min_f64(double a, double b)
+{
+  double least = b < a || (a == b && klr_bits_f64(b) >> 63) ? b : a;
+  return a != a ? a : b != b ? b : least;
+}
+KLR_FN double klr_max_f64(double a, double b)
+{
+  double most = b > a || (a == b && klr_bits_f64(a) >> 63) ? b : a;
+  return a != a ? a : b != b ? b : most;
+}
+/* The remainder has the divisor's sign, as in Python; the quotient goes with it. */
+KLR_FN double klr_mod_f64(double a, double b)
+{
+  double rest = fmod(a, b);
+  return rest != 0.0 ? ((rest < 0.0) != (b < 0.0) ? rest + b : rest) : klr_copysign_f64(rest, b);
+}
+KLR_FN double klr_floor_div_f64(double a, double b)
+{
+  if (b == 0.0)
+    return a / b;
+  double rest = fmod(a, b), quotient = (a - rest) / b;
+  quotient -= rest != 0.0 && (rest < 0.0) != (b < 0.0) ? 1.0 : 0.0;
+  double whole = floor(quotient);
+  whole += quotient - whole > 0.5 ? 1.0 : 0.0;
+  return quotient != 0.0 ? whole : klr_copysign_f64(0.0, a / b);
+}
+KLR_FN double klr_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+
+
+/* ---- f32 functions, in double */
+
+#define KLR_ROUND_MAGIC 0x1.8p52 /* x + this - this is x rounded to a whole number, |x| < 2^51 */
+
+/* 2^n, -1022 <= n <= 1023; `shifted` is n + KLR_ROUND_MAGIC. */
+KLR_FN double klr_d_two_to(double shifted)
+{
+  return klr_from_bits_f64((klr_bits_f64(shifted) + 1023u) << 52);
+}
+
+KLR_FN double klr_d_clamp(double x, double low, double high)
+{
+  x = x < low ? low : x; /* a NaN stays one */
+  return x > high ? high : x;
+}
+
+KLR_FN double klr_d_exp(double x)
+{
+  x = klr_d_clamp(x, -700.0, 700.0);
+  double shifted = x * 0x1.71547652b82fep0 + KLR_ROUND_MAGIC, n = shifted - KLR_ROUND_MAGIC;
+  double r = (x - n * 0x1.62e42fefa0000p-1) - n * 0x1.cf79abc9e3b3ap-40;
+  double p = 1.0 / 479001600.0;
+  p = p * r + 1.0 / 39916800.0, p = p * r + 1.0 / 3628800.0, p = p * r + 1.0 / 362880.0, p = p * r + 1.0 / 40320.0;
+  p = p * r + 1.0 / 5040.0, p = p * r + 1.0 / 720.0, p = p * r + 1.0 / 120.0, p = p * r + 1.0 / 24.0;
+  p = p * r + 1.0 / 6.0, p = p * r + 0.5, p = p * r + 1.0, p = p * r + 1.0;
+  return p * klr_d_two_to(shifted);
+}
+
+KLR_FN double klr_d_expm1(double x)
+{
+  double p = 1.0 / 87178291200.0;
+  p = p * x + 1.0 / 6227020800.0, p = p * x + 1.0 / 479001600.0, p = p * x + 1.0 / 39916800.0, p = p * x + 1.0 / 3628800.0;
+  p = p * x + 1.0 / 362880.0, p = p * x + 1.0 / 40320.0, p = p * x + 1.0 / 5040.0, p = p * x + 1.0 / 720.0;
+  p = p * x + 1.0 / 120.0, p = p * x + 1.0 / 24.0, p = p * x + 1.0 / 6.0, p = p * x + 0.5, p = p * x + 1.0;
+  return x > -0.5 && x < 0.5 ? p * x : klr_d_exp(x) - 1.0;
+}
+
+/* 2 atanh(s), |s| < 0.1716 */
+KLR_FN double klr_d_log_series(double s)
+{
+  double t = s * s, p = 1.0 / 21.0;
+  p = p * t + 1.0 / 19.0, p = p * t + 1.0 / 17.0, p = p * t + 1.0 / 15.0, p = p * t + 1.0 / 13.0, p = p * t + 1.0 / 11.0;
+  p = p * t + 1.0 / 9.0, p = p * t + 1.0 / 7.0, p = p * t + 1.0 / 5.0, p = p * t + 1.0 / 3.0;
+  return 2.0 * (s + s * (t * p));
+}
+
+/* log(x) = k ln 2 + log(m) of a normal x above 0, 1 / sqrt(2) <= m < sqrt(2) */
+KLR_FN double klr_d_split(double x, double *m)
+{
+  uint64_t bits = klr_bits_f64(x), above = bits - UINT64_C(0x3fe6a09e667f3bcd);
+  int64_t k = (int64_t)above >> 52;
+  *m = klr_from_bits_f64(bits - ((uint64_t)k << 52));
+  return klr_from_bits_f64((uint64_t)k + UINT64_C(0x4338000000000000)) - KLR_ROUND_MAGIC;
+}
+
+/* What logarithms are where they are not numbers above 0: `value` elsewhere. */
+KLR_FN double klr_d_log_ends(double x, double value)
+{
+  value = x == INFINITY ? INFINITY : value;
+  value = x == 0.0 ? -INFINITY : value;
+  return x >= 0.0 ? value : NAN;
+}
+
+KLR_FN double klr_d_log(double x)
+{
+  double m, k = klr_d_split(x, &m), log_m = klr_d_log_series((m - 1.0) / (m + 1.0));
+  return klr_d_log_ends(x, k * 0x1.62e42fefa39efp-1 + log_m);
+}
+
+KLR_FN double klr_d_log2(double x)
+{
+  double m, k = klr_d_split(x, &m), log_m = klr_d_log_series((m - 1.0) / (m + 1.0));
+  return klr_d_log_ends(x, k + log_m * 0x1.71547652b82fep0);
+}
+
+KLR_FN double klr_d_log1p(double x)
+{
+  return x > -0.25 && x < 0.25 ? klr_d_log_series(x / (2.0 + x)) : klr_d_log(1.0 + x);
+}
+
+/* x without its multiple of pi / 2, which is `*quadrant` modulo 4. Large x: the product with the bits of 2 / pi that matter. */
+KLR_FN double klr_d_quarter_turns(float x, uint32_t *quadrant)
+{
+  double wide = x;
+  if (wide > -1048576.0 && wide < 1048576.0) {
+    double shifted = wide * 0x1.45f306dc9c883p-1 + KLR_ROUND_MAGIC, n = shifted - KLR_ROUND_MAGIC;
+    *quadrant = (uint32_t)klr_bits_f64(shifted);
+    return ((wide - n * 0x1.921fb54400000p0) - n * 0x1.0b4611a600000p-34) - n * 0x1.3198a2e037073p-69;
+  }
+  /* 2 / pi after a word of zeros; bits whose product with x is a multiple of 4 are left out. */
+  static const uint32_t TWO_OVER_PI[] = {0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu};
+  uint32_t bits = klr_bits_f32(x);
+  if ((bits & 0x7f800000u) == 0x7f800000u) {
+    *quadrant = 0;
+    return NAN;
+  }
+  uint64_t mantissa = (bits & 0x7fffffu) | 0x800000u;
+  uint32_t scale = (bits >> 23 & 0xffu) - 152u + 32u, word = scale / 32u, shift = scale % 32u; /* whole turns are skipped */
+  uint64_t high = (uint64_t)TWO_OVER_PI[word] << 32 | TWO_OVER_PI[word + 1], low = (uint64_t)TWO_OVER_PI[word + 2] << 32 | TWO_OVER_PI[word + 3];
+  uint64_t first = shift ? high << shift | low >> (64 - shift) : high;
+  uint64_t second = low << shift;
+  uint64_t turns = mantissa * first + ((mantissa * (second >> 32)) >> 32); /* x * 2 / pi modulo 4, in units of 2^-62 */
+  uint64_t whole = (turns + (UINT64_C(1) << 61)) >> 62;
+  *quadrant = (uint32_t)(bits >> 31 ? 0u - (uint32_t)whole : (uint32_t)whole);
+  double rest = (double)(int64_t)(turns - (whole << 62)) * 0x1p-62;
+  return (bits >> 31 ? -rest : rest) * 0x1.921fb54442d18p0;
+}
+
+KLR_FN double klr_d_sin_part(double r)
+{
+  double t = r * r, p = 1.0 / 355687428096000.0;
+  p = p * t - 1.0 / 1307674368000.0, p = p * t + 1.0 / 6227020800.0, p = p * t - 1.0 / 39916800.0, p = p * t + 1.0 / 362880.0;
+  p = p * t - 1.0 / 5040.0, p = p * t + 1.0 / 120.0, p = p * t - 1.0 / 6.0;
+  return r + r * (t * p);
+}
+
+KLR_FN double klr_d_cos_part(double r)
+{
+  double t = r * r, p = 1.0 / 20922789888000.0;
+  p = p * t - 1.0 / 87178291200.0, p = p * t + 1.0 / 479001600.0, p = p * t - 1.0 / 3628800.0, p = p * t + 1.0 / 40320.0;
+  p = p * t - 1.0 / 720.0, p = p * t + 1.0 / 24.0, p = p * t - 0.5;
+  return 1.0 + t * p;
+}
+
+KLR_FN double klr_d_atan(double x)
+{
+  double a = klr_abs_f64(x), inverse = a > 1.0 ? 1.0 / a : a;
+  double turned = (inverse * 0x1.bb67ae8584caap0 - 1.0) / (inverse + 0x1.bb67ae8584caap0); /* atan is pi / 6 less */
+  double z = inverse > 0.26794919243112270 ? turned : inverse, t = z * z, p = 1.0 / 25.0;
+  p = -p * t + 1.0 / 23.0, p = -p * t + 1.0 / 21.0, p = -p * t + 1.0 / 19.0, p = -p * t + 1.0 / 17.0, p = -p * t + 1.0 / 15.0;
+  p = -p * t + 1.0 / 13.0, p = -p * t + 1.0 / 11.0, p = -p * t + 1.0 / 9.0, p = -p * t + 1.0 / 7.0, p = -p * t + 1.0 / 5.0;
+  p = -p * t + 1.0 / 3.0;
+  double value = z - z * (t * p) + (inverse > 0.26794919243112270 ? 0x1.0c152382d7366p-1 : 0.0);
+  return klr_copysign_f64(a > 1.0 ? 0x1.921fb54442d18p0 - value : value, x);
+}
+
+KLR_FN double klr_d_atan2(double y, double x)
+{
+  double ay = klr_abs_f64(y), ax = klr_abs_f64(x);
+  int is_both_infinite = ax == INFINITY && ay == INFINITY, is_both_zero = ax == 0.0 && ay == 0.0;
+  double angle = klr_d_atan(is_both_infinite ? 1.0 : is_both_zero ? 0.0 : ay / ax);
+  angle = klr_bits_f64(x) >> 63 ? 0x1.921fb54442d18p1 - angle : angle;
+  return x != x || y != y ? NAN : klr_copysign_f64(angle, y);
+}
+
+KLR_FN double klr_d_erf(double x)
+{
+  double a = klr_abs_f64(x), t = x * x;
+
+  double p = -2.466827010264457e-14;
+
+  p = p * t + 3.9554295164585257e-13;
+  p = p * t + -5.9477940136376354e-12;
+  p = p * t + 8.35070279514724e-11;
+  p = p * t + -1.0892221037148573e-09;
+  p = p * t + 1.3122532963802806e-08;
+  p = p * t + -1.4503852223150468e-07;
+  p = p * t + 1.4589169000933706e-06;
+  p = p * t + -1.3227513227513228e-05;
+  p = p * t + 0.00010683760683760684;
+  p = p * t + -0.0007575757575757576;
+  p = p * t + 0.004629629629629629;
+  p = p * t + -0.023809523809523808;
+  p = p * t + 0.1;
+  p = p * t + -0.3333333333333333;
+  p = p * t + 1.0;
+
+  double small = p * x * 0x1.20dd750429b6dp0;
+  /* from 1 on: 1 - exp(-x^2) q(1 / (1 + x / 2)), fitted on [0.9, 4.3] */
+  double b = a > 4.3 ? 4.3 : a, s = 1.0 / (1.0 + 0.5 * b), q = 0x1.b16ba8f504fb1p-5;
+
+  q = q * s + -0x1.12c0a0a6b68e8p-2;
+  q = q * s + 0x1.0cd3ef41c2d55p-1;
+  q = q * s + -0x1.b24446a6efe89p-2;
+  q = q * s + 0x1.ebe02a83dff4dp-6;
+  q = q * s + 0x1.ba6451cce7c08p-5;
+  q = q * s + 0x1.5d2a481895eefp-6;
+  q = q * s + 0x1.a2f91b34b1626p-3;
+  q = q * s + 0x1.e9d7a5506c3bcp-3;
+  q = q * s + 0x1.222d4cb22d98cp-2;
+  q = q * s + 0x1.20bd267d75bebp-2;
+  q = q * s + 0x1.5f99e1de823dcp-18;
+
+  double large = a > 4.3 ? 1.0 : 1.0 - klr_d_exp(-b * b) * q;
+  return a < 1.0 ? small : x != x ? x : klr_copysign_f64(large, x);
+}
+
+/* x ** y of floats that are neither 0 nor special, x above 0 */
+KLR_FN double klr_d_pow_part(double x, double y)
+{
+  double m, k = klr_d_split(x, &m), log2_x = k + klr_d_log_series((m - 1.0) / (m + 1.0)) * 0x1.71547652b82fep0;
+  return klr_d_exp(klr_d_clamp(y * log2_x, -1000.0, 1000.0) * 0x1.62e42fefa39efp-1);
+}
+
+KLR_FN float klr_exp_f32(float x) { return (float)klr_d_exp((double)x); }
+KLR_FN float klr_exp2_f32(float x) { return (float)klr_d_exp((double)x * 0x1.62e42fefa39efp-1); }
+KLR_FN float klr_expm1_f32(float x) { return x == 0.0f ? x : (float)klr_d_expm1((double)x); }
+KLR_FN float klr_log_f32(float x) { return (float)klr_d_log((double)x); }
+KLR_FN float klr_log2_f32(float x) { return (float)klr_d_log2((double)x); }
+KLR_FN float klr_log10_f32(float x) { return (float)(klr_d_log((double)x) * 0x1.bcb7b1526e50ep-2); }
+KLR_FN float klr_log1p_f32(float x) { return x == 0.0f ? x : (float)klr_d_log1p((double)x); }
+KLR_FN float klr_atan_f32(float x) { return x != x ? x : (float)klr_d_atan((double)x); }
+KLR_FN float klr_atan2_f32(float y, float x) { return (float)klr_d_atan2((double)y, (double)x); }
+KLR_FN float klr_erf_f32(float x) { return x == 0.0f ? x : (float)klr_d_erf((double)x); }
+KLR_FN float klr_sigmoid_f32(float x) { return (float)(1.0 / (1.0 + klr_d_exp(-(double)x))); }
+
+KLR_FN float klr_asin_f32(float x)
+{
+  double wide = x;
+  return x == 0.0f ? x : (float)klr_d_atan2(wide, sqrt(1.0 - wide * wide));
+}
+
+KLR_FN float klr_acos_f32(float x)
+{
+  double wide = x;
+  return (float)klr_d_atan2(sqrt(1.0 - wide * wide), wide);
+}
+
+KLR_FN float klr_sinh_f32(float x)
+{
+  double e = klr_d_expm1((double)klr_abs_f32(x)), value = 0.5 * (e + e / (e + 1.0));
+  return x != x ? x : klr_copysign_f32((float)value, x);
+}
+
+KLR_FN float klr_cosh_f32(float x)
+{
+  double e = klr_d_exp((double)klr_abs_f32(x));
+  return (float)(0.5 * (e + 1.0 / e));
+}
+
+KLR_FN float klr_tanh_f32(float x)
+{
+  double e = klr_d_expm1(2.0 * klr_d_clamp((double)klr_abs_f32(x), 0.0, 20.0));
+  return x != x ? x : klr_copysign_f32((float)(e / (e + 2.0)), x);
+}
+
+KLR_FN float klr_sin_f32(float x)
+{
+  uint32_t quadrant;
+  double r = klr_d_quarter_turns(x, &quadrant), value = quadrant & 1u ? klr_d_cos_part(r) : klr_d_sin_part(r);
+  return x == 0.0f ? x : (float)(quadrant & 2u ? -value : value);
+}
+
+KLR_FN float klr_cos_f32(float x)
+{
+  uint32_t quadrant;
+  double r = klr_d_quarter_turns(x, &quadrant), value = quadrant & 1u ? klr_d_sin_part(r) : klr_d_cos_part(r);
+  return (float)((quadrant + 1u) & 2u ? -value : value);
+}
+
+KLR_FN float klr_tan_f32(float x)
+{
+  uint32_t quadrant;
+  double r = klr_d_quarter_turns(x, &quadrant), s = klr_d_sin_part(r), c = klr_d_cos_part(r);
+  return x == 0.0f ? x : (float)(quadrant & 1u ? -c / s : s / c);
+}
+
+/* The cases of C's pow, in the order in which they win. */
+KLR_FN float klr_pow_f32(float x, float y)
+{
+  double ax = klr_abs_f32(x), wy = y;
+  int is_whole = floorf(y) == y && klr_abs_f32(y) != INFINITY;
+  int is_odd = is_whole && klr_abs_f32(y) < 16777216.0f && floor(wy * 0.5) != wy * 0.5;
+  double value = klr_d_pow_part(ax, wy);
+  value = x < 0.0f && !is_whole && y == y && klr_abs_f32(y) != INFINITY && ax != INFINITY ? NAN : value;
+  value = ax == 0.0 ? (y < 0.0f ? INFINITY : 0.0) : ax == INFINITY ? (y < 0.0f ? 0.0 : INFINITY) : value;
+  value = klr_abs_f32(y) == INFINITY ? (ax == 1.0 ? 1.0 : (ax > 1.0) == (y > 0.0f) ? INFINITY : 0.0) : value;
+  value = is_odd && klr_bits_f32(x) >> 31 ? -value : value;
+  value = x != x || y != y ? NAN : value;
+  return x == 1.0f || y == 0.0f ? 1.0f : (float)value;
+}
+
+/* ---- f64 functions: libm's */
+
+KLR_FN double klr_exp_f64(double x) { return exp(x); }
+KLR_FN double klr_exp2_f64(double x) { return exp2(x); }
+KLR_FN double klr_expm1_f64(double x) { return expm1(x); }
+KLR_FN double klr_log_f64(double x) { return log(x); }
+KLR_FN double klr_log2_f64(double x) { return log2(x); }
+KLR_FN double klr_log10_f64(double x) { return log10(x); }
+KLR_FN double klr_log1p_f64(double x) { return log1p(x); }
+KLR_FN double klr_sin_f64(double x) { return sin(x); }
+KLR_FN double klr_cos_f64(double x) { return cos(x); }
+KLR_FN double klr_tan_f64(double x) { return tan(x); }
+KLR_FN double klr_asin_f64(double x) { return asin(x); }
+KLR_FN double klr_acos_f64(double x) { return acos(x); }
+KLR_FN double klr_atan_f64(double x) { return atan(x); }
+KLR_FN double klr_sinh_f64(double x) { return sinh(x); }
+KLR_FN double klr_cosh_f64(double x) { return cosh(x); }
+KLR_FN double klr_tanh_f64(double x) { return tanh(x); }
+KLR_FN double klr_erf_f64(double x) { return erf(x); }
+KLR_FN double klr_sigmoid_f64(double x) { return 1.0 / (1.0 + exp(-x)); }
+KLR_FN double klr_pow_f64(double x, double y) { return pow(x, y); }
+KLR_FN double klr_atan2_f64(double y, double x) { return atan2(y, x); }
+
+#endif
