@@ -135,6 +135,20 @@ const char *klr_operator_engine(const KlrOperator *op); /* "pe" */
 uint32_t klr_operator_line(const KlrOperator *op);      /* of the kernel's source */
 const char *klr_operator_text(KlrSession *session, const KlrOperator *op); /* as the text form writes it */
 
+/* Where an instruction was written. Lines and columns from 1, the end exclusive; 0: not known. */
+typedef struct KlrPlace {
+  const char *file; /* NULL: not known */
+  uint32_t line, column, end_line, end_column;
+} KlrPlace;
+
+KlrPlace klr_operator_place(KlrSession *session, const KlrOperator *op);
+
+/* The blocks of a core, in order: the first is where it begins. Their operators are those of klr_operator_at, one block's
+ * after the other's. */
+size_t klr_block_count(const KlrKernel *kernel, size_t core);
+const char *klr_block_label(const KlrKernel *kernel, size_t core, size_t block);
+size_t klr_block_operator_count(const KlrKernel *kernel, size_t core, size_t block);
+
 typedef struct KlrField {
   const char *name, *kind; /* "moving", "TENSOR_REF" */
   const char *role;        /* "read", "write", "update", "param" */
@@ -143,6 +157,22 @@ typedef struct KlrField {
 
 size_t klr_field_count(const KlrOperator *op);
 KlrField klr_field(KlrSession *session, const KlrOperator *op, size_t index);
+
+/* The operators there are, and the fields of each. */
+typedef struct KlrTableOperator {
+  const char *name, *engine, *doc;
+  size_t field_count;
+} KlrTableOperator;
+
+typedef struct KlrTableField {
+  const char *name, *kind, *role, *doc;
+  const char *place; /* where the text form has it: "written" before the "=", "read" behind it, "attribute" */
+  bool is_optional;  /* the text form may leave it out */
+} KlrTableField;
+
+size_t klr_table_count(void);
+KlrTableOperator klr_table_operator(size_t index);
+KlrTableField klr_table_field(size_t index, size_t field);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@ import linecache
 import sys
 import types
 import warnings
+from typing import Any, Dict, Iterable, Optional
 
 from klr import _native
 
@@ -18,12 +19,12 @@ class Warning(UserWarning):  # noqa: A001
 class Error(Exception):
     """What went wrong in a kernel. `diagnostics` are dictionaries: code, message, file, line, column, labels, help."""
 
-    def __init__(self, text, diagnostics=()):
+    def __init__(self, text: str, diagnostics: Iterable[Dict[str, Any]] = ()):
         super().__init__(text)
         self.diagnostics = list(diagnostics)
 
     @property
-    def code(self):
+    def code(self) -> Optional[str]:
         """The stable code of the first error, such as "E0602"; `klr explain CODE` tells more."""
         errors = [d for d in self.diagnostics if d.get("severity") == "error"]
         return errors[0]["code"] if errors else None

@@ -1022,8 +1022,27 @@ static PyObject *field_list(KlrSession *klr, const KlrOperator *op)
   return list;
 }
 
-// operators(core) -> [(kind, name, engine, line, text, fields)]
-static PyObject *handle_operators(PyObject *self, PyObject *args)
+// (kind, name, engine, text, (file, line, column, end line, end column), fields)
+static PyObject *operator_tuple(KlrSession *klr, const KlrOperator *op)
+{
+  PyObject *fields = field_list(klr, op);
+  KlrPlace place = klr_operator_place(klr, op);
+  return fields ? Py_BuildValue("szss(zIIII)N", klr_operator_kind(op), klr_operator_name(op), klr_operator_engine(op),
+                                klr_operator_text(klr, op), place.file, place.line ? place.line : klr_operator_line(op),
+                                place.column, place.end_line, place.end_column, fields)
+                : NULL;
+}
+
+// Appends to the list and drops the caller's reference; false after setting a Python error, or when `item` is NULL.
+static bool list_take(PyObject *list, PyObject *item)
+{
+  bool done = item && PyList_Append(list, item) == 0;
+  Py_XDECREF(item);
+  return done;
+}
+
+// blocks(core) -> [(label, [operator])]
+static PyObject *handle_blocks(PyObject *self, PyObject *args)
 {
   KernelHandle *handle = (KernelHandle *)self;
   Py_ssize_t core;
@@ -1033,22 +1052,46 @@ static PyObject *handle_operators(PyObject *self, PyObject *args)
     PyErr_SetString(PyExc_IndexError, "the kernel has no such logical core");
     return NULL;
   }
-  size_t count = klr_operator_count(handle->kernel, (size_t)core);
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (size_t i = 0; list && i < count; i++) {
-    KlrSession *klr = handle->session->klr;
-    const KlrOperator *op = klr_operator_at(handle->kernel, (size_t)core, i);
-    PyObject *fields = field_list(klr, op);
-    PyObject *item = fields ? Py_BuildValue("szsIsN", klr_operator_kind(op), klr_operator_name(op), klr_operator_engine(op),
-                                            klr_operator_line(op), klr_operator_text(klr, op), fields)
-                            : NULL;
-    if (!item) {
-      Py_DECREF(list);
-      return NULL;
-    }
-    PyList_SetItem(list, (Py_ssize_t)i, item);
+  PyObject *list = PyList_New(0);
+  bool done = list != NULL;
+  size_t at = 0;
+  for (size_t b = 0; done && b < klr_block_count(handle->kernel, (size_t)core); b++) {
+    PyObject *body = PyList_New(0);
+    done = body != NULL;
+    for (size_t i = klr_block_operator_count(handle->kernel, (size_t)core, b); done && i > 0; i--)
+      done = list_take(body, operator_tuple(handle->session->klr, klr_operator_at(handle->kernel, (size_t)core, at++)));
+    if (done)
+      done = list_take(list, Py_BuildValue("sO", klr_block_label(handle->kernel, (size_t)core, b), body));
+    Py_XDECREF(body);
   }
-  return list;
+  if (done)
+    return list;
+  Py_XDECREF(list);
+  return NULL;
+}
+
+// kinds() -> [(name, engine, doc, [(field, kind, role, doc, place, is_optional)])]: the operators there are.
+static PyObject *native_kinds(PyObject *self, PyObject *none)
+{
+  (void)self, (void)none;
+  PyObject *list = PyList_New(0);
+  bool done = list != NULL;
+  for (size_t k = 0; done && k < klr_table_count(); k++) {
+    KlrTableOperator kind = klr_table_operator(k);
+    PyObject *fields = PyList_New(0);
+    done = fields != NULL;
+    for (size_t i = 0; done && i < kind.field_count; i++) {
+      KlrTableField f = klr_table_field(k, i);
+      done = list_take(fields, Py_BuildValue("sssssN", f.name, f.kind, f.role, f.doc, f.place, PyBool_FromLong(f.is_optional)));
+    }
+    if (done)
+      done = list_take(list, Py_BuildValue("sssO", kind.name, kind.engine, kind.doc, fields));
+    Py_XDECREF(fields);
+  }
+  if (done)
+    return list;
+  Py_XDECREF(list);
+  return NULL;
 }
 
 static PyObject *handle_core_count(PyObject *self, PyObject *none)
@@ -1143,7 +1186,7 @@ static PyMethodDef handle_methods[] = {
     {"constants", handle_constants, METH_NOARGS, "[(path, bytes or None)]"},
     {"verify", handle_verify, METH_VARARGS, "verify(target)"},
     {"core_count", handle_core_count, METH_NOARGS, "Logical cores."},
-    {"operators", handle_operators, METH_VARARGS, "operators(core)"},
+    {"blocks", handle_blocks, METH_VARARGS, "blocks(core)"},
     {"run", handle_run, METH_VARARGS, "run(session, inputs, outputs, ...): see handle_run"},
     {0},
 };
@@ -1155,8 +1198,9 @@ static PyType_Slot handle_slots[] = {
 static PyType_Spec session_spec = {"klr._native.Session", sizeof(SessionObject), 0, Py_TPFLAGS_DEFAULT, session_slots};
 static PyType_Spec handle_spec = {"klr._native.Kernel", sizeof(KernelHandle), 0, Py_TPFLAGS_DEFAULT, handle_slots};
 
+static PyMethodDef functions[] = {{"kinds", native_kinds, METH_NOARGS, "The operators there are."}, {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", "The library behind the klr package.", -1,
-                                    NULL, NULL, NULL, NULL, NULL};
+                                    functions, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__native(void);
 

@@ -5,6 +5,8 @@
         print(op.line, op.kind, op.engine)
     y, = kernel.run(x)                          # one array for each of kernel.inputs, in order
     kernel.write("k.txt", form="text")
+
+    b = klr.core.Builder("double")              # or made here, operator by operator
 """
 
 from __future__ import annotations
@@ -16,18 +18,21 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 from klr import _arrays, _errors, _native
+from klr._build import OPERATORS, Builder, BuildError, FieldInfo, OperatorInfo
 from klr._dtypes import numpy_dtype
+from klr._tensors import Affine, Register, Tensor, View, views_of
 
 FORMS = {"klr": 0, "text": 1, "json": 2, "sexp": 3}
 
 
-class Tensor(NamedTuple):
-    """An input or output: `dtype` is NKI's name, `memory` where it lives."""
+class Span(NamedTuple):
+    """A place in a source file: lines and columns from 1, the end exclusive; None for what is not known."""
 
-    name: str
-    dtype: str
-    shape: Tuple[int, ...]
-    memory: str
+    file: Optional[str]
+    line: Optional[int]
+    column: Optional[int]
+    end_line: Optional[int]
+    end_column: Optional[int]
 
 
 class Field(NamedTuple):
@@ -39,15 +44,55 @@ class Field(NamedTuple):
     value: Any
 
 
+class Operand(NamedTuple):
+    """A tensor that an instruction reads or writes; `role` is "read", "write", "update" or "param"."""
+
+    field: str
+    role: str
+    view: View
+
+
 class Operator(NamedTuple):
-    """An instruction: `kind` of ops.def, its own `name` or None, `line` of the source, `text` as the text form has it."""
+    """An instruction: `kind` of ops.def, its own `name` or None, `text` as the text form has it, where it was written."""
 
     kind: str
     name: Optional[str]
     engine: str
-    line: int
     text: str
+    span: Span
     fields: Dict[str, Field]
+
+    @property
+    def line(self) -> int:
+        """Of the source; 0 when it is not known."""
+        return self.span.line or 0
+
+    @property
+    def operands(self) -> List[Operand]:
+        """Its tensor operands, in the order of its fields."""
+        return [Operand(field.name, field.role, view) for field in self.fields.values() if "TENSOR" in field.kind
+                or "OPERAND" in field.kind for view in views_of(field.value) if view is not None]
+
+    @property
+    def reads(self) -> List[View]:
+        return [operand.view for operand in self.operands if operand.role in ("read", "update")]
+
+    @property
+    def writes(self) -> List[View]:
+        return [operand.view for operand in self.operands if operand.role in ("write", "update")]
+
+
+class Block(NamedTuple):
+    """Instructions that run one after another; a branch is the last."""
+
+    label: str
+    operators: List[Operator]
+
+
+def _operator(kind: str, name: Optional[str], engine: str, text: str, span: Tuple[Optional[str], int, int, int, int],
+              fields: List[Tuple[str, str, str, str]]) -> Operator:
+    known = Span(span[0], *(number or None for number in span[1:]))
+    return Operator(kind, name, engine, text, known, {f[0]: Field(f[0], f[1], f[2], json.loads(f[3])) for f in fields})
 
 
 class Kernel:
@@ -73,11 +118,24 @@ class Kernel:
         """Logical cores."""
         return self._handle.core_count()
 
+    def blocks(self, core: int = 0) -> List[Block]:
+        """The blocks of one logical core; it begins with the first."""
+        return [Block(label, [_operator(*op) for op in body]) for label, body in self._handle.blocks(core)]
+
     def operators(self, core: int = 0) -> Iterator[Operator]:
         """The instructions of one logical core, over all blocks, in order."""
-        for kind, name, engine, line, text, fields in self._handle.operators(core):
-            yield Operator(kind, name, engine, line, text,
-                           {f[0]: Field(f[0], f[1], f[2], json.loads(f[3])) for f in fields})
+        for block in self.blocks(core):
+            yield from block.operators
+
+    @property
+    def tensors(self) -> Dict[str, Tensor]:
+        """Every tensor that the kernel takes, gives or touches, by name."""
+        found = {tensor.name: tensor for tensor in self.inputs + self.outputs}
+        for core in range(self.cores):
+            for operator in self.operators(core):
+                for operand in operator.operands:
+                    found.setdefault(operand.view.tensor.name, operand.view.tensor)
+        return found
 
     def verify(self, target: str = "trn2") -> None:
         """Raise klr.Error unless the kernel keeps the rules of the core language and of the target."""
@@ -149,4 +207,5 @@ def read(path: Union[str, "os.PathLike[str]"]) -> Kernel:
         return parse(file.read(), os.fspath(path))
 
 
-__all__: Sequence[str] = ["Tensor", "Field", "Operator", "Kernel", "parse", "read", "FORMS"]
+__all__: Sequence[str] = ["Tensor", "View", "Register", "Affine", "Span", "Field", "Operand", "Operator", "Block", "Kernel",
+                          "parse", "read", "FORMS", "Builder", "BuildError", "OPERATORS", "OperatorInfo", "FieldInfo"]

@@ -20,7 +20,7 @@ class Kernel:
 
     def __init__(self, function: Any):
         self._jit = _Jit(function)
-        self._traced = None
+        self._traced: Optional[core.Kernel] = None
 
     def specialize(self, args: Optional[Sequence[Any]] = None, kwargs: Optional[Dict[str, Any]] = None,
                    target: Optional[str] = None, lnc: Optional[int] = None) -> core.Kernel:
@@ -28,8 +28,9 @@ class Kernel:
         jit = self._jit[lnc] if lnc else self._jit
         values = jit.bind(tuple(args or ()), dict(kwargs or {}))
         traced, _ = jit._trace(values, Options(target=target))
-        self._traced = core.Kernel(traced.session, traced.handle)
-        return self._traced
+        made = core.Kernel(traced.session, traced.handle)
+        self._traced = made
+        return made
 
     def _need(self) -> core.Kernel:
         if self._traced is None:
@@ -41,8 +42,8 @@ class Kernel:
         kernel = self._need()
         if path is not None:
             kernel.write(path)
-        return {"name": kernel.name, "cores": kernel.cores, "inputs": [t._asdict() for t in kernel.inputs],
-                "outputs": [t._asdict() for t in kernel.outputs]}
+        return {"name": kernel.name, "cores": kernel.cores, "inputs": [vars(t) for t in kernel.inputs],
+                "outputs": [vars(t) for t in kernel.outputs]}
 
     def serialize(self) -> bytes:
         """The specialised kernel as the bytes of a .klr file."""

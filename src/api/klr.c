@@ -3,7 +3,9 @@
 #include "api/inside.h"
 
 #include "core/text.h"
+#include "core/text_syntax.h"
 #include "core/verify.h"
+#include "core/where.h"
 #include "machine/legal.h"
 #include "machine/place.h"
 #include "serde/klr_file.h"
@@ -470,6 +472,21 @@ const KlrOperator *klr_operator_at(const KlrKernel *kernel, size_t core, size_t 
   return NULL;
 }
 
+size_t klr_block_count(const KlrKernel *kernel, size_t core)
+{
+  return core_of(kernel)->bodies.items[core].count;
+}
+
+const char *klr_block_label(const KlrKernel *kernel, size_t core, size_t block)
+{
+  return core_of(kernel)->bodies.items[core].items[block]->label;
+}
+
+size_t klr_block_operator_count(const KlrKernel *kernel, size_t core, size_t block)
+{
+  return core_of(kernel)->bodies.items[core].items[block]->body.count;
+}
+
 const char *klr_operator_kind(const KlrOperator *op)
 {
   return op_info(instr_of(op)->op->kind)->name;
@@ -490,6 +507,17 @@ uint32_t klr_operator_line(const KlrOperator *op)
   return instr_of(op)->pos->line;
 }
 
+KlrPlace klr_operator_place(KlrSession *klr, const KlrOperator *op)
+{
+  ENTER(klr, (KlrPlace){0});
+  const Pos *pos = instr_of(op)->pos;
+  Where where = where_of(klr->session, pos);
+  leave(klr);
+  bool has_end = pos->line_end.some && pos->column_end.some;
+  return (KlrPlace){where.path, where.line, where.column, has_end ? (uint32_t)pos->line_end.value : 0,
+                    has_end ? (uint32_t)pos->column_end.value + 1 : 0};
+}
+
 const char *klr_operator_text(KlrSession *klr, const KlrOperator *op)
 {
   ENTER(klr, "");
@@ -507,10 +535,11 @@ size_t klr_field_count(const KlrOperator *op)
   return count;
 }
 
+static const char *const roles[] = {
+    [ROLE_READ] = "read", [ROLE_WRITE] = "write", [ROLE_UPDATE] = "update", [ROLE_PARAM] = "param"};
+
 KlrField klr_field(KlrSession *klr, const KlrOperator *op, size_t index)
 {
-  static const char *const roles[] = {
-      [ROLE_READ] = "read", [ROLE_WRITE] = "write", [ROLE_UPDATE] = "update", [ROLE_PARAM] = "param"};
   ENTER(klr, (KlrField){0});
   uint32_t count;
   const FieldInfo *field = &op_info(instr_of(op)->op->kind)->fields(&count)[index];
@@ -521,4 +550,28 @@ KlrField klr_field(KlrSession *klr, const KlrOperator *op, size_t index)
   const char *json = strbuf_cstr(&out);
   leave(klr);
   return (KlrField){field->name, field->type->name, roles[field->role], json};
+}
+
+size_t klr_table_count(void)
+{
+  return OP_COUNT;
+}
+
+KlrTableOperator klr_table_operator(size_t index)
+{
+  const OpInfo *info = op_info((OpKind)index);
+  uint32_t count;
+  info->fields(&count);
+  const char *engine = info->has_engine_field ? "any" : core_ENGINE.of->member_name(info->engine);
+  return (KlrTableOperator){info->name, engine, info->doc, count};
+}
+
+KlrTableField klr_table_field(size_t index, size_t field)
+{
+  static const char *const places[] = {[TEXT_LEFT] = "written", [TEXT_RIGHT] = "read", [TEXT_ATTRIBUTE] = "attribute"};
+  uint32_t count;
+  const FieldInfo *found = &op_info((OpKind)index)->fields(&count)[field];
+  TextSide side = text_side(found);
+  return (KlrTableField){found->name, found->type->name, roles[found->role], found->doc, places[side],
+                        side == TEXT_ATTRIBUTE && text_is_omissible(found->type)};
 }

@@ -71,6 +71,20 @@ TEST(the_public_interface_walks_operators_and_reads_what_it_writes)
     EXPECT_TEXT(klr_operator_kind(op), "tensor_tensor");
     EXPECT_INT(klr_operator_line(op), ==, 20);
     EXPECT_INT(klr_field_count(op), ==, 6);
+    KlrPlace place = klr_operator_place(session, op);
+    EXPECT(strstr(place.file, ".py") != NULL);
+    EXPECT_INT(place.line, ==, 20);
+    EXPECT_INT(place.column, ==, 9);
+    EXPECT_INT(klr_block_count(kernel, 0), ==, 1);
+    EXPECT_INT(klr_block_operator_count(kernel, 0, 0), ==, 4);
+    EXPECT_TEXT(klr_block_label(kernel, 0, 0), "main.1");
+    size_t row = 0;
+    while (strcmp(klr_table_operator(row).name, "tensor_tensor") != 0)
+      row++;
+    EXPECT_TEXT(klr_table_operator(row).engine, "any");
+    EXPECT_INT(klr_table_operator(row).field_count, ==, 6);
+    EXPECT_TEXT(klr_table_field(row, 1).place, "read");
+    EXPECT(!klr_table_field(row, 3).is_optional && klr_table_field(row, 4).is_optional);
     EXPECT_TEXT(klr_field(session, op, 3).json, "\"add\"");
     for (int form = KLR_FORM_FILE; form <= KLR_FORM_SEXP; form++) {
       size_t len, again_len;

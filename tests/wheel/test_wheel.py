@@ -132,6 +132,12 @@ def test_the_package(environment):
     assert environment.python(environment.script(PACKAGE_SCRIPT)).stdout.startswith("ran ")
 
 
+@pytest.mark.skipif(os.environ.get("KLR_WHEEL_PYTHONS") != "all", reason="installs mypy")
+def test_the_package_is_typed(environment):
+    environment.install("mypy")
+    environment.python("-m", "mypy", "--strict", ROOT / "tests" / "wheel" / "typed_sample.py")
+
+
 def test_the_program_is_on_the_path(environment):
     path = environment.script("import nki, nki.isa as nisa, nki.language as nl\n" + KERNEL, "kernel.py")
     done = call(environment.bin / "klr", "run", path, "x=ones:f32[2,3]", cwd=environment.place)
