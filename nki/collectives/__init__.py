@@ -68,7 +68,8 @@ def rank_id(name=None):
 
 def _expect_channels(function, channel_ids, lists):
     if list(channel_ids) != list(range(len(channel_ids))) or not 0 < len(channel_ids) <= 4:
-        _klr.error(f"channel_ids of {function} is {list(channel_ids)}; expected [0], [0, 1], ..., at most four channels")
+        _klr.error(f"channel_ids of {function} is {list(channel_ids)}; expected [0], [0, 1], ..., at most four channels",
+                   rule=f"nccl.{function}.channel_ids.channels")
     if any(len(tensors) != len(channel_ids) for tensors in lists):
         _klr.error(f"{function} on {len(channel_ids)} channels needs as many lists of tensors")
 

@@ -32,9 +32,16 @@ dma_engine_queue = engine.dma
 _FLOAT_MIN = -3.4028235e38
 
 
+def _flag(value, parameter):
+    if not isinstance(value, int):
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected True or False")
+    return value
+
+
 def _reverse(reverse0, reverse1):
     """Which of two operators has its operands swapped."""
-    if reverse0:
+    _flag(reverse1, "reverse1")
+    if _flag(reverse0, "reverse0"):
         return "both" if reverse1 else "first"
     return "second" if reverse1 else "none"
 
@@ -61,8 +68,30 @@ def _dge_value(dge_mode):
     return _member(dge_mode, constants.dge_mode, "dge_mode").value
 
 
+def _list(value, parameter, of):
+    """A list, tuple or range."""
+    if not isinstance(value, (list, tuple, range)):
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a list of {of}")
+    return list(value)
+
+
+def _tensor(value, parameter):
+    if not isinstance(value, nl.NkiTensor):
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a tensor")
+    return value
+
+
+def _int(value, parameter):
+    if not isinstance(value, int):
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected an int")
+    return value
+
+
 def _pairs(pattern):
     """[[step, count], ...], outermost first."""
+    for pair in _list(pattern, "pattern", "[step, count] pairs"):
+        if len(_list(pair, "pattern", "[step, count] pairs")) != 2:
+            _klr.error(f"'pattern' holds {pair}; expected [step, count] pairs")
     return [(step, count) for step, count in pattern]
 
 
@@ -89,16 +118,18 @@ def dma_transpose(dst, src, axes=None, priority=None, dge_mode=dge_mode.unknown,
     vector_offset of uint32 indices in SBUF the rows of `src`, in HBM, are gathered first, partition first through the indices;
     oob_mode.skip leaves out those out of bounds.
     """
-    rank = len(src.shape)
+    rank = len(_tensor(src, "src").shape)
     standard = {2: (1, 0), 3: (2, 1, 0), 4: (3, 1, 2, 0)}
     if not (rank in standard):
-        _klr.error(f"dma_transpose takes tensors of 2 to 4 dimensions, found shape {src.shape}")
+        _klr.error(f"dma_transpose takes tensors of 2 to 4 dimensions, found shape {src.shape}", rule="dma_transpose.src.dimensions")
     if axes is not None:
-        if not (tuple(axes) == standard[rank]):
-            _klr.error(f"axes of a {rank}-dimensional dma_transpose are {standard[rank]}, found {axes}")
+        if not (tuple(_list(axes, "axes", "dimensions")) == standard[rank]):
+            _klr.error(f"axes of a {rank}-dimensional dma_transpose are {standard[rank]}, found {axes}",
+                       rule="dma_transpose.axes.order")
     turned = tuple([src.shape[i] for i in standard[rank]])
-    if not (tuple(dst.shape) == turned):
-        _klr.error(f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}")
+    if not (tuple(_tensor(dst, "dst").shape) == turned):
+        _klr.error(f"dma_transpose of shape {src.shape} needs a dst of shape {turned}, found {dst.shape}",
+                   rule="dma_transpose.dst.turned")
     return _klr.emit("dma_transpose", name, dst=dst, src=src, axes="None", dge_mode=_dge_value(dge_mode), oob_mode=_oob_name(oob_mode),
                      priority=priority)
 
@@ -110,15 +141,17 @@ def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode
     of exactly two sources it gathers, `dst + src[indices]`, or scatters, `dst[indices] + src`: the other source is dst, whose
     indices then do not repeat. Where an index is out of bounds, oob_mode.skip leaves the row of dst as it is.
     """
-    if not (1 <= len(srcs) <= 16):
-        _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}")
-    factors = [1.0] * len(srcs) if scales is None else scales
+    if not (1 <= len(_list(srcs, "srcs", "1 to 16 tensors")) <= 16):
+        _klr.error(f"dma_compute sums 1 to 16 tensors, found {len(srcs)}", rule="dma_compute.srcs.list")
+    factors = [1.0] * len(srcs) if scales is None else _list(scales, "scales", "numbers")
     if not all([factor == 1 for factor in factors]):
-        _klr.error(f"scales of dma_compute are all 1, found {factors}", "scale the tensors before, with nisa.tensor_scalar")
-    if not unique_indices and any([tensor.is_indirect() for tensor in [dst, *srcs]]):
-        _klr.error("unique_indices=False is not supported: indices of one dma_compute may not repeat")
+        _klr.error(f"scales of dma_compute are all 1, found {factors}", "scale the tensors before, with nisa.tensor_scalar",
+                   "dma_compute.scales.ones")
+    if not _flag(unique_indices, "unique_indices") and any([_tensor(tensor, "srcs").is_indirect() for tensor in [dst, *srcs]]):
+        _klr.error("unique_indices=False is not supported: indices of one dma_compute may not repeat",
+                   rule="dma_compute.unique_indices.unique")
     return _klr.emit("dma_compute", name, dst=dst, srcs=srcs, scales=factors, reduce_op=reduce_op,
-                     skips_oob=oob_mode.name == "skip")
+                     skips_oob=_oob_name(oob_mode) == "skip")
 
 
 def tensor_copy(dst, src, engine=engine.unknown, name=None, dtype=None):
@@ -147,6 +180,7 @@ def memset(dst, value, engine=engine.unknown, name=None):
 
     Packed x4 dtypes take 0 only. A value that dst's dtype cannot hold is unspecified.
     """
+    _tensor(dst, "dst")
     if isinstance(value, int) and not (0 <= value <= 0x7fffffff):
         value = _word(dst.dtype, value)
     return _klr.emit("memset", name, dst=dst, value=value, dtype=dst.dtype, engine=engine)
@@ -167,7 +201,7 @@ def iota(dst, pattern, offset=0, channel_multiplier=0, name=None):
     `pattern` is up to four [step, count] pairs, outermost first; the counts multiply to the elements of a partition. Values
     that leave 32 bits are unspecified.
     """
-    return _klr.emit("iota", name, dst=dst, pattern=(offset, _pairs(pattern), channel_multiplier))
+    return _klr.emit("iota", name, dst=dst, pattern=(_int(offset, "offset"), _pairs(pattern), _int(channel_multiplier, "channel_multiplier")))
 
 
 def affine_select(dst, pattern, channel_multiplier, on_true_tile, on_false_value, cmp_op=nl.equal, offset=0, name=None):
@@ -175,7 +209,7 @@ def affine_select(dst, pattern, channel_multiplier, on_true_tile, on_false_value
 
     Equal dtypes keep bits; others, and the float32 constant, are converted. cmp_op is a comparison.
     """
-    return _klr.emit("nc_affine_select", name, dst=dst, pred=(offset, _pairs(pattern), channel_multiplier),
+    return _klr.emit("nc_affine_select", name, dst=dst, pred=(_int(offset, "offset"), _pairs(pattern), _int(channel_multiplier, "channel_multiplier")),
                      on_true_tile=on_true_tile, on_false_value=on_false_value, cmp_op=cmp_op)
 
 
@@ -187,8 +221,8 @@ def nc_transpose(dst, data, engine=engine.unknown, name=None):
     multiplies by an identity, and an infinity or NaN spoils other elements. 8-bit data there fill 16-bit elements, with zeros
     above, from NeuronCore-v3 on; bytes side by side are unspecified.
     """
-    if engine.name == "unknown":
-        engine = tensor_engine if nl.is_psum(dst.buffer) and nl.is_sbuf(data.buffer) else vector_engine
+    if _member(engine, constants.engine, "engine").name == "unknown":
+        engine = tensor_engine if nl.is_psum(_tensor(dst, "dst").buffer) and nl.is_sbuf(_tensor(data, "data").buffer) else vector_engine
     return _klr.emit("transpose", name, dst=dst, src=data, engine=engine)
 
 
@@ -197,8 +231,8 @@ def nc_stream_shuffle(dst, src, shuffle_mask, name=None):
 
     All of `src` is read before `dst` is written, so they may be one tile. Partitions beyond those of `src` are unspecified.
     """
-    if not (len(shuffle_mask) == 32):
-        _klr.error(f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}")
+    if not (len(_list(shuffle_mask, "shuffle_mask", "32 numbers")) == 32):
+        _klr.error(f"nc_stream_shuffle needs 32 mask values, found {len(shuffle_mask)}", rule="nc_stream_shuffle.shuffle_mask.length")
     return _klr.emit("shuffle", name, dst=dst, src=src, shuffle_mask=list(shuffle_mask))
 
 
@@ -333,23 +367,24 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=N
     sin continues a cubic outside of [-pi, pi].
     """
     return _klr.emit("nc_activate", name, dst=dst, src=data, accumulator_cmd=reduce_cmd, activation_func=op, scale=scale,
-                     bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
+                     bias=_bias(bias, dst, name, "activation"), reduce_op=reduce_op, reduce_res=reduce_res)
 
 
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None):
     """activation whose rows are also summed into reduce_res (P, 1), starting anew; None leaves the sum in the accumulators."""
     return _klr.emit("activation_reduce", name, dst=dst, src=data, accumulator_cmd=reduce_cmd.reset_reduce, activation_func=op,
-                     scale=scale, bias=_bias(bias, dst, name), reduce_op=reduce_op, reduce_res=reduce_res)
+                     scale=scale, bias=_bias(bias, dst, name, "activation_reduce"), reduce_op=reduce_op, reduce_res=reduce_res)
 
 
-def _bias(bias, dst, name):
+def _bias(bias, dst, name, function):
     """The operator takes a tile: a constant other than 0 becomes one, (P, 1) float32."""
     if bias is None or (isinstance(bias, (int, float)) and bias == 0):
         return None
     if not isinstance(bias, (int, float)):
         return bias
     if _klr.generation() < 3:
-        _klr.error("bias is a constant; on NeuronCore-v2 it is a (P, 1) tile", "fill one with nisa.memset and pass it")
+        _klr.error("bias is a constant; on NeuronCore-v2 it is a (P, 1) tile", "fill one with nisa.memset and pass it",
+                   f"{function}.bias.vector")
     tile = nl.ndarray((dst.shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
     memset(dst=tile, value=float(bias))
     return tile
@@ -364,7 +399,7 @@ def activate2(dst, op, data, imm0, imm1, op0, op1, relu_param=0.0, reverse0=Fals
     abs_min; a reset starts from its identity.
     """
     if reduce_op is None and _member(reduce_cmd, constants.reduce_cmd, "reduce_cmd").name != "idle":
-        _klr.error(f"{reduce_cmd} needs a reduce_op", "`reduce_op=nl.add`, for example")
+        _klr.error(f"{reduce_cmd} needs a reduce_op", "`reduce_op=nl.add`, for example", "activate2.reduce_op.needed")
     return _klr.emit("activate2", name, dst=dst, src=data, op0=op0, op1=op1, imm0=imm0, imm1=imm1, activation_func=op,
                      relu_param=relu_param, reduce_op=nl.bypass if reduce_op is None else reduce_op, reduce_res=reduce_res,
                      reduce_cmd=reduce_cmd, reverse0=reverse0, reverse1=reverse1)
@@ -380,11 +415,15 @@ def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
     holds one element for what is left of each row; keepdims leaves the reduced dimensions with size 1. negate: the results times
     -1.
     """
-    rank = len(data.shape)
-    axes = sorted([a + rank if a < 0 else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
+    rank = len(_tensor(data, "data").shape)
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    if not all([isinstance(a, int) for a in axes]):
+        _klr.error(f"'axis' is {_klr.describe(axis)}; expected an int or a list of ints")
+    axes = sorted([a + rank if a < 0 else a for a in axes])
     first = rank - len(axes)
     if first < 1 or axes != list(range(first, rank)):
-        _klr.error(f"axis {axis} of a tensor of shape {data.shape}; the axes are the last dimensions, never the partition")
+        _klr.error(f"axis {axis} of a tensor of shape {data.shape}; the axes are the last dimensions, never the partition",
+                   rule="tensor_reduce.axis.innermost")
     return _klr.emit("tensor_reduce", name, dst=dst, src=data, op=op, op_dim="XYZW"[0:len(axes)], negated=negate,
                      keepdims=keepdims)
 
@@ -397,12 +436,11 @@ def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, r
     (P, 1) tile, first. reduce_res (P, 1) receives them, with reduce_res_negate their negation; they keep their values.
     """
     operand0 = 0 if operand0 is None else operand0
-    result = reduce_res
-    if result is None:
-        result = nl.ndarray((dst.shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
+    if reduce_res is None:
+        reduce_res = nl.ndarray((_tensor(dst, "dst").shape[0], 1), dtype=nl.float32, buffer=nl.sbuf)
     is_number = reduce_init is None or isinstance(reduce_init, (int, float))
     return _klr.emit("tensor_scalar_reduce", name, dst=dst, src=data, operand0=operand0, op0=op0, reverse0=reverse0,
-                     reduce_op=reduce_op, reduce_res=result, reduce_cmd=reduce_cmd,
+                     reduce_op=reduce_op, reduce_res=reduce_res, reduce_cmd=reduce_cmd,
                      reduce_init=reduce_init if is_number else None, reduce_res_negate=reduce_res_negate,
                      reduce_init_tile=None if is_number else reduce_init)
 
@@ -546,7 +584,7 @@ def rand_get_state(dst, engine=engine.gpsimd, name=None):
 
 def core_barrier(data, cores, engine=engine.gpsimd, name=None):
     """Wait until the named logical cores have arrived; accesses to `data` (shared HBM) are ordered around it."""
-    cores = [cores] if isinstance(cores, int) else list(cores)
+    cores = [cores] if isinstance(cores, int) else _list(cores, "cores", "numbers")
     return _klr.emit("core_barrier", name, data=data, cores=cores, engine=engine)
 
 

@@ -1,6 +1,7 @@
 // rule_list.c -- the rows of core/rules.def, legal.def, isa.def and checks.def under one roof.
 
 #include "machine/rule_list.h"
+#include "base/bug.h"
 #include "base/vec.h"
 #include "core/nki_names.h"
 #include "core/verify.h"
@@ -166,6 +167,24 @@ const RuleInfo *rule_list(Arena *arena, size_t *count)
     rules.items[i].is_tolerated = rule_tolerated(rules.items[i].id) != NULL;
   *count = rules.count;
   return rules.items;
+}
+
+void rule_cite(Diag *diag, Arena *arena, const Machine *machine, const char *id)
+{
+  if (!diag)
+    return;
+  size_t count;
+  const RuleInfo *rules = rule_list(arena, &count);
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(rules[i].id, id) == 0) {
+      diag_note(diag, "rule: %s", id);
+      if (machine)
+        diag_note(diag, "expected on %s (%s): %s [%s]", machine->name, machine->nc_version, rules[i].asks, rules[i].source);
+      else
+        diag_note(diag, "expected: %s [%s]", rules[i].asks, rules[i].source);
+      return;
+    }
+  bug("no rule %s", id);
 }
 
 const CostNote *cost_notes(size_t *count)

@@ -24,6 +24,10 @@ typedef struct RuleInfo {
 // In `arena`, in order of the tables.
 const RuleInfo *rule_list(Arena *arena, size_t *count);
 
+// Notes the rule `id` on `diag`, as machine_check does of its own: its name, what it asks, and where that is documented.
+// `machine` may be NULL: any machine. `diag` may be NULL: nothing was reported.
+void rule_cite(Diag *diag, Arena *arena, const Machine *machine, const char *id);
+
 const char *rule_code_text(Arena *arena, const RuleInfo *rule);         // "E0518"; "W0541, strict E0518"
 const char *rule_stage_name(RuleStage stage);                            // "trace"
 const char *rule_generations_text(Arena *arena, uint8_t generations);  // "trn2, trn3"; "every target"

@@ -1,5 +1,6 @@
 // dma.c -- the two sides of a DMA: views with indices known only at run time.
 
+#include "machine/rule_list.h"
 #include "sim/exec.h"
 
 #include <inttypes.h>
@@ -30,6 +31,8 @@ static _Noreturn void fail_index(Sim *sim, const View *view, const char *role, u
                 index, i, role, view->indirect_dim, view->tensor->name, dim_size(view->tensor, view->indirect_dim));
   tile_label_tensor(diag, view);
   diag_help(diag, "pass `oob_mode=nisa.oob_mode.skip` to leave such rows out");
+  if (sim->instr && sim->instr->op->kind == OP_nc_dma_copy)
+    rule_cite(diag, &sim->session->arena, sim->machine, "dma_copy.src.index-range");
   sim_stop(sim);
 }
 

@@ -4,6 +4,7 @@
 // of src/number, then writes them. P is a tile's partitions, F its elements per partition; element (p, i) stands at
 // p * F + i of the arrays here. The fast executors (exec_*.c) must give the same bits.
 
+#include "machine/rule_list.h"
 #include "sim/exec.h"
 #include "sim/psum.h"
 #include "sim/tenancy.h"
@@ -1372,8 +1373,10 @@ static const uint32_t *segment_numbers(Sim *sim, const Tile *src)
   for (uint64_t i = 0; i < src->free_elems; i++) {
     numbers[i] = dtype_is_integer(src->dtype) ? unit_bits(src->dtype, tile_element(src, 0, i)) : f32_bits(values[i] + 0);
     if (!(values[i] >= 0) || rintf(values[i]) != values[i]) {
-      sim_error(sim, E_SIM_VALUE, "`%s` takes segment numbers that are integers and not negative, but element %s is %.9g",
-                sim_op_name(sim), tile_index_text(sim, src, 0, i), (double)values[i]);
+      Diag *diag = sim_error(sim, E_SIM_VALUE,
+                             "`%s` takes segment numbers that are integers and not negative, but element %s is %.9g",
+                             sim_op_name(sim), tile_index_text(sim, src, 0, i), (double)values[i]);
+      rule_cite(diag, &sim->session->arena, sim->machine, "sequence_bounds.segment_ids.numbers");
       sim_stop(sim);
     }
   }

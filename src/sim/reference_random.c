@@ -3,6 +3,7 @@
 // Row p of an operand belongs to lane p. The vector engine has four generators a lane, which an instruction's elements
 // take in turn, beginning with the first; GpSimd has one. See docs/numerics.md, section 10, for what is our choice.
 
+#include "machine/rule_list.h"
 #include "sim/exec.h"
 
 #include <inttypes.h>
@@ -66,8 +67,10 @@ void run_rand2(Sim *sim, const Op *op)
   operand_values(sim, &o->max, "max", &dst, false, &high);
   for (uint64_t p = 0; p < dst.partitions; p++) {
     if (!(low.lanes[p] < high.lanes[p])) {
-      sim_error(sim, E_SIM_VALUE, "`%s` needs min < max, but on partition %" PRIu64 " they are %.9g and %.9g",
-                sim_op_name(sim), p, (double)low.lanes[p], (double)high.lanes[p]);
+      Diag *diag =
+          sim_error(sim, E_SIM_VALUE, "`%s` needs min < max, but on partition %" PRIu64 " they are %.9g and %.9g",
+                    sim_op_name(sim), p, (double)low.lanes[p], (double)high.lanes[p]);
+      rule_cite(diag, &sim->session->arena, sim->machine, "rand2.min.order");
       sim_stop(sim);
     }
     for (uint64_t i = 0; i < dst.free_elems; i++)
@@ -109,8 +112,9 @@ void run_dropout(Sim *sim, const Op *op)
   for (uint64_t p = 0; p < dst.partitions; p++) {
     float value = threshold.lanes[p];
     if (!(value >= 0 && value <= 1)) {
-      sim_error(sim, E_SIM_VALUE, "`%s` needs a probability from 0 to 1; on partition %" PRIu64 " it is %.9g",
-                sim_op_name(sim), p, (double)value);
+      Diag *diag = sim_error(sim, E_SIM_VALUE, "`%s` needs a probability from 0 to 1; on partition %" PRIu64 " it is %.9g",
+                             sim_op_name(sim), p, (double)value);
+      rule_cite(diag, &sim->session->arena, sim->machine, "dropout.prob.probability");
       sim_stop(sim);
     }
   }

@@ -84,6 +84,10 @@ const Pos *builder_pos(Builder *b, Span span);
 // The name of the library function that the user called, "nki.isa.memset" as "nisa.memset"; NULL outside the library.
 const char *library_function(Tracer *t);
 
+// Notes on `diag` the rule that it is about, as `klr list rules` has it: "dma_transpose.dst.turned".
+void nki_cite(Tracer *t, Diag *diag, const char *rule);
+
+
 // ---- names
 // "base.N", N counted for each base and from 1 on every core.
 const char *builder_number(Builder *b, const char *base);
@@ -214,7 +218,7 @@ void device_loop_next(Tracer *t, Value range, Value index, Span span);
   X("jit", klr_jit, "function")                                                                                        \
   X("kind", klr_kind, "value")                                                                                         \
   X("unspecified", klr_unspecified, "gap message")                                                                     \
-  X("error", klr_error, "message help?")                                                                               \
+  X("error", klr_error, "message help? rule?")                                                                         \
   X("need", klr_need, "value parameter what")                                                                          \
   X("describe", klr_describe, "value")                                                                                 \
   X("deprecated", klr_deprecated, "name help")                                                                         \

@@ -259,13 +259,24 @@ bool klr_rank_id(Tracer *t, const Call *call, Value *out)
   return true;
 }
 
+// Cites `rule` of the instruction that is being called, if it has one of that name.
+static void cite_register(Tracer *t, Diag *diag, const char *rule)
+{
+  const char *function = library_function(t);
+  if (!function || strncmp(function, "nisa.register_", 14) != 0)
+    return;
+  bool loads = strcmp(function, "nisa.register_load") == 0 && strcmp(rule, "dst.induction") == 0;
+  nki_cite(t, diag, loads ? "register_move.dst.induction" : arena_printf(&t->arena, "%s.%s", function + 5, rule));
+}
+
 // A register that may be written.
 static const char *writable(Tracer *t, Value value, Span span)
 {
   const RegisterObject *reg = value_is_register(value);
   if (!reg) {
-    raise_error(t, E_ISA_ARGUMENT, user_span(t, span), "'%s': 'dst' is %s; expected a register",
-                library_function(t) ? library_function(t) : "register", describe(t, value));
+    Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, span), "'%s': 'dst' is %s; expected a register",
+                             library_function(t) ? library_function(t) : "register", describe(t, value));
+    cite_register(t, diag, "dst.register");
     return NULL;
   }
   if (reg->frozen) {
@@ -273,6 +284,7 @@ static const char *writable(Tracer *t, Value value, Span span)
     diag_help(diag,
               "the variable of a device loop and the results of register arithmetic do not change; allocate another "
               "register with `nisa.register_alloc`");
+    cite_register(t, diag, "dst.induction");
     return NULL;
   }
   return reg->name;
@@ -305,9 +317,13 @@ static bool set_register(Tracer *t, const char *dst, Value src, Span span)
     return true;
   }
   const RegisterObject *reg = value_is_register(src);
-  if (!reg)
-    return RAISE(t, E_REGISTER, user_span(t, span), "a register is set to %s; expected an int or a register",
-                 describe(t, src));
+  if (!reg) {
+    Diag *diag = raise_error(t, E_REGISTER, user_span(t, span), "a register is set to %s; expected an int or a register",
+                             describe(t, src));
+    const char *function = library_function(t);
+    cite_register(t, diag, function && strcmp(function, "nisa.register_alloc") == 0 ? "x.initial" : "src.register");
+    return false;
+  }
   alu_imm(b, dst, reg->name ? reg->name : register_use(b, src, span), ALU_OP_ADD, 0, "move", span);
   return true;
 }
@@ -388,9 +404,12 @@ bool klr_register_store(Tracer *t, const Call *call, Value *out)
   if (!view || view_elements(view) != 1)
     return RAISE(t, E_REGISTER, user_span(t, call->span),
                  "a register is stored into %s; expected a tensor of one element", describe(t, call->args[0]));
-  if (!value_is_register(call->args[1]))
-    return RAISE(t, E_REGISTER, user_span(t, call->span), "'src' is %s; expected a register",
-                 describe(t, call->args[1]));
+  if (!value_is_register(call->args[1])) {
+    Diag *diag = raise_error(t, E_REGISTER, user_span(t, call->span), "'src' is %s; expected a register",
+                             describe(t, call->args[1]));
+    cite_register(t, diag, "src.register");
+    return false;
+  }
   Op *op = op_new(b->arena, OP_tensor_store);
   op->tensor_store.dst = ref_of_view(view);
   op->tensor_store.src = register_use(b, call->args[1], call->span);

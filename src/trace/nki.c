@@ -1,6 +1,7 @@
 // nki.c -- module `_klr`: what the NKI library, written in NKI, is made of; and how a tracer gets to know it.
 
 #include "machine/gaps.h"
+#include "machine/rule_list.h"
 #include "trace/builder.h"
 
 #include <string.h>
@@ -76,6 +77,8 @@ bool klr_error(Tracer *t, const Call *call, Value *out)
                            function ? function : "", function ? "': " : "", call->args[0].string->text.data);
   if (value_is_set(call->args[1]))
     diag_help(diag, "%s", call->args[1].string->text.data);
+  if (value_is_set(call->args[2]))
+    nki_cite(t, diag, call->args[2].string->text.data);
   return false;
 }
 
@@ -279,6 +282,11 @@ static const Machine *machine_of(Tracer *t)
   Value *generation = module ? attr_find(&module->attrs, tracer_name(t, "_generation")) : NULL;
   const Machine *machine = generation ? machine_of_generation((int)generation->integer) : NULL;
   return machine ? machine : machine_default();
+}
+
+void nki_cite(Tracer *t, Diag *diag, const char *rule)
+{
+  rule_cite(diag, &t->arena, machine_of(t), rule);
 }
 
 bool klr_generation(Tracer *t, const Call *call, Value *out)

@@ -480,6 +480,11 @@ def k(x):
     m4 = nl.ndarray((3, 4), dtype=nl.uint32, buffer=nl.shared_hbm)
     mi = nl.ndarray((3, 2), dtype=nl.int32, buffer=nl.shared_hbm)
     four = ncc.ReplicaGroup([[0, 1, 2, 3]])
+    h0 = nl.ndarray((4, 8), dtype=nl.float32, buffer=nl.shared_hbm)
+    h8 = nl.ndarray((8, 8), dtype=nl.float32, buffer=nl.shared_hbm)
+    hb2 = nl.ndarray((8, 8), dtype=nl.bfloat16, buffer=nl.shared_hbm)
+    s8 = nl.ndarray((8, 8), dtype=nl.float32, buffer=nl.sbuf)
+    mi4 = nl.ndarray((3, 4), dtype=nl.int32, buffer=nl.shared_hbm)
     CALL
     return x
 """
@@ -488,7 +493,7 @@ def k(x):
 CALL_LINE = STATIC[:STATIC.index("CALL")].count("\n") + 1
 
 
-@pytest.mark.parametrize("call, code, rule, options", [
+RULE_CASES = [
     ("ncc.all_reduce([x, x], [h], g, nl.add)", "E0518", "all_reduce.srcs.count", ()),
     ("ncc.all_reduce([], [], g, nl.add)", "E0518", "all_reduce.srcs.count", ()),
     ("ncc.all_reduce([x], [hb], g, nl.add)", "E0516", "all_reduce.dsts.same-dtype", ()),
@@ -527,14 +532,69 @@ CALL_LINE = STATIC[:STATIC.index("CALL")].count("\n") + 1
     ("ncc.all_gather_v([x], [h2], g, m)", "E0518", "all_gather.metadata_tensor.group", ("--lnc", "2")),
     ("ncc.all_gather_v([x], [h2], four, m4)", "E0539", "all_gather.metadata_tensor.cores", ()),
     ("ncc.all_gather_v([x], [h2], four, m4, has_rdispls=True)", "E0518", "all_gather.has_rdispls.range", ("--lnc", "2")),
-])
+    ("ncc.all_gather_v([x], [h2], four, mi4)", "E0536", "all_gather.metadata_tensor.dtype", ("--lnc", "2")),
+    ("ncc.all_gather_v([x], [h2], four, m)", "E0515", "all_gather.metadata_tensor.shape", ("--lnc", "2")),
+    ("ncc.all_gather_v([x, x], [h2, h8], four, m4)", "E0518", "all_gather.metadata_tensor.tensors", ("--lnc", "2")),
+]
+
+# A call of each function that breaks no rule: a source, a destination, the rest. Rules that several functions have are
+# broken by one recipe for all of them.
+BASE_CALLS = {
+    "all_reduce": ("x", "h", "g, nl.add"), "all_gather": ("x", "h2", "g, 0"), "reduce_scatter": ("h2", "h", "g, 0, nl.add"),
+    "all_to_all": ("x", "h", "g, 0"), "collective_permute": ("x", "h", "[(0, 1), (1, 0)]"),
+    "collective_permute_implicit": ("x", "h", "g"), "collective_permute_implicit_reduce": ("x", "h", "g, nl.add"),
+}
+IN_BFLOAT16, IN_SBUF = {"h": "hb", "h2": "hb2"}, {"x": "s", "h": "s2", "h2": "s8"}
+
+
+def call_of(function, source, destination, rest):
+    lists = {"collective_permute_implicit": f"[[{source}]], [[{destination}]]",
+             "collective_permute_implicit_reduce": f"[[{source}]], [[{source}]], [[{destination}]]"}
+    return f"ncc.{function}({lists.get(function, f'[{source}], [{destination}]')}, {rest})"
+
+
+def recipes():
+    for function, (source, destination, rest) in BASE_CALLS.items():
+        def case(code, rule, source=source, destination=destination, rest=rest, options=(), function=function):
+            return call_of(function, source, destination, rest), code, f"{function}.{rule}", options
+        yield case("E0518", "srcs.count", source=f"{source}, {source}")
+        yield case("E0516", "dsts.same-dtype", destination=IN_BFLOAT16[destination])
+        yield case("E0515", "dsts.size", destination="h2" if destination == "h" else "h")
+        yield case("E0517", "srcs.memory", destination=IN_SBUF[destination])
+        yield case("E0518", "priority.range", rest=f"{rest}, priority=4", options=("--target", "trn3"))
+        yield case("E0534", "priority.generation", rest=f"{rest}, priority=1")
+        if rest.startswith("g"):
+            yield case("E0518", "replica_group.ranks", rest=rest.replace("g", "ncc.ReplicaGroup([[0, 1], [1, 2]])", 1))
+        if "nl.add" in rest:
+            yield case("E0518", "op.operator", rest=rest.replace("nl.add", "nl.multiply"))
+        if function in ("all_reduce", "all_gather", "reduce_scatter"):
+            near, far = IN_SBUF[source], IN_SBUF[destination]
+            yield case("E0517", "dsts.lists", source=f"{near}, {near}", destination=f"{far}, {far}")
+        if "permute" in function:
+            yield case("E0518", "dsts.single", source="x, x", destination="h, h0")
+        if "implicit" in function:
+            yield case("E0410", "channel_ids.channels", rest=f"{rest}, channel_ids=[1]")
+
+
+RULE_CASES += recipes()
+
+
+@pytest.mark.parametrize("function", sorted(BASE_CALLS))
+def test_the_base_calls_break_no_rule(tmp_path, function):
+    file = tmp_path / "k.py"
+    file.write_text(STATIC.replace("CALL", call_of(function, *BASE_CALLS[function])))
+    done = run_klr("trace", file, "x=f32[4,8]", "--json")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("call, code, rule, options", RULE_CASES)
 def test_every_rule_of_the_page(tmp_path, call, code, rule, options):
     file = tmp_path / "k.py"
     file.write_text(STATIC.replace("CALL", call))
     done = run_klr("trace", file, "x=f32[4,8]", "--json", *options)
     assert done.returncode == 1, done.stdout
     found = [d for d in json.loads(done.stdout)["diagnostics"] if d["code"] == code]
-    assert any(rule in note for d in found for note in d["notes"]), done.stdout
+    assert any(note == f"rule: nccl.{rule}" for d in found for note in d["notes"]), done.stdout
     assert all(d["file"].endswith("k.py") and d["line"] == CALL_LINE for d in found)
 
 
