@@ -1,5 +1,7 @@
 #include "cli/arg.h"
 
+#include "base/bug.h"
+
 #include "base/npy.h"
 #include "number/activation.h"
 #include "number/convert.h"
@@ -273,38 +275,53 @@ static void normal_block(uint64_t seed, uint64_t first, size_t count, float *out
     out[i] = radius[i] * angle[i];
 }
 
-static void fill_normal(DType dtype, uint64_t seed, Array *out)
+// The number that element `index` is to be; of `randn` and `uniform` it is none.
+static int64_t fill_integer(const Arg *arg, uint64_t seed, uint64_t index)
+{
+  switch (arg->fill) {
+  case FILL_ZEROS: return 0;
+  case FILL_ONES: return 1;
+  case FILL_ARANGE: return (int64_t)index;
+  case FILL_RANDINT: {
+    uint64_t width = (uint64_t)arg->high - (uint64_t)arg->low;
+    return (int64_t)((uint64_t)arg->low + random_bits(seed, index) % width);
+  }
+  case FILL_UNIFORM:
+  case FILL_RANDN: break;
+  }
+  bug("fill %d is no integer", (int)arg->fill);
+}
+
+// Elements [first, first + count) as float32, which are then converted to the dtype a row at a time.
+static void fill_block(const Arg *arg, uint64_t seed, uint64_t first, size_t count, float *out)
+{
+  if (arg->fill == FILL_RANDN) {
+    normal_block(seed, first, count, out);
+    return;
+  }
+  for (size_t i = 0; i < count; i++)
+    out[i] = arg->fill == FILL_UNIFORM ? uniform(random_bits(seed, first + i))
+                                       : (float)fill_integer(arg, seed, first + i);
+}
+
+static void fill_floats(const Arg *arg, uint64_t seed, Array *out)
 {
   float block[BLOCK];
   uint64_t total = array_elements(out);
+  unsigned bytes = dtype_bytes(arg->dtype);
   for (uint64_t first = 0; first < total; first += BLOCK) {
     size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
-    normal_block(seed, first, count, block);
-    convert_row_from_f32(dtype, count, (char *)out->data + first * dtype_bytes(dtype), block, (NumberMode){0});
+    fill_block(arg, seed, first, count, block);
+    convert_row_from_f32(arg->dtype, count, (char *)out->data + first * bytes, block, (NumberMode){0});
   }
 }
 
-static void put_integer(DType dtype, int64_t value, void *at)
+static void fill_integers(const Arg *arg, uint64_t seed, Array *out)
 {
-  if (dtype_info(dtype)->kind == DTYPE_KIND_SIGNED || dtype_info(dtype)->kind == DTYPE_KIND_UNSIGNED)
-    memcpy(at, &value, dtype_bytes(dtype));  // little-endian: the low bytes
-  else
-    dtype_from_f32(dtype, (float)value, at);
-}
-
-static void put_fill(const Arg *arg, uint64_t seed, uint64_t index, void *at)
-{
-  switch (arg->fill) {
-  case FILL_ZEROS: put_integer(arg->dtype, 0, at); return;
-  case FILL_ONES: put_integer(arg->dtype, 1, at); return;
-  case FILL_ARANGE: put_integer(arg->dtype, (int64_t)index, at); return;
-  case FILL_UNIFORM: dtype_from_f32(arg->dtype, uniform(random_bits(seed, index)), at); return;
-  case FILL_RANDN: return;  // fill_normal
-  case FILL_RANDINT: {
-    uint64_t width = (uint64_t)arg->high - (uint64_t)arg->low;
-    put_integer(arg->dtype, (int64_t)((uint64_t)arg->low + random_bits(seed, index) % width), at);
-    return;
-  }
+  unsigned bytes = dtype_bytes(arg->dtype);
+  for (uint64_t i = 0, count = array_elements(out); i < count; i++) {
+    int64_t value = fill_integer(arg, seed, i);
+    memcpy((char *)out->data + i * bytes, &value, bytes);  // little-endian: the low bytes
   }
 }
 
@@ -323,23 +340,28 @@ static bool fill_array(Session *session, const Arg *arg, uint64_t seed, Array *o
   if (arg->fill == FILL_ZEROS && dtype_info(arg->dtype)->kind != DTYPE_KIND_SCALE)
     return true;
   uint64_t own_seed = seed ^ str_hash(str_from(arg->name));
-  if (arg->fill == FILL_RANDN) {
-    fill_normal(arg->dtype, own_seed, out);
-    return true;
-  }
-  unsigned bytes = dtype_bytes(arg->dtype);
-  for (uint64_t i = 0, count = array_elements(out); i < count; i++)
-    put_fill(arg, own_seed, i, (char *)out->data + i * bytes);
+  DTypeKind kind = dtype_info(arg->dtype)->kind;
+  bool is_integer = kind == DTYPE_KIND_SIGNED || kind == DTYPE_KIND_UNSIGNED;
+  if (is_integer && arg->fill != FILL_RANDN && arg->fill != FILL_UNIFORM)
+    fill_integers(arg, own_seed, out);
+  else
+    fill_floats(arg, own_seed, out);
   return true;
 }
 
 // double to float32 to the dtype: two roundings, as `array.astype(float32)` on the way in would have.
 static void convert_f64(const Npy *npy, Array *out)
 {
-  for (uint64_t i = 0, count = array_elements(out); i < count; i++) {
-    double value;
-    memcpy(&value, (const char *)npy->data + i * sizeof value, sizeof value);
-    dtype_from_f32(out->dtype, (float)value, (char *)out->data + i * dtype_bytes(out->dtype));
+  float block[BLOCK];
+  uint64_t total = array_elements(out);
+  for (uint64_t first = 0; first < total; first += BLOCK) {
+    size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
+    for (size_t i = 0; i < count; i++) {
+      double value;
+      memcpy(&value, (const char *)npy->data + (first + i) * sizeof value, sizeof value);
+      block[i] = (float)value;
+    }
+    convert_row_from_f32(out->dtype, count, (char *)out->data + first * dtype_bytes(out->dtype), block, (NumberMode){0});
   }
 }
 
@@ -394,7 +416,6 @@ void array_to_npy(const Array *array, bool raw, StrBuf *out)
   }
   uint64_t count = array_elements(array);
   float *wide = arena_array(out->arena, float, count);
-  for (uint64_t i = 0; i < count; i++)
-    wide[i] = dtype_to_f32(array->dtype, (const char *)array->data + i * info->bytes);
+  convert_row_to_f32(array->dtype, count, wide, array->data, (NumberMode){0});
   npy_format(out, "<f4", array->shape, array->rank, wide, count * sizeof *wide);
 }

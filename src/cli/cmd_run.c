@@ -3,6 +3,7 @@
 #include "cli/program.h"
 #include "cli/running.h"
 #include "cli/write.h"
+#include "number/convert.h"
 #include "sim/shadow.h"
 
 #include <errno.h>
@@ -77,24 +78,32 @@ typedef struct Summary {
   uint64_t finite, nan, infinite;
 } Summary;
 
+enum { SUMMARY_BLOCK = 1024 };
+
 static Summary summarise(const Array *array)
 {
   Summary s = {.min = INFINITY, .max = -INFINITY};
   if (dtype_is_packed(array->dtype))
     return s;
   double sum = 0;
-  unsigned bytes = dtype_bytes(array->dtype);
-  for (uint64_t i = 0, count = array_elements(array); i < count; i++) {
-    double value = (double)dtype_to_f32(array->dtype, (const char *)array->data + i * bytes);
-    if (isnan(value))
-      s.nan++;
-    else if (isinf(value))
-      s.infinite++;
-    else {
-      s.finite++;
-      s.min = value < s.min ? value : s.min;
-      s.max = value > s.max ? value : s.max;
-      sum += value;
+  float block[SUMMARY_BLOCK];
+  uint64_t total = array_elements(array);
+  for (uint64_t first = 0; first < total; first += SUMMARY_BLOCK) {
+    size_t count = total - first < SUMMARY_BLOCK ? (size_t)(total - first) : SUMMARY_BLOCK;
+    convert_row_to_f32(array->dtype, count, block, (const char *)array->data + first * dtype_bytes(array->dtype),
+                       (NumberMode){0});
+    for (size_t i = 0; i < count; i++) {
+      double value = (double)block[i];
+      if (isnan(value))
+        s.nan++;
+      else if (isinf(value))
+        s.infinite++;
+      else {
+        s.finite++;
+        s.min = value < s.min ? value : s.min;
+        s.max = value > s.max ? value : s.max;
+        sum += value;
+      }
     }
   }
   s.mean = s.finite ? sum / (double)s.finite : 0;

@@ -250,9 +250,13 @@ static bool read_address(Tracer *t, Value value, TensorSpec *spec, Span span)
   if (!value_is_set(value) || value.tag == VALUE_NONE)
     return true;
   if (!value_sequence(value, &items, &count) || count != 2 || !value_as_int(items[0], &par) ||
-      !value_as_int(items[1], &free) || par < 0 || free < 0)
-    return RAISE(t, E_TENSOR_ALLOC, user_span(t, span),
-                 "'address' is %s; expected (first partition, first byte in the partition)", describe(t, value));
+      !value_as_int(items[1], &free) || par < 0 || free < 0) {
+    StrBuf shown = strbuf_new(&t->session->arena);
+    bool is_shown = op_repr(t, value, span, &shown);
+    return is_shown && RAISE(t, E_TENSOR_ALLOC, user_span(t, span),
+                             "'address' is %s; expected (first partition, first byte in the partition), ints from 0 on",
+                             strbuf_cstr(&shown));
+  }
   spec->has_address = true;
   spec->par_offset = (uint64_t)par;
   spec->free_offset = (uint64_t)free;
