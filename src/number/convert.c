@@ -76,35 +76,41 @@ KERNEL_INLINE uint32_t narrow(float value, int exponent_bits, int fraction_bits,
   return magnitude > 0x7F800000 ? not_a_number : code | sign;
 }
 
+// NaN becomes a limit here; the mask of `is_number` makes it 0 after all. In this form each step is one instruction.
 KERNEL_INLINE float limited(float value, float least, float most)
 {
-  value = value == value ? value : 0;
-  value = value > most ? most : value;
-  return value < least ? least : value;
+  value = value < most ? value : most;
+  return value > least ? value : least;
+}
+
+KERNEL_INLINE uint32_t is_number(float value)
+{
+  return value == value ? UINT32_MAX : 0;
 }
 
 // `value` as an integer from `least` to `most`, ties to even. Within 2^22 the sum's fraction holds the integer.
 KERNEL_INLINE int32_t clamp_to_small_int(float value, float least, float most)
 {
-  return (int32_t)(f32_bits(limited(value, least, most) + 0x1.8p23f) - 0x4B400000);
+  return (int32_t)((f32_bits(limited(value, least, most) + 0x1.8p23f) - 0x4B400000) & is_number(value));
 }
 
 // The same for limits below 2^31.
-KERNEL_INLINE int32_t clamp_to_int(float value, float least, float most)
+KERNEL_INLINE uint32_t clamp_to_int(float value, float least, float most)
 {
-  return (int32_t)__builtin_rintf(limited(value, least, most));
+  return (uint32_t)(int32_t)__builtin_rintf(limited(value, least, most));
 }
 
-KERNEL_INLINE int32_t to_int32(float value)
+KERNEL_INLINE uint32_t to_int32(float value)
 {
-  return value >= 0x1p31f ? INT32_MAX : clamp_to_int(value, -0x1p31f, 0x1.fffffep30f);
+  uint32_t rounded = clamp_to_int(value, -0x1p31f, 0x1.fffffep30f);
+  return (value >= 0x1p31f ? INT32_MAX : rounded) & is_number(value);
 }
 
 KERNEL_INLINE uint32_t to_uint32(float value)
 {
   bool upper = value >= 0x1p31f;
-  uint32_t low = (uint32_t)clamp_to_int(upper ? value - 0x1p31f : value, 0, 0x1.fffffep30f);
-  return value >= 0x1p32f ? UINT32_MAX : upper ? low | 0x80000000 : low;
+  uint32_t low = clamp_to_int(upper ? value - 0x1p31f : value, 0, 0x1.fffffep30f);
+  return (value >= 0x1p32f ? UINT32_MAX : upper ? low | 0x80000000 : low) & is_number(value);
 }
 
 KERNEL_INLINE float scale_to_f32(uint32_t code)
