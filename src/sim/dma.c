@@ -4,7 +4,6 @@
 #include "sim/exec.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int64_t index_at(const Tile *index, uint64_t i)
@@ -36,6 +35,13 @@ static _Noreturn void fail_index(Sim *sim, const View *view, const char *role, u
   sim_stop(sim);
 }
 
+// Elements of the view's tensor, counted in the dtype of the view.
+static uint64_t elements_of(const View *view)
+{
+  DType dtype = view->dtype_override.some ? view->dtype_override.value : view->tensor->dtype;
+  return tensor_elements(view->tensor) * dtype_bytes(view->tensor->dtype) / dtype_bytes(dtype);
+}
+
 // The first dimension's positions come from the index tensor instead of its step.
 static void resolve_gather(Sim *sim, const View *view, const char *role, bool skips, Tile *tile)
 {
@@ -63,10 +69,16 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
   // A row reaches at most to the tensor's end: that of the last index is checked against it as a view.
   uint64_t step = tile_index_elems(sim, view), size = dim_size(view->tensor, view->indirect_dim);
   uint64_t *offsets = arena_array(&sim->scratch, uint64_t, tile->partitions);
+  int64_t low, high;
+  if (!view_extent(rows, &low, &high))
+    low = high = 0;
+  uint64_t elements = elements_of(view);
   for (uint64_t i = 0; i < tile->partitions; i++) {
     int64_t at = index_at(&index, i);
     if (at >= 0 && (uint64_t)at < size) {
-      (void)tile_of_view(sim, rows, role, at * (int64_t)step);
+      int64_t extra = at * (int64_t)step;
+      if (low + extra < 0 || (uint64_t)(high + extra) >= elements)
+        (void)tile_of_view(sim, rows, role, extra);  // which tells what lies outside
       offsets[i] = (uint64_t)at * step * tile->item;
     } else if (skips) {
       offsets[i] = UINT64_MAX;
@@ -81,9 +93,7 @@ static void resolve_gather(Sim *sim, const View *view, const char *role, bool sk
 static bool is_inside(const View *view, int64_t extra)
 {
   int64_t low, high;
-  DType dtype = view->dtype_override.some ? view->dtype_override.value : view->tensor->dtype;
-  uint64_t elements = tensor_elements(view->tensor) * dtype_bytes(view->tensor->dtype) / dtype_bytes(dtype);
-  return !view_extent(view, &low, &high) || (low + extra >= 0 && (uint64_t)(high + extra) < elements);
+  return !view_extent(view, &low, &high) || (low + extra >= 0 && (uint64_t)(high + extra) < elements_of(view));
 }
 
 bool dma_is_fence(const struct Op_nc_dma_copy *op)
@@ -96,25 +106,45 @@ bool dma_skips(const DmaBounds *bounds)
   return bounds->ctor == DmaBounds_skip;
 }
 
-static int compare_offsets(const void *a, const void *b)
+// A set of row offsets, by the number of their stretch of `reach` bytes: rows that overlap are in one or in neighbours.
+typedef struct RowSet {
+  uint64_t *offsets;  // UINT64_MAX: free
+  uint64_t mask, reach;
+} RowSet;
+
+// The offset in stretch `number`, or UINT64_MAX; *slot is where it is or would be.
+static uint64_t row_in_stretch(const RowSet *set, uint64_t number, uint64_t *slot)
 {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-  return (x > y) - (x < y);
+  uint64_t at = number * UINT64_C(0x9E3779B97F4A7C15) >> 32 & set->mask;
+  while (set->offsets[at] != UINT64_MAX && set->offsets[at] / set->reach != number)
+    at = (at + 1) & set->mask;
+  *slot = at;
+  return set->offsets[at];
 }
 
 bool dma_repeats_rows(Sim *sim, const Tile *dst)
 {
   if (!dst->rows)
     return false;
-  uint64_t count = 0, *sorted = arena_array(&sim->scratch, uint64_t, dst->partitions);
-  for (uint64_t p = 0; p < dst->partitions; p++)
-    if (dst->rows[p] != UINT64_MAX)
-      sorted[count++] = dst->rows[p];
-  qsort(sorted, count, sizeof *sorted, compare_offsets);
-  uint64_t reach = dst->is_row_contiguous ? dst->free_elems * dst->item : 1;
-  for (uint64_t i = 1; i < count; i++)
-    if (sorted[i] - sorted[i - 1] < reach)
+  uint64_t size = 16;
+  while (size < 2 * dst->partitions)
+    size *= 2;
+  RowSet set = {arena_array(&sim->scratch, uint64_t, size), size - 1,
+                dst->is_row_contiguous ? dst->free_elems * dst->item : 1};
+  memset(set.offsets, 0xFF, size * sizeof *set.offsets);
+  for (uint64_t p = 0; p < dst->partitions; p++) {
+    uint64_t at = dst->rows[p], number = at / set.reach, slot, before = UINT64_MAX, same;
+    if (at == UINT64_MAX)
+      continue;
+    uint64_t after = row_in_stretch(&set, number + 1, &slot);
+    if (number > 0)
+      before = row_in_stretch(&set, number - 1, &slot);
+    same = row_in_stretch(&set, number, &slot);
+    if (same != UINT64_MAX || (after != UINT64_MAX && after - at < set.reach) ||
+        (before != UINT64_MAX && at - before < set.reach))
       return true;
+    set.offsets[slot] = at;
+  }
   return false;
 }
 
