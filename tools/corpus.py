@@ -1,14 +1,19 @@
-"""Runs published kernels, unmodified, and prints a table: kernel, traced operators, seconds, error against a reference.
+"""Runs published kernels, unmodified, and prints a table: kernel, level, cases, how many were traced, simulated and matched.
 
-    tools/corpus.py DIR [DIR...] [--klr build/klr]
+    tools/corpus.py DIR [DIR...] [--klr build/klr] [--json]
+    tools/corpus.py LIBRARY --python PYTHON [--target trn3] [--all] [--large] [--jobs 2] [--only cumsum]
 
-DIR is a checkout of the official documentation (the folder that holds nki/examples) or of nki-samples. Shapes are those
-of the tutorials; references are NumPy in float64, written here. Nothing is taken from the checkouts but their kernels.
+DIR is a checkout of the official documentation (the folder that holds nki/examples), of nki-samples, or of nki-library. For
+the first two shapes are those of the tutorials; references are NumPy in float64, written here; nothing is taken from the
+checkouts but their kernels. The cases of nki-library are its own, run through its own harness by tools/nki_library.py: PYTHON
+has torch, scipy, pytest and what else that imports; without PYTHONPATH the package klr of the build is found. Levels are those of corpus_levels.py.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +21,8 @@ import time
 
 import ml_dtypes
 import numpy as np
+
+from corpus_levels import LEVELS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BF16 = ml_dtypes.bfloat16
@@ -218,45 +225,189 @@ def run_case(klr, path, kernel, arguments, folder, target=()):
 
 
 def judge(klr, path, kernel, case, *target):
-    """(passed, text of the table's last columns)."""
+    """What became of one case of the documentation or the samples."""
+    made = {"kernel": kernel, "traced": False, "simulated": False, "matched": False, "seconds": 0.0, "failure": ""}
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(case, str):
             report, outputs = run_case(klr, path, kernel, {"in_tensor": uniform((256, 512))}, folder)
             errors = [d for d in report.get("diagnostics") or [] if d.get("code", "").startswith("E")]
             first = (errors or [{}])[0]
+            refused = outputs is None and case in json.dumps(report)
             text = f"{first.get('code')}: {first.get('message')}"
-            return outputs is None and case in json.dumps(report), f"refused as it should be: {text}"
+            made.update(dict.fromkeys(("traced", "simulated", "matched"), refused),
+                        **{"note" if refused else "failure": "refused as it should be: " + text if refused else text})
+            return made
         arguments, reference, tolerance = case()
         start = time.monotonic()
         report, outputs = run_case(klr, path, kernel, arguments, folder, target)
-        seconds = time.monotonic() - start
+        made["seconds"] = time.monotonic() - start
+        made["traced"] = bool(report.get("operators"))
         if outputs is None:
-            first = report["diagnostics"][0]
-            return False, f"{first.get('line', '?')}: {first['code']}: {first['message']}"
+            first = next((d for d in report["diagnostics"] if d.get("severity") == "error"), report["diagnostics"][0])
+            made["failure"] = f"{first.get('line', '?')}: {first['code']}: {first['message']}"
+            return made
         error = 0.0
         for got, want in zip(outputs, reference(**arguments), strict=True):
             want = np.asarray(want, dtype=np.float64)
             error = max(error, np.abs(got.astype(np.float64) - want).max() / max(np.abs(want).max(), 1e-30))
-        return error <= tolerance, f"{report['operators']:8d} operators {seconds:7.2f} s   error {error:.1e}"
+        made.update(simulated=True, matched=bool(error <= tolerance), operators=report["operators"], error=error)
+        made["note" if made["matched"] else "failure"] = f"{report['operators']} operators, error {error:.1e}"
+        return made
+
+
+def listed_cases(folder, options):
+    """Results of the documentation's and the samples' kernels in `folder`, as they come."""
+    for file, kernel, case, *target in CASES:
+        path = os.path.join(folder, file)
+        if os.path.exists(path) and options.only in kernel:
+            yield {"file": os.path.basename(file), **judge(options.klr, path, kernel, case, *target)}
+
+
+# ---- nki-library: its own test cases, through its own harness; a process for each of its modules
+
+def library_modules(folder, options):
+    found = []
+    for root, _, files in os.walk(os.path.join(folder, "test", "integration")):
+        for name in sorted(files):
+            if name.startswith("test_") and name.endswith(".py") and options.only in os.path.join(root, name):
+                with open(os.path.join(root, name), encoding="utf-8") as file:
+                    if "def test_" in file.read():
+                        found.append(os.path.relpath(os.path.join(root, name), folder))
+    return sorted(found)
+
+
+def limit_memory(gigabytes):
+    """Inputs that do not fit fail by themselves, not whatever else runs here."""
+    resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
+
+
+def library_module(folder, module, options):
+    """Results of the cases of one module."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = os.path.join(scratch, "report")
+        environment = {**os.environ, "KLR_REPORT": report, "OMP_NUM_THREADS": "1", "NEURON_PYTHONHASHSEED": "0"}
+        environment.setdefault("PYTHONPATH", os.path.join(ROOT, "build", "python"))
+        if options.large:
+            environment["NKILIB_SIMULATION_RUN_ALL"] = "1"
+        command = [options.python, os.path.join(ROOT, "tools", "nki_library.py"), folder, module, "--platform-target", options.target,
+                   "--output-directory", os.path.join(scratch, "out"), "--force-local-cleanup", "-p", "no:randomly", "-W", "ignore",
+                   "--show-capture=no", "-o", "log_level=ERROR", "--tb=no", *([] if options.all else ["-m", "fast"])]
+        start = time.monotonic()
+        end = "killed"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds, env=environment,
+                                  preexec_fn=lambda: limit_memory(options.memory))
+            end = f"the harness ended with {done.returncode}: " + " ".join((done.stdout + done.stderr).split())[-200:]
+        except subprocess.TimeoutExpired:
+            end = f"not reached in {options.seconds} s"
+        lines = []
+        if os.path.exists(report):
+            with open(report, encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file if line.endswith("\n")]
+        return end, time.monotonic() - start, lines
+
+
+def library_cases(folder, options):
+    modules = library_modules(folder, options)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for module, (end, seconds, lines) in zip(modules, pool.map(lambda m: library_module(folder, m, options), modules)):
+            name = os.path.basename(module)
+            cases = [line for line in lines if "case" in line]
+            collected = next((line["collected"] for line in lines if "collected" in line), None)
+            for line in lines:
+                if "broken" in line:
+                    yield {"file": name, "kernel": "?", "failure": line["failure"]}
+            if not lines:
+                yield {"file": name, "kernel": "?", "failure": end, "seconds": seconds}
+            for case in cases:
+                yield {"file": name, **case}
+            for _ in range((collected or 0) - len(cases)):
+                yield {"file": name, "kernel": "?", "failure": end, "missed": True}
+
+
+# ---- the table
+
+def table(results):
+    """A row for each kernel of each file, in the order they came."""
+    rows = {}
+    for case in results:
+        kernel = case.get("kernel", "?")
+        row = rows.setdefault((case["file"], kernel), {"file": case["file"], "kernel": kernel, "level": LEVELS.get(kernel), "cases": 0,
+                                                       "traced": 0, "simulated": 0, "matched": 0, "skipped": 0, "missed": 0,
+                                                       "seconds": 0.0, "longest": 0.0, "first failure": ""})
+        row["seconds"] += case.get("seconds", 0)
+        if case.get("skipped"):
+            row["skipped"] += 1
+            continue
+        row["longest"] = max(row["longest"], case.get("seconds", 0))
+        row["cases"] += 1
+        row["missed"] += bool(case.get("missed"))
+        for stage in ("traced", "simulated", "matched"):
+            row[stage] += bool(case.get(stage))
+        if not case.get("matched") and not row["first failure"]:
+            row["first failure"] = case.get("failure") or "?"
+    return [row for row in rows.values() if row["cases"] or row["skipped"]]
+
+
+COLUMNS = ("cases", "traced", "simulated", "matched")
+
+
+def line_of(row):
+    numbers = " ".join(f"{row[c]:{max(len(c), 5)}d}" for c in COLUMNS)
+    return (f"{row['file'][:44]:44s} {row['kernel'][:51]:51s} {row['level'] or '':5} {numbers} {row['seconds']:8.1f}  "
+            f"{row['first failure'] or row.get('note', '')}").rstrip()
+
+
+def print_table(rows):
+    print(f"{'file':44s} {'kernel':51s} level " + " ".join(f"{c:>5s}" for c in COLUMNS) + "  seconds  first failure")
+    for row in rows:
+        print(line_of(row))
+
+
+def total_of(rows):
+    total = {c: sum(row[c] for row in rows) for c in (*COLUMNS, "skipped", "missed", "seconds")}
+    return {"kernels": len({row["kernel"] for row in rows} - {"?"}), **total}
+
+
+def kind_of(folder):
+    """"library" for a checkout of nki-library, "list" where kernels of the list here are found, else None."""
+    if os.path.isdir(os.path.join(folder, "src", "nkilib_src")) and os.path.isdir(os.path.join(folder, "test", "integration")):
+        return "library"
+    return "list" if any(os.path.exists(os.path.join(folder, case[0])) for case in CASES) else None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", metavar="DIR")
     parser.add_argument("--klr", default=os.path.join(ROOT, "build", "klr"))
-    parser.add_argument("--only", default="", help="kernels whose name contains this")
+    parser.add_argument("--only", default="", help="kernels, or modules of nki-library, whose name contains this")
+    parser.add_argument("--target", default="trn2", choices=["trn2", "trn3"], help="of nki-library (trn2)")
+    parser.add_argument("--python", default=sys.executable, help="an interpreter that has what nki-library's harness imports")
+    parser.add_argument("--all", action="store_true", help="every case of nki-library, not only those it marks as fast")
+    parser.add_argument("--large", action="store_true", help="also the shapes that its simulation mode leaves out")
+    parser.add_argument("--seconds", type=int, default=600, help="time for a module of nki-library (600)")
+    parser.add_argument("--jobs", type=int, default=1, help="modules of nki-library at a time (1)")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 / 2
+    parser.add_argument("--memory", type=float, default=memory, help="gigabytes for a module of nki-library (half of all)")
+    parser.add_argument("--json", action="store_true", help="the table as JSON")
     options = parser.parse_args()
-    passed = failed = 0
+    results = []
     for folder in options.folders:
-        for file, kernel, case, *target in CASES:
-            path = os.path.join(folder, file)
-            if not os.path.exists(path) or options.only not in kernel:
-                continue
-            ok, text = judge(options.klr, path, kernel, case, *target)
-            passed, failed = passed + ok, failed + (not ok)
-            print(f"{'ok  ' if ok else 'FAIL'}  {os.path.basename(file):42s} {kernel:51s} {text}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        kind = kind_of(folder)
+        if not kind:
+            parser.error(f"{folder} is no checkout of nki-library, nki-samples or the documentation")
+        for case in library_cases(os.path.abspath(folder), options) if kind == "library" else listed_cases(folder, options):
+            results.append(case)
+    rows = table(results)
+    total = total_of(rows)
+    if options.json:
+        print(json.dumps({"target": options.target, "rows": rows, "total": total}, indent=1))
+    else:
+        print_table(rows)
+        skipped = f", {total['skipped']} left out by their harness" if total["skipped"] else ""
+        print(f"{total['kernels']} kernels, {total['cases']} cases: {total['traced']} traced, {total['simulated']} simulated, "
+              f"{total['matched']} matched{skipped}; {total['seconds']:.0f} s")
+    return 1 if total["matched"] < total["cases"] or not total["cases"] else 0
 
 
 if __name__ == "__main__":

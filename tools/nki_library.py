@@ -1,19 +1,24 @@
 """nki_library.py CHECKOUT [PYTEST ARGUMENT]...: the tests of an aws-neuron/nki-library checkout on the simulator.
 
 The checkout is not changed. What its tests import and do not need on a CPU (clients of machines and services) is replaced
-by empty modules; the two mistakes of the published tree that keep whole test modules from loading are mended while they
-are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py. Cases of several ranks, which its simulation
-mode leaves out, run on as many ranks.
+by empty modules; the three mistakes of the published tree that keep whole test modules from loading are mended while they
+are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py, the old name of the package of topk_reduce.
+Cases of several ranks, which its simulation mode leaves out, run on as many ranks.
+
+With KLR_REPORT=FILE in the environment a line of JSON is written there for each case: its kernel, whether it was traced,
+run and matched, seconds, and what went wrong; first of all how many there are.
 """
 
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import linecache
 import os
 import pathlib
 import re
 import sys
+import time
 import types
 
 MISSING = ["boto3", "botocore", "fabric2", "paramiko", "filelock", "aws_embedded_metrics", "plotext", "invoke",
@@ -72,7 +77,11 @@ class _Mending(importlib.machinery.SourceFileLoader):
 
 class _MendingFinder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        last = name.rpartition(".")[2]
+        parent, _, last = name.rpartition(".")
+        if last == "subkernels" and parent.endswith(".experimental"):  # its kernel has moved to `collectives`
+            spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [os.path.join(folder, "collectives") for folder in path or ()]
+            return spec
         if last != "mlp":
             return None
         for folder in path or sys.path:
@@ -150,6 +159,57 @@ class _Plugin:
         _over_ranks(simulation_setup)
 
 
+class _Report:
+    """Writes KLR_REPORT."""
+
+    def __init__(self, path):
+        from klr import _jit
+
+        self.path, self.case = path, {}
+        find, run = _jit.Kernel._find, _jit.run_ranks
+
+        def timed_find(kernel, *arguments):
+            self.case["kernel"] = getattr(kernel, "__name__", "?")
+            return self._timed("trace_seconds", "traced", find, kernel, *arguments)
+
+        _jit.Kernel._find = timed_find
+        _jit.run_ranks = lambda *arguments: self._timed("run_seconds", "simulated", run, *arguments)
+
+    def _timed(self, seconds, done, function, *arguments):
+        start = time.monotonic()
+        try:
+            result = function(*arguments)
+            self.case[done] = True
+            return result
+        finally:
+            self.case[seconds] = self.case.get(seconds, 0) + time.monotonic() - start
+
+    def _write(self, **line):
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def pytest_collection_finish(self, session):
+        self._write(collected=len(session.items))
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self._write(broken=report.nodeid, failure=str(report.longrepr).strip().splitlines()[-1])
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.case = {"case": nodeid}
+
+    def pytest_runtest_makereport(self, call):
+        case = self.case
+        if call.when == "setup" and call.excinfo:
+            self._write(**case, skipped=call.excinfo.typename == "Skipped", failure=str(call.excinfo.value)[:300])
+        elif call.when == "call":
+            skipped = bool(call.excinfo) and call.excinfo.typename == "Skipped"
+            if not call.excinfo:
+                case.update(traced=True, simulated=True)  # or refused, as it should be
+            failure = "" if not call.excinfo else next(iter(str(call.excinfo.value).splitlines()), call.excinfo.typename)
+            self._write(**case, matched=not call.excinfo, skipped=skipped, seconds=call.duration, failure=failure[:300])
+
+
 def main():
     if len(sys.argv) < 2:
         print(__doc__)
@@ -165,7 +225,7 @@ def main():
     import pytest
 
     return pytest.main(["-p", "no:cacheprovider", "--test-mode", "simulation", "-q", *sys.argv[2:]],
-                       plugins=[_Plugin])
+                       plugins=[_Plugin, *([_Report(os.environ["KLR_REPORT"])] if os.environ.get("KLR_REPORT") else [])])
 
 
 if __name__ == "__main__":

@@ -253,11 +253,29 @@ static bool reaches_outside(const Slot *slot, const ViewOutside *outside)
   return false;
 }
 
+// A slice without elements is made like any other; here it is used.
+static bool has_elements(const Slot *slot, const View *view)
+{
+  for (uint32_t i = 0; i < view_rank(view); i++) {
+    if (view_dim(view, i) != 0)
+      continue;
+    StrBuf shape = strbuf_new(&slot->t->arena);
+    view_add_shape(&shape, view);
+    Diag *diag = raise_error(slot->t, E_INDEX_RANGE, user_span(slot->t, slot->span), "'%s': %s has no elements: its shape is %s",
+                             function_name(slot->t), slot_name(slot), strbuf_cstr(&shape));
+    diag_help(diag, "leave the instruction out where there is nothing to do: `if n > 0:`");
+    return false;
+  }
+  return true;
+}
+
 static bool to_tensor(Slot *slot, const TypeInfo *type, Value value, TensorRef *out)
 {
   const View *view = value_view(value);
   if (!view)
     return wrong(slot, type, value);
+  if (!has_elements(slot, view))
+    return false;
   if (!view->tensor->name)
     return RAISE(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is a tensor of another kernel",
                  function_name(slot->t), slot_name(slot));

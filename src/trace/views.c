@@ -341,7 +341,8 @@ const Access *view_as_access(Views *views, const View *view)
 // A column of indices: one element in each partition of SBUF.
 bool view_is_index_column(Views *views, const View *index)
 {
-  if (index->tensor->address->memory == MEMORY_SBUF && view_elements(index) == index->pattern.items[0].num)
+  if (index->tensor->address->memory == MEMORY_SBUF && view_elements(index) == index->pattern.items[0].num &&
+      index->pattern.items[0].num > 0)
     return true;
   view_fault(views, E_VIEW_INDIRECT, "use a tensor of shape (P, 1) in SBUF", "a vector of indices of shape %s in %s",
              view_shape_text(views, index), index->tensor->address->memory == MEMORY_SBUF ? "SBUF" : "another memory");

@@ -105,6 +105,7 @@ def test_attributes_and_queries(tmp_path):
              "assert t.is_contiguous() and not v.is_contiguous() and t[2:4].is_contiguous() and not t[:, :, 0:9].is_contiguous()",
              "assert not v.is_indirect() and x.select(0, one).is_indirect() and x.vector_select(0, rows).is_indirect()",
              "assert x.is_contiguous() and not x[:, 0].is_contiguous() and x.name == 'x' and x.buffer == nl.hbm",
+             "assert x[6:6].shape == (0, 8, 10) and t[:, 3:1].permute((0, 2, 1)).shape == (6, 10, 0) and t[:, 2:2].size == 0",
              "assert nl.ndarray((4, 4), nl.int8, name='mine').name == 'mine' and t.view(nl.int16).strides == (160, 20, 1)"]
     (tmp_path / "k.py").write_text(source(ARRAYS, lines))
     done = run_klr("trace", tmp_path / "k.py", "x=i32[6,8,10]", "rows_=i32[4,1]", "one_=i32[1,1]")
@@ -112,7 +113,7 @@ def test_attributes_and_queries(tmp_path):
 
 
 REFUSED = {
-    "t.slice(1, 2, 9)": ("E0402", ["9", "8"]), "t.slice(1, 3, 3)": ("E0402", ["3"]), "t.slice(1, 0, 4, 0)": ("E040", ["step"]),
+    "t.slice(1, 2, 9)": ("E0402", ["9", "8"]), "nisa.memset(t.slice(1, 3, 3), 0)": ("E0402", ["(6, 0, 10)"]), "t.slice(1, 0, 4, 0)": ("E040", ["step"]),
     "t.slice(3, 0, 1)": ("E0406", ["3"]), "t.slice(1, -2, 4)": ("E0402", ["-2"]), "t.select(1, 8)": ("E0402", ["8"]),
     "t.select(0, one)": ("E0405", ["partition"]), "t.select(1, 2.5)": ("E0406", ["2.5"]),
     "x.select(0, one).select(0, one)": ("E0407", ["run"]), "t.vector_select(0, rows)": ("E0407", ["on chip"]),
@@ -125,13 +126,14 @@ REFUSED = {
     "t.flatten_dims(0, 1)": ("E0405", ["partition"]), "t[:, :, 0:9].flatten_dims(1, 2)": ("E0404", ["memory"]),
     "t.reshape((6, 79))": ("E0406", ["480"]), "t.reshape((48, 10))": ("E0405", ["partition"]),
     "t.permute((0, 2, 1)).reshape((6, 80))": ("E0404", ["memory"]),
-    "t.rearrange(('p', 'a'), ('p', 'a'))": ("E0406", ["3"]), "t.rearrange(('p', 'a', 'b'), ('p', 'a', 'c'))": ("E0406", ["c"]),
+    "t.rearrange(('p', 'a'), ('p', 'a'))": ("E0406", ["2 dimensions"]), "t.rearrange(('p', 'a', 'b'), ('p', 'a', 'c'))": ("E0406", ["c"]),
     "nisa.memset(t.ap([[80, 6], [1, 81]]), 0)": ("E0409", []), "t.ap([[80, 6], [1, 5]], offset=-1)": ("E0409", ["-1"]),
     "nisa.memset(t.ap([[10, 6], [1, 5]]), 0)": ("E0409", ["partition"]), "t.ap(3)": ("E0406", ["pattern"]),
     "nisa.memset(t.ap([[80, 6], [1, 5]], offset=479), 0)": ("E0409", ["made here"]), "t.view('float7')": ("E0408", ["float7"]),
     "t.permute((0, 2, 1)).view(nl.int16)": ("E0408", ["step 10"]), "t.view(nl.int16)[:, :, 0:3].view(nl.int32)": ("E0408", ["3"]),
     "t[9]": ("E0402", ["9"]), "t[:, 0:9]": ("E0402", ["9"]), "t[0, 0, 0, 0]": ("E0403", ["4 indices"]), "t['a']": ("E0403", ["str"]),
-    "t[:, ::-1]": ("E0403", ["step"]), "t[:, 3:3]": ("E0402", ["3"]),
+    "t[:, ::-1]": ("E0403", ["step"]), "nisa.memset(t[:, 5:3], 0)": ("E0402", ["(6, 0, 10)"]),
+    "t[6:6][0]": ("E0402", ["size 0"]), "nisa.dma_copy(dst=t, src=x.vector_select(0, rows[2:2]))": ("E0407", ["(0, 1)"]),
 }
 
 
