@@ -5,8 +5,10 @@ objects. `freeze` makes a key of the arguments in which equal means that the tra
 was read as it was; `changed` compares. Objects are compared by identity, so that this is fast; plain values by value.
 """
 
+import collections
 import enum
 import functools
+import logging
 import operator
 import os
 import struct
@@ -20,7 +22,7 @@ from klr import _arrays, _errors, _live
 MISSING = object()
 _pack = struct.Struct("d").pack
 _PLAIN = frozenset((bool, int, str, bytes, type(None)))
-_BY_IDENTITY = (type, types.ModuleType, types.BuiltinFunctionType, enum.Enum, functools.partial, np.ufunc, np.dtype, _live.Constant)
+_BY_IDENTITY = (type, types.ModuleType, types.BuiltinFunctionType, enum.Enum, logging.Logger, np.ufunc, np.dtype, _live.Constant)
 PROGRAM, ARGUMENT, CAPTURED = range(3)  # enum Reach of _native.c
 
 
@@ -118,6 +120,13 @@ class _Freezer:
             return (kind, repr(value))
         if isinstance(value, _BY_IDENTITY):
             return ("object", self.object(value))
+        if kind is functools.partial:
+            return ("partial", self.value(value.func, reach), self.value(value.args, reach), self.value(value.keywords, reach))
+        if kind is functools._lru_cache_wrapper:
+            return ("cached", self.value(value.__wrapped__, reach))
+        if kind is types.MappingProxyType or kind is collections.deque:
+            self.made.append(dict(value) if kind is types.MappingProxyType else list(value))
+            return (kind, self.value(self.made[-1], reach))
         if isinstance(value, _live.kernel_class()):
             return ("kernel", value.lnc, self.value(value.function, reach))
         attributes, held = _live.attributes_of(value), _live.held_value(value)
@@ -198,6 +207,9 @@ class Reads:
         elif kind == "instance":
             self.insides.add(id(value))
             self.checks.append((_instance_differs, value, (type(value), dict(what[2]), _live.held_items(value))))
+        elif kind in ("value", "call") and not isinstance(value, (np.generic, type)):
+            self.insides.add(id(value))
+            self.checks.append((_parts_differ, value, _live.parts_of(value)))
         elif kind == "array":
             self.checks.append((_array_differs, value, what[3]))
         elif kind == "kernel":
@@ -280,6 +292,13 @@ def _class_differs(cls, then):
 def _instance_differs(value, then):
     return type(value) is not then[0] or not _same_dict(_live.attributes_of(value), then[1]) or \
         not _same_items(_live.held_items(value), then[2])
+
+
+def _parts_differ(value, then):
+    try:
+        return not _same_items(_live.parts_of(value), then)
+    except RuntimeError:
+        return True
 
 
 def _array_differs(value, then):

@@ -1,5 +1,7 @@
 """Diagnostics as Python exceptions and warnings."""
 
+import builtins
+import functools
 import json
 import linecache
 import sys
@@ -20,7 +22,7 @@ class Error(Exception):
     """What went wrong in a kernel. `diagnostics` are dictionaries: code, message, file, line, column, labels, help."""
 
     def __init__(self, text: str, diagnostics: Iterable[Dict[str, Any]] = ()):
-        super().__init__(text)
+        Exception.__init__(self, text)  # not that of a class which the kernel raises
         self.diagnostics = list(diagnostics)
 
     @property
@@ -58,12 +60,40 @@ class KernelKeyError(Error, KeyError):
     __str__ = Exception.__str__
 
 
+class KernelRecursionError(Error, RecursionError):
+    pass
+
+
 # Errors that Python has a class for are also of that class.
 _CLASSES = {
     "E0201": KernelNameError, "E0202": KernelNameError, "E0301": KernelTypeError, "E0302": KernelAttributeError,
     "E0303": KernelTypeError, "E0304": KernelValueError, "E0305": KernelIndexError, "E0306": KernelKeyError,
-    "E0309": KernelAssertionError,
+    "E0309": KernelAssertionError, "E0312": KernelRecursionError,
 }
+_RAISED = "E0310"  # by the kernel itself: "ValueError: the text"
+
+
+@functools.lru_cache(maxsize=64)
+def _class_of(raised):
+    """Errors that are also of the class that a kernel raised."""
+    members = {"__str__": Exception.__str__, "__module__": __name__, "__reduce__": lambda self: (_again, (raised, *self.args, self.diagnostics))}
+    return type("Kernel" + raised.__name__, (Error, raised), members)
+
+
+def _again(raised, text, diagnostics):
+    try:
+        return _class_of(raised)(text, diagnostics)
+    except Exception:  # a class that cannot be made so
+        return Error(text, diagnostics)
+
+
+def _made(errors, text, found, home):
+    if errors and errors[0]["code"] == _RAISED:
+        name = errors[0]["message"].partition(":")[0]
+        raised = (home or {}).get(name, getattr(builtins, name, None))
+        if isinstance(raised, type) and issubclass(raised, Exception):
+            return _again(raised, text, found)
+    return (_CLASSES.get(errors[0]["code"], Error) if errors else Error)(text, found)
 
 
 def read(session):
@@ -106,18 +136,17 @@ def warn(diagnostics, home=None):
         warnings.warn_explicit(warning, None, file, diagnostic.get("line") or 1, module, registry)
 
 
-def exception(session, first=0):
-    """The errors of `session` after the first `first` diagnostics as an exception that is not yet raised."""
+def exception(session, first=0, home=None):
+    """The errors of `session` after the first `first` diagnostics as an exception that is not yet raised. `home`: as for warn."""
     found = read(session)[first:]
     errors = [d for d in found if d["severity"] == "error"]
-    kind = _CLASSES.get(errors[0]["code"], Error) if errors else Error
-    return kind(session.diagnostics(False, True).rstrip(), found)
+    return _made(errors, session.diagnostics(False, True).rstrip(), found, home)
 
 
 def report(session, failed, first=0, home=None):
     """Give the warnings of `session` after the first `first` diagnostics; raise its errors when it `failed`."""
     warn([d for d in read(session)[first:] if d["severity"] == "warning"], home)
     if failed:
-        error = exception(session, first)
+        error = exception(session, first, home)
         errors = [d for d in error.diagnostics if d["severity"] == "error"]
         raise _at_place(error, errors[0] if errors else {})

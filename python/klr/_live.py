@@ -1,8 +1,10 @@
 """What a live Python object is to the tracer: a tuple whose first item is a tag (see _native.c)."""
 
+import collections
 import enum
 import functools
 import linecache
+import logging
 import os
 import sys
 import time
@@ -265,6 +267,39 @@ def held_items(obj):
     return list(held) if isinstance(held, (tuple, list, set, frozenset)) else [held]
 
 
+def _made(obj):
+    """Objects of Python's libraries that have no text: how the tracer comes to the same; None for others."""
+    kind = type(obj)
+    if kind is types.SimpleNamespace:
+        return ("instance", object, vars(obj), None)
+    if kind is functools.partial:
+        return ("call", functools.partial, (obj.func, *obj.args), obj.keywords)
+    if kind is collections.defaultdict:
+        return ("call", collections.defaultdict, (obj.default_factory, dict(obj)), {})
+    if kind is collections.deque:
+        return ("value", list(obj))
+    if kind is types.MappingProxyType:
+        return ("value", dict(obj))
+    if kind is functools._lru_cache_wrapper:
+        return ("value", obj.__wrapped__)
+    if isinstance(obj, logging.Logger):
+        return ("call", logging.getLogger, (obj.name,), {})
+    if isinstance(obj, type) and issubclass(obj, tuple) and "_field_defaults" in vars(obj) and not vars(obj).get("__annotations__"):
+        return ("call", collections.namedtuple, (obj.__name__, obj._fields), {"defaults": tuple(obj._field_defaults.values())})
+    return None
+
+
+def parts_of(obj):
+    """What an object of Python's libraries holds, as a list to compare with."""
+    if isinstance(obj, functools.partial):
+        return [obj.func, *obj.args, *obj.keywords, *obj.keywords.values()]
+    if isinstance(obj, types.MappingProxyType):
+        return [*obj, *obj.values()]
+    if isinstance(obj, collections.deque):
+        return list(obj)
+    return held_items(obj)
+
+
 def _instance(obj):
     cls, held = type(obj), held_value(obj)
     if held is not None and cls.__flags__ & (1 << 9) == 0 and native_module(cls.__module__):
@@ -330,6 +365,9 @@ def describe(obj, in_arguments):
         return ("attribute", os, "environ")
     if isinstance(obj, Constant):
         return ("constant", obj.group, obj.name)
+    made = _made(obj)
+    if made:
+        return made
     if isinstance(obj, type):
         return _class(obj)
     if isinstance(obj, types.MethodType):
@@ -349,9 +387,7 @@ def describe(obj, in_arguments):
         if array is None:
             return ("opaque", f"an array of shape {tuple(obj.shape)} and dtype {obj.dtype} outside of the arguments")
         return ("array", nki_name(array.dtype), tuple(array.shape), array.tobytes())
-    if type(obj) is types.SimpleNamespace:
-        return ("instance", object, vars(obj), None)
-    if isinstance(obj, functools.partial) or native_module(type(obj).__module__) and not attributes_of(obj) \
+    if native_module(type(obj).__module__) and not attributes_of(obj) \
             and not isinstance(obj, (int, float, str, bytes, tuple, list, dict, set, frozenset)):
         return ("opaque", f"{type(obj).__module__}.{type(obj).__qualname__}")
     return _instance(obj)

@@ -477,6 +477,25 @@ static bool array_value(Live *live, PyObject *object, PyObject *what, Value *out
   return remember_as(live, object, *out, true);
 }
 
+// ("call", what, (argument, ...), {keyword: argument}): an object that the tracer makes by such a call.
+static bool made_value(Live *live, PyObject *object, PyObject *what, Value *out)
+{
+  PyObject *arguments = PyTuple_GetItem(what, 2), *keywords = PyTuple_GetItem(what, 3), *key, *item;
+  size_t count = (size_t)PyTuple_Size(arguments), keyword_count = (size_t)PyDict_Size(keywords), n = 0;
+  Value callee, *values = arena_array(&live->t->arena, Value, count + keyword_count);
+  const Name **names = arena_array(&live->t->arena, const Name *, keyword_count);
+  bool done = to_value(live, PyTuple_GetItem(what, 1), &callee);
+  for (; done && n < count; n++)
+    done = to_value(live, PyTuple_GetItem(arguments, (Py_ssize_t)n), &values[n]);
+  for (Py_ssize_t at = 0; done && PyDict_Next(keywords, &at, &key, &item); n++) {
+    Str name;
+    done = live_text(live, key, &name) && to_value(live, item, &values[n]);
+    names[n - count] = done ? name_intern(&live->t->session->names, name) : NULL;
+  }
+  Call call = {.args = values, .positional = (uint32_t)count, .keyword_count = (uint32_t)keyword_count, .keywords = names};
+  return done && call_value(live->t, callee, &call, out) && remember(live, object, *out);
+}
+
 static bool described_value(Live *live, PyObject *object, PyObject *what, Value *out)
 {
   const char *tag = item_text(live, what, 0);
@@ -509,6 +528,8 @@ static bool described_value(Live *live, PyObject *object, PyObject *what, Value 
     return to_value(live, PyTuple_GetItem(what, 1), &method->function) &&
            to_value(live, PyTuple_GetItem(what, 2), &method->self);
   }
+  if (strcmp(tag, "call") == 0)
+    return made_value(live, object, what, out);
   if (strcmp(tag, "kernel") == 0) {
     Value function;
     if (!to_value(live, PyTuple_GetItem(what, 1), &function))

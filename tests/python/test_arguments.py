@@ -1,11 +1,13 @@
 """Arguments and results of kernels called from Python; what is kept between calls, and when it is not used again."""
 
+import collections
 import dataclasses
 import enum
 import functools
 import gc
 import importlib
 import linecache
+import logging
 import multiprocessing
 import os
 import pickle
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import threading
 import types
+import typing
 import warnings
 import weakref
 
@@ -616,6 +619,59 @@ def test_a_kernel_that_takes_kernels_types_and_modules():
     assert kernel(ONES, scaled, np.float16, math).dtype == np.float16
 
 
+Pair = collections.namedtuple("Pair", "first second", defaults=(3.0,))
+
+
+class TypedPair(typing.NamedTuple):
+    first: float
+    second: float = 4.0
+
+
+def test_objects_of_pythons_libraries():
+    ordered, counted, queue = collections.OrderedDict(a=2.0), collections.defaultdict(lambda: 5.0, a=1.0), collections.deque([1.0, 3.0])
+    space, view_of = types.SimpleNamespace(n=2.0), {"a": 1.0}
+    view, log = types.MappingProxyType(view_of), logging.getLogger(__name__)
+    part = functools.partial(helped_by, more=2.0)
+
+    @functools.lru_cache(maxsize=None)
+    def cached(n):
+        return n * space.n
+
+    @nki.jit
+    def kernel(x, pair=Pair(1.0)):
+        log.info("traced %s", pair)
+        first, second = pair
+        return times(x, ordered["a"] * counted["a"] * counted["b"] * queue[-1] * cached(view["a"]) * part(1.0) * second + pair.first)
+
+    def wanted(pair=Pair(1.0)):
+        return ordered["a"] * counted["a"] * 5 * queue[-1] * space.n * view["a"] * 2 * part.keywords["more"] * pair.second + pair.first
+
+    assert factor_of(kernel) == wanted() and is_kept(kernel, ONES)
+    assert factor_of(kernel, Pair(2.0, 7.0)) == wanted(Pair(2.0, 7.0)) and factor_of(kernel, TypedPair(2.0)) == wanted(TypedPair(2.0))
+    for change in (lambda: ordered.update(a=3.0), lambda: counted.update(a=2.0), lambda: queue.append(4.0), lambda: setattr(space, "n", 0.5),
+                   lambda: view_of.update(a=2.0), lambda: part.keywords.update(more=4.0)):
+        change()
+        assert factor_of(kernel) == wanted()
+
+
+def helped_by(n, more):
+    return n * helper() * more
+
+
+def test_objects_of_pythons_libraries_as_arguments():
+    @nki.jit
+    def kernel(x, f, queue):
+        return times(x, f(2.0) * queue[0])
+
+    @functools.lru_cache(maxsize=None)
+    def cached(n):
+        return n * 3.0
+
+    for n in (1.0, 2.0, 1.0):
+        assert factor_of(kernel, functools.partial(helped_by, more=n), collections.deque([5.0])) == 20 * n
+        assert factor_of(kernel, cached, [n]) == 6 * n
+
+
 # ---- the forms a kernel may have
 
 class Model:
@@ -923,6 +979,36 @@ def test_errors_can_be_pickled_and_carry_data():
         add(ONES, np.ones((4, 2), np.float32))
     again = pickle.loads(pickle.dumps(caught.value))
     assert type(again) is type(caught.value) and str(again) == str(caught.value) and again.diagnostics == caught.value.diagnostics
+
+
+class Refused(ValueError):
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+@nki.jit
+def raising(x, kind):
+    if kind == "value":
+        raise ValueError("no good")
+    if kind == "own":
+        raise Refused("it", "because")
+    if kind == "os":
+        raise OSError("disk")
+    if kind == "key":
+        raise KeyError("k")
+    return times(x, 2.0)
+
+
+@pytest.mark.parametrize("kind, raised, text", [("value", ValueError, "no good"), ("own", Refused, "it: because"), ("os", OSError, "disk"),
+                                                ("key", KeyError, "'k'")])
+@pytest.mark.filterwarnings("ignore:.*W0301")
+def test_errors_are_also_of_the_class_that_the_kernel_raises(kind, raised, text):
+    with pytest.raises(raised, match=text) as caught:
+        raising(ONES, kind)
+    assert isinstance(caught.value, klr.Error) and caught.value.code == "E0310"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value) and str(again) == str(caught.value) and again.code == "E0310"
+    assert factor_of(raising, "nothing") == 2
 
 
 def test_kernels_are_pickled_by_name():
