@@ -47,7 +47,8 @@ static bool reduces(ValueCheck *check)
 {
   AluOp op = *(const AluOp *)check->value;
   bool is_magnitude = op == ALU_OP_ABS_MAX || op == ALU_OP_ABS_MIN;  // not marked as such, but kernels reduce with it
-  return alu_info(op)->reduces || is_magnitude || found(check, "%s", alu_text(check, op));
+  bool is_average = op == ALU_OP_AVERAGE && check->op->kind == OP_tensor_reduce;  // of partitions only
+  return (alu_info(op)->reduces && !is_average) || is_magnitude || found(check, "%s", alu_text(check, op));
 }
 
 static bool compares(ValueCheck *check)

@@ -719,7 +719,10 @@ bool isa_range_positions(IsaCheck *check)
 bool isa_bounds_shape(IsaCheck *check)
 {
   const Tile *dst = TILE(sequence_bounds, dst), *ids = TILE(sequence_bounds, segment_ids);
-  if (!dst || !ids || dst->free_elements == 2 * ids->free_elements)
+  if (!dst || !ids)
+    return true;
+  bool is_flat = dst->view->pattern.count < 3;
+  if (dst->free_elements == 2 * ids->free_elements && (is_flat || dst->view->pattern.items[1].num == 2))
     return true;
   Arena *arena = &check->reporter->session->arena;
   return isa_fail(check, "`dst` of `%s` is %s, `segment_ids` is %s", op_name(check), tile_shape_text(arena, dst),
