@@ -1,5 +1,6 @@
 // exec_matmul.c -- the tensor engine.
 
+#include "base/kernel.h"
 #include "sim/product.h"
 
 #include "number/convert.h"
@@ -195,23 +196,28 @@ void product_run(Sim *sim, const Tile *dst, Core_OPT_BOOL accumulate, uint64_t d
   sim->stats.multiply_add_count += depth * rows * w.columns;
 }
 
-// Bits other than the sign's of n values.
-static uint32_t magnitudes(const float *values, uint64_t n)
+// How many of n values are not zero, of either sign.
+KERNEL_CLONES static uint64_t count_nonzero(const float *values, uint64_t n)
 {
-  uint32_t any = 0;
-  for (uint64_t i = 0; i < n; i++)
-    any |= f32_bits(values[i]) & 0x7FFFFFFF;
-  return any;
+  uint64_t count = 0;
+  for (uint64_t at = 0; at < n; at += 1 << 16) {
+    uint32_t some = 0, least = n - at < 1 << 16 ? (uint32_t)(n - at) : 1 << 16;
+    for (uint32_t i = 0; i < least; i++)
+      some += (f32_bits(values[at + i]) & 0x7FFFFFFF) != 0;
+    count += some;
+  }
+  return count;
 }
 
 static bool is_identity(const float *values, size_t stride, uint64_t n)
 {
+  uint64_t count = stride == n ? count_nonzero(values, n * n) : 0;
   for (uint64_t r = 0; r < n; r++) {
-    const float *row = values + r * stride;
-    if (row[r] != 1 || magnitudes(row, r) || magnitudes(row + r + 1, n - r - 1))
+    if (values[r * stride + r] != 1)
       return false;
+    count += stride == n ? 0 : count_nonzero(values + r * stride, n);
   }
-  return true;
+  return count == n;
 }
 
 // With the identity as moving matrix a transposition of bits.
