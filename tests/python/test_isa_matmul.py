@@ -100,6 +100,30 @@ def test_products_of_subnormals(kernels, target):
     assert product(a, b)[0, 0] == 2**-140
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e5m2"])
+@pytest.mark.parametrize("shape", [(128, 64, 96), (127, 33, 50), (1, 128, 512), (2, 9, 17)])
+@pytest.mark.parametrize("low", [-140, -126, -70, -64, -60, -56, -52])
+def test_bits_do_not_depend_on_how_small_elements_are(kernels, random, dtype, shape, low):
+    """Instructions of the CPU that take small numbers for zero are used only where none can be (kernels/matmul_bf16.c)."""
+    k, m, n = shape
+    factors = []
+    for columns in (m, n):
+        exponents = random.integers(low, low + 24, (k, columns))
+        values = np.ldexp(random.choice([-1.0, 1.0], (k, columns)) * random.uniform(1, 2, (k, columns)), exponents)
+        factors.append((values * (random.random((k, columns)) < 0.9)).astype(DTYPES[dtype]))
+    factors[1][:, 0] = DTYPES[dtype](1)  # a column whose sums are the others' sizes
+    same_bits(kernels.run(matmul(), a=factors[0], b=factors[1]), product(*factors))
+
+
+@pytest.mark.parametrize("depth", [3, 128])
+def test_nan_and_infinities_of_bfloat16(kernels, random, depth):
+    a, b = (random.normal(size=(depth, size)).astype(ml_dtypes.bfloat16) for size in (16, 48))
+    a[0, 0], b[0, 1], b[1, 2], b[2, 2], a[2, 3], b[1, 5] = np.inf, 0, np.inf, -np.inf, np.nan, 3e38
+    result, wanted = kernels.run(matmul(), a=a, b=b), product(a, b)
+    same_bits(np.isnan(result), np.isnan(wanted))
+    same_bits(np.nan_to_num(result), np.nan_to_num(wanted))
+
+
 @targets
 def test_nan_and_infinities(kernels, target):
     a, b = np.ones((3, 2), np.float32), np.ones((3, 4), np.float32)
