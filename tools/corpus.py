@@ -11,8 +11,10 @@ has torch, scipy, pytest and what else that imports; without PYTHONPATH the pack
 
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -246,11 +248,14 @@ def judge(klr, path, kernel, case, *target):
             first = next((d for d in report["diagnostics"] if d.get("severity") == "error"), report["diagnostics"][0])
             made["failure"] = f"{first.get('line', '?')}: {first['code']}: {first['message']}"
             return made
-        error = 0.0
-        for got, want in zip(outputs, reference(**arguments), strict=True):
-            want = np.asarray(want, dtype=np.float64)
-            error = max(error, np.abs(got.astype(np.float64) - want).max() / max(np.abs(want).max(), 1e-30))
-        made.update(simulated=True, matched=bool(error <= tolerance), operators=report["operators"], error=error)
+        made["simulated"] = True
+        wanted = [np.asarray(want, dtype=np.float64) for want in reference(**arguments)]
+        if [got.shape for got in outputs] != [want.shape for want in wanted]:
+            made["failure"] = f"results of shapes {[got.shape for got in outputs]}, not {[want.shape for want in wanted]}"
+            return made
+        error = max(np.abs(got.astype(np.float64) - want).max() / max(np.abs(want).max(), 1e-30)
+                    for got, want in zip(outputs, wanted))
+        made.update( matched=bool(error <= tolerance), operators=report["operators"], error=error)
         made["note" if made["matched"] else "failure"] = f"{report['operators']} operators, error {error:.1e}"
         return made
 
@@ -259,7 +264,7 @@ def listed_cases(folder, options):
     """Results of the documentation's and the samples' kernels in `folder`, as they come."""
     for file, kernel, case, *target in CASES:
         path = os.path.join(folder, file)
-        if os.path.exists(path) and options.only in kernel:
+        if os.path.exists(path) and re.search(options.only, kernel):
             yield {"file": os.path.basename(file), **judge(options.klr, path, kernel, case, *target)}
 
 
@@ -269,7 +274,7 @@ def library_modules(folder, options):
     found = []
     for root, _, files in os.walk(os.path.join(folder, "test", "integration")):
         for name in sorted(files):
-            if name.startswith("test_") and name.endswith(".py") and options.only in os.path.join(root, name):
+            if name.startswith("test_") and name.endswith(".py") and re.search(options.only, os.path.join(root, name)):
                 with open(os.path.join(root, name), encoding="utf-8") as file:
                     if "def test_" in file.read():
                         found.append(os.path.relpath(os.path.join(root, name), folder))
@@ -358,10 +363,7 @@ def line_of(row):
             f"{row['first failure'] or row.get('note', '')}").rstrip()
 
 
-def print_table(rows):
-    print(f"{'file':44s} {'kernel':51s} level " + " ".join(f"{c:>5s}" for c in COLUMNS) + "  seconds  first failure")
-    for row in rows:
-        print(line_of(row))
+HEADER = f"{'file':44s} {'kernel':51s} level " + " ".join(f"{c:>5s}" for c in COLUMNS) + "  seconds  first failure"
 
 
 def total_of(rows):
@@ -380,7 +382,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", metavar="DIR")
     parser.add_argument("--klr", default=os.path.join(ROOT, "build", "klr"))
-    parser.add_argument("--only", default="", help="kernels, or modules of nki-library, whose name contains this")
+    parser.add_argument("--only", default="", help="kernels, or modules of nki-library, whose name has this regular expression")
     parser.add_argument("--target", default="trn2", choices=["trn2", "trn3"], help="of nki-library (trn2)")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has what nki-library's harness imports")
     parser.add_argument("--all", action="store_true", help="every case of nki-library, not only those it marks as fast")
@@ -391,19 +393,23 @@ def main():
     parser.add_argument("--memory", type=float, default=memory, help="gigabytes for a module of nki-library (half of all)")
     parser.add_argument("--json", action="store_true", help="the table as JSON")
     options = parser.parse_args()
-    results = []
+    rows = []
     for folder in options.folders:
         kind = kind_of(folder)
         if not kind:
             parser.error(f"{folder} is no checkout of nki-library, nki-samples or the documentation")
-        for case in library_cases(os.path.abspath(folder), options) if kind == "library" else listed_cases(folder, options):
-            results.append(case)
-    rows = table(results)
+        if not options.json:
+            print(HEADER)
+        cases = library_cases(os.path.abspath(folder), options) if kind == "library" else listed_cases(folder, options)
+        for _, of_file in itertools.groupby(cases, key=lambda case: case["file"]):
+            made = table(of_file)
+            rows += made
+            if not options.json:
+                print("\n".join(map(line_of, made)), flush=True)
     total = total_of(rows)
     if options.json:
         print(json.dumps({"target": options.target, "rows": rows, "total": total}, indent=1))
     else:
-        print_table(rows)
         skipped = f", {total['skipped']} left out by their harness" if total["skipped"] else ""
         print(f"{total['kernels']} kernels, {total['cases']} cases: {total['traced']} traced, {total['simulated']} simulated, "
               f"{total['matched']} matched{skipped}; {total['seconds']:.0f} s")
