@@ -35,6 +35,10 @@ size_t klr_error_count(const KlrSession *session);
 const char *klr_diagnostics(KlrSession *session, bool as_json); /* every error and warning so far, for people or as JSON */
 const char *klr_version(void);
 
+/* Calls `poll` about 20 times a second while something of the session is traced or run, in the thread that does it; once it
+ * gives true, that fails, having changed nothing. NULL: nobody is asked. */
+void klr_set_poll(KlrSession *session, bool (*poll)(void *context), void *context);
+
 /* ---- from Python to a kernel */
 
 /* An argument of the kernel: a tensor (dtype and shape) or, when `literal` is set, a Python expression such as "3". */

@@ -52,6 +52,7 @@ typedef struct EagerObject {
   size_t made[2], kept[2];  // of each core: tensors and cached values seen so far
   size_t told;       // diagnostics that were given
   uint32_t core;     // on turn
+  Signals signals;
   bool failed, forgets;  // forgets: memory is released when nothing holds it
 } EagerObject;
 
@@ -197,7 +198,10 @@ static PyObject *raise_reported(EagerObject *e)
 {
   Session *session = klr_core_session(e->session->klr);
   Live *live = &e->live;
-  if (live->error_type && !PyErr_GivenExceptionMatches(live->error_type, PyExc_Exception)) {
+  if (e->signals.type) {
+    PyErr_Restore(e->signals.type, e->signals.value, e->signals.trace);
+    e->signals = (Signals){0};
+  } else if (live->error_type && !PyErr_GivenExceptionMatches(live->error_type, PyExc_Exception)) {
     PyErr_Restore(live->error_type, live->error_value, live->error_trace);
     live->error_type = live->error_value = live->error_trace = NULL;
   } else {
@@ -1132,6 +1136,7 @@ static PyObject *eager_start(PyObject *self, PyObject *args)
       return NULL;
   if (!klr_guarded(e->session->klr, begin_run, e))
     return raise_reported(e);
+  signals_watch(e->session->klr, &e->signals);
   Py_RETURN_NONE;
 }
 
@@ -1292,6 +1297,7 @@ static void eager_dealloc(PyObject *self)
   EagerObject *e = (EagerObject *)self;
   PyTypeObject *type = Py_TYPE(self);
   Py_XDECREF(eager_abandon(self, NULL));
+  klr_set_poll(e->session->klr, NULL, NULL);
   const Kernel *kernel = e->rank.kernel;
   free_arrays(e->rank.inputs, kernel ? kernel->inputs.count : 0);
   free_arrays(e->rank.outputs, e->kernel ? kernel->outputs.count : 0);

@@ -14,6 +14,36 @@
 
 PyTypeObject *session_type, *kernel_handle_type;
 
+// ---- signals
+
+static bool poll_signals(void *context)
+{
+  Signals *signals = context;
+  // While tracing, too, other threads get their turn.
+  PyEval_RestoreThread(signals->released ? signals->released : PyEval_SaveThread());
+  bool raised = PyErr_CheckSignals() != 0;
+  if (raised)
+    PyErr_Fetch(&signals->type, &signals->value, &signals->trace);
+  if (signals->released)
+    signals->released = PyEval_SaveThread();
+  return raised;
+}
+
+void signals_watch(KlrSession *klr, Signals *signals)
+{
+  klr_set_poll(klr, poll_signals, signals);
+}
+
+bool signals_end(KlrSession *klr, Signals *signals)
+{
+  klr_set_poll(klr, NULL, NULL);
+  if (!signals->type)
+    return false;
+  PyErr_Restore(signals->type, signals->value, signals->trace);
+  *signals = (Signals){0};
+  return true;
+}
+
 // ---- live objects
 
 static bool to_value(Live *live, PyObject *object, Value *out);
@@ -816,7 +846,12 @@ static PyObject *session_trace(PyObject *self, PyObject *args)
   klr_core_session(object->klr)->strict = strict;
   klr_core_session(object->klr)->lenient = lenient;
   PyObject *result = NULL;
-  if (klr_guarded(object->klr, trace_live, &call)) {
+  Signals signals = {0};
+  signals_watch(object->klr, &signals);
+  bool ok = klr_guarded(object->klr, trace_live, &call);
+  if (signals_end(object->klr, &signals)) {
+    result = NULL;
+  } else if (ok) {
     long next = 0;
     PyObject *inputs = live_inputs(&call.live, call.kernel_made), *handle = new_handle(object, call.kernel_made);
     PyObject *form = live_result_form(call.result, &next);
@@ -1166,13 +1201,15 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
     KlrRunOptions options = {.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks,
                              .reference = reference, .lenient = lenient, .poison = poison, .threads = threads, .seed = seed};
     klr_share_sources(session->klr, handle->session->klr);
-    Py_BEGIN_ALLOW_THREADS
+    Signals signals = {0};
+    signals_watch(session->klr, &signals);
+    signals.released = PyEval_SaveThread();
     ok = klr_run_ranks(session->klr, handle->kernel, ranks, arrays, results, &options);
     for (size_t i = 0; ok && i < output_count * ranks; i++)
       if (results[i].bytes == wanted[i].bytes)
         memcpy(wanted[i].data, results[i].data, wanted[i].bytes);
-    Py_END_ALLOW_THREADS
-    answer = PyBool_FromLong(ok);
+    PyEval_RestoreThread(signals.released);
+    answer = signals_end(session->klr, &signals) ? NULL : PyBool_FromLong(ok);
   }
   PyMem_Free(arrays);
   return answer;

@@ -77,5 +77,14 @@ PyObject *live_inputs(const Live *live, const Kernel *kernel);  // the argument 
 PyObject *live_result_form(Value value, long *next);
 const Machine *live_machine(Session *session, const char *target);  // NULL after reporting
 
+// ---- signals: ctrl-C, or what a handler raises, ends what the session does
+
+typedef struct Signals {
+  PyThreadState *released;  // while the interpreter's lock is not held
+  PyObject *type, *value, *trace;  // of the exception
+} Signals;
+void signals_watch(KlrSession *klr, Signals *signals);
+bool signals_end(KlrSession *klr, Signals *signals);  // whether there was one; it is then raised
+
 // ---- kernels that the interpreter itself evaluates (_eager.c)
 bool eager_init(PyObject *module);

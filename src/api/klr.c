@@ -133,6 +133,12 @@ void klr_session_free(KlrSession *klr)
   free(klr);
 }
 
+void klr_set_poll(KlrSession *klr, bool (*poll)(void *context), void *context)
+{
+  klr->session->poll = poll;
+  klr->session->poll_context = context;
+}
+
 size_t klr_error_count(const KlrSession *klr)
 {
   return klr->session->error_count;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 Session *session_new(void)
@@ -33,6 +34,19 @@ Arena session_arena(const Session *session)
   return (Arena){.on_exhausted = session->arena.on_exhausted,
                  .fail_after = session->arenas_fail_after,
                  .limit_bytes = session->arena.limit_bytes};
+}
+
+enum { POLL_EVERY_MS = 50 };
+
+bool session_poll(Session *session)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  if (ms < session->poll_due_ms)
+    return false;
+  session->poll_due_ms = ms + POLL_EVERY_MS;
+  return session->poll(session->poll_context);
 }
 
 uint32_t session_source_id(const Session *session, const Source *source)

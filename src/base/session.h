@@ -14,12 +14,22 @@ typedef struct Session {
   bool strict;         // what the vendor's compiler refuses is an error, not a warning
   Map kept_files;      // bytes (Str *) by name: see session_keep_file
   bool lenient;        // uses that the documents leave open go on with a warning (machine/gaps.def)
+  bool (*poll)(void *context);  // whether to give up what is being done; called every now and then. NULL: never
+  void *poll_context;
+  uint64_t poll_count, poll_due_ms;
   jmp_buf on_exhausted;       // of entry points: arena.on_exhausted points here while one is active
   int64_t arenas_fail_after;  // testing: Arena.fail_after of arenas made by session_arena
 } Session;
 
 Session *session_new(void);
 void session_free(Session *session);
+
+// Whether somebody wants what is being done to end. Cheap: to be asked at every step of work. Who asks reports E_INTERRUPTED.
+bool session_poll(Session *session);
+static inline bool session_is_interrupted(Session *session)
+{
+  return session->poll && (++session->poll_count & 15) == 0 && session_poll(session);
+}
 
 // An empty arena that ends where the session's own does when memory runs out. Its owner frees it.
 Arena session_arena(const Session *session);

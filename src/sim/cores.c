@@ -28,6 +28,14 @@ static void run_operator(Sim *sim, const Op *op)
     unwritten_finish(sim, op);
 }
 
+static void expect_no_interrupt(Sim *sim)
+{
+  if (!session_is_interrupted(sim->session))
+    return;
+  sim_error(sim, E_INTERRUPTED, "interrupted after %" PRIu64 " instructions", sim->stats.instruction_count);
+  sim_stop(sim);
+}
+
 void cores_run_instruction(Sim *sim, const Instr *instr)
 {
   sim->instr = instr;
@@ -36,6 +44,7 @@ void cores_run_instruction(Sim *sim, const Instr *instr)
     diag_help(diag, "check that the loop around this instruction ends, or raise the limit with `--max-steps N`");
     sim_stop(sim);
   }
+  expect_no_interrupt(sim);
   sim->stats.instruction_count++;
   sim->stats.engine_instruction_count[op_engine(instr->op)]++;
   ArenaMark mark = arena_mark(&sim->scratch);
@@ -143,6 +152,7 @@ static uint32_t run_branch(Sim *sim, const Program *program, uint32_t at, const 
   const struct Op_cmp_branch *o = &instr->op->cmp_branch;
   sim->instr = instr;
   sim->stats.branch_count++;
+  expect_no_interrupt(sim);
   if (++sim->core->step_count > sim->options.step_limit)
     cores_run_instruction(sim, instr);  // reports the limit
   uint32_t next = find_block(sim, &program->labels, compare(sim, o) ? o->true_label : o->false_label);

@@ -7,6 +7,11 @@
 
 bool count_step(Tracer *t, Span span)
 {
+  if (session_is_interrupted(t->session)) {
+    raise_error(t, E_INTERRUPTED, span, "interrupted while tracing");
+    t->exception.extra = 1;  // no handler may go on
+    return false;
+  }
   if (++t->steps <= t->step_limit || t->step_limit == 0)
     return true;
   const LoopMark *worst = NULL;

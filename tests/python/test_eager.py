@@ -4,7 +4,10 @@ import copy
 import importlib
 import os
 import re
+import signal
 import sys
+import threading
+import time
 import zlib
 
 import ml_dtypes
@@ -92,3 +95,81 @@ def test_examples(nki_names, kernel, arguments, options):
     _, traced, eager = run_both(found, target=settings.get("--target"), **values)
     if file not in ("dynamic_loop.py", "moe.py"):
         assert str(eager) == str(traced)
+
+
+# ---- interrupts
+
+@nki.jit
+def runs_long(x):
+    t = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=t, src=x)
+
+    def body(i):
+        nisa.tensor_scalar(dst=t, data=t, op0=nl.add, operand0=1.0)
+        nisa.dma_copy(dst=x, src=t)
+    nl.fori_loop(0, 50_000_000, body)
+    return x
+
+
+@nki.jit
+def traces_long(x):
+    nisa.dma_copy(dst=x, src=x)
+    n = 0
+    for i in range(40_000_000):
+        n += i
+    return x
+
+
+@nki.jit
+def is_short(x):
+    t = nl.load(x)
+    nisa.dma_copy(dst=x, src=nl.add(t, 1.0))
+    return x
+
+
+class Late(Exception):
+    pass
+
+
+def raise_late(number, frame):
+    raise Late
+
+
+@pytest.mark.parametrize("eager", ["0", "1"])
+@pytest.mark.parametrize("kernel", [runs_long, traces_long], ids=["run", "trace"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Late])
+def test_signals_end_a_call(monkeypatch, eager, kernel, error):
+    monkeypatch.setenv("NKI_EAGER", eager)
+    x = np.zeros((128, 64), np.float32)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler if error is KeyboardInterrupt else raise_late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        start = time.monotonic()
+        with pytest.raises(error):
+            kernel(x)
+        assert time.monotonic() - start < 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not x.any(), "an argument was touched"
+    is_short(x)
+    assert (x == 1).all()
+
+
+def test_other_threads_go_on_while_a_kernel_is_traced_and_run(monkeypatch):
+    monkeypatch.setenv("NKI_EAGER", "0")
+    ticks, x = [], np.zeros((128, 64), np.float32)
+    stop = threading.Event()
+
+    def tick():
+        while not stop.wait(0.02):
+            ticks.append(time.monotonic())
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        start = time.monotonic()
+        traces_long(x)
+    finally:
+        stop.set()
+        thread.join()
+    assert len([t for t in ticks if t < start + 0.3]) >= 2

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const uint64_t SHAPE[] = {4, 3};
 
@@ -35,6 +36,25 @@ TEST(the_public_interface_traces_and_runs)
   EXPECT_INT(output.bytes, ==, sizeof a);
   for (int i = 0; i < 12 && output.data; i++)
     EXPECT_F32(((float *)output.data)[i], ==, (float)i + 0.5f);
+  klr_session_free(session);
+}
+
+static bool give_up(void *context)
+{
+  ++*(int *)context;
+  return true;
+}
+
+TEST(the_public_interface_can_be_interrupted)
+{
+  KlrSession *session = klr_session_new();
+  int polled = 0;
+  klr_set_poll(session, give_up, &polled);
+  EXPECT(trace_add(session) == NULL);
+  EXPECT_INT(polled, ==, 1);
+  EXPECT(strstr(klr_diagnostics(session, false), "error[E0005]") != NULL);
+  klr_set_poll(session, NULL, NULL);
+  EXPECT(trace_add(session) != NULL);
   klr_session_free(session);
 }
 
