@@ -97,8 +97,8 @@ typedef struct KlrRunOptions {
   uint64_t seed;
 } KlrRunOptions;
 
-/* Runs the kernel. `inputs` stand in the order of klr_input. They are read once, when the run begins; those the kernel
- * writes are updated when it ends, and untouched when it fails. `outputs` (klr_output_count of them) are filled; their data belongs to the session. `options` may be NULL. */
+/* Runs the kernel. `inputs` stand in the order of klr_input. Those the kernel writes are updated
+ * when it ends, and untouched when it fails; others are only read, while it runs. `outputs` (klr_output_count of them) are filled; their data belongs to the session. `options` may be NULL. */
 bool klr_run(KlrSession *session, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs,
              const KlrRunOptions *options);
 

@@ -307,7 +307,14 @@ bool klr_verify(KlrSession *klr, const KlrKernel *kernel, const char *target)
 
 // ---- running
 
-static bool copy_input(Session *session, const Tensor *tensor, const KlrArray *from, Array *to)
+// Whether a run may read an input where it is. Not numbers that may be used as places: another thread could change
+// them between the check and the use.
+static bool may_borrow(const Tensor *tensor, bool is_written, const KlrRunOptions *options)
+{
+  return !is_written && !options->f32 && dtype_is_float(tensor->dtype);
+}
+
+static bool take_input(Session *session, const Tensor *tensor, const KlrArray *from, bool borrows, Array *to)
 {
   DType dtype;
   if (!from->dtype || !dtype_from_nki_name(str_from(from->dtype), &dtype) || dtype != tensor->dtype ||
@@ -316,10 +323,11 @@ static bool copy_input(Session *session, const Tensor *tensor, const KlrArray *f
                (unsigned long long)tensor_bytes(tensor));
     return false;
   }
-  *to = array_new(dtype, from->rank, from->shape);
+  *to = borrows ? array_borrow(dtype, from->rank, from->shape, from->data) : array_new(dtype, from->rank, from->shape);
   if (!to->data)
     return false;
-  memcpy(to->data, from->data, from->bytes);
+  if (!borrows)
+    memcpy(to->data, from->data, from->bytes);
   return true;
 }
 
@@ -358,14 +366,16 @@ static bool run(KlrSession *klr, const Kernel *kernel, uint32_t ranks, KlrArray 
   Array *out = arena_array(&session->arena, Array, all_outputs);
   SimRank *workers = arena_array(&session->arena, SimRank, ranks);
   bool ok = true;
-  for (uint64_t i = 0; i < all_inputs && ok; i++)
-    ok = copy_input(session, kernel->inputs.items[i % input_count], &inputs[i], &in[i]);
+  bool *written = arena_array(&session->arena, bool, input_count);
+  core_find_written(kernel, written);
+  for (uint64_t i = 0; i < all_inputs && ok; i++) {
+    const Tensor *tensor = kernel->inputs.items[i % input_count];
+    ok = take_input(session, tensor, &inputs[i], may_borrow(tensor, written[i % input_count], options), &in[i]);
+  }
   for (uint32_t r = 0; r < ranks; r++)
     workers[r] = (SimRank){kernel, in + (uint64_t)r * input_count, out + (uint64_t)r * output_count};
   SimOptions sim = sim_options(machine, options);
   ok = ok && sim_run_ranks(session, workers, ranks, &sim, NULL);
-  bool *written = arena_array(&session->arena, bool, input_count);
-  core_find_written(kernel, written);
   for (uint64_t i = 0; i < all_inputs && ok; i++)
     if (written[i % input_count])
       memcpy(inputs[i].data, in[i].data, in[i].bytes);

@@ -263,12 +263,23 @@ typedef struct WriteSearch {
   bool *written;
 } WriteSearch;
 
+static const Tensor *tensor_of_access(const Access *access)
+{
+  switch ((int)access->ctor) {
+  case Access_simple: return access->simple;
+  case Access_basic: return access->basic->tensor;
+  case Access_pattern: return access->pattern->tensor;
+  case Access_view: return access->view->tensor;
+  }
+  bug("access %d", (int)access->ctor);
+}
+
 static bool find_write(void *context, const FieldInfo *field, Role role, const TensorRef *ref)
 {
   (void)field;
   WriteSearch *search = context;
-  bool writes = (role == ROLE_WRITE || role == ROLE_UPDATE) && ref->ctor == TensorRef_abstract && ref->abstract.ctor == Access_view;
-  const Address *to = writes ? ref->abstract.view->tensor->address : NULL;
+  bool writes = (role == ROLE_WRITE || role == ROLE_UPDATE) && ref->ctor == TensorRef_abstract;
+  const Address *to = writes ? tensor_of_access(&ref->abstract)->address : NULL;
   if (!to || to->memory == MEMORY_SBUF || to->memory == MEMORY_PSUM)
     return true;
   for (uint32_t i = 0; i < search->kernel->inputs.count; i++)

@@ -14,12 +14,15 @@ typedef struct Array {
   DType dtype;
   uint32_t rank;
   uint64_t *shape;  // `rank` sizes, malloc'ed
-  void *data;      // malloc'ed, `bytes` long; one owner
+  void *data;       // malloc'ed, `bytes` long; one owner
   uint64_t bytes;
+  bool is_borrowed;  // `data` is another's
 } Array;
 
 // A zeroed array; `data` NULL when memory does not suffice or the size overflows.
 Array array_new(DType dtype, uint32_t rank, const uint64_t *shape);
+// An array over memory that belongs to another and stays as long; only read.
+Array array_borrow(DType dtype, uint32_t rank, const uint64_t *shape, const void *data);
 uint64_t array_elements(const Array *array);
 void array_free(Array *array);  // leaves it empty; fine on an empty one
 
