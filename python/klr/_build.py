@@ -13,7 +13,7 @@ from klr._errors import Error
 from klr._tensors import Affine, Register, Tensor, View, core_dtype, quoted
 
 if TYPE_CHECKING:
-    from klr import core
+    from klr.core import Kernel
 
 _MEMORIES = ("hbm", "shared_hbm", "private_hbm", "sbuf", "psum")
 # Sums whose members are written `$member`.
@@ -218,7 +218,7 @@ class Builder:
             lines.append(line)
         return "\n".join(lines) + "\n"
 
-    def build(self, target: Optional[str] = None) -> core.Kernel:
+    def build(self, target: Optional[str] = None) -> Kernel:
         """The kernel as a klr.core.Kernel; verified when a target is named. Raises klr.Error."""
         from klr import core
 

@@ -20,11 +20,12 @@ class Options:
     `poison`: what was never written is a warning and reads as NaN (4 in integers), as in the vendor's simulator.
     """
 
-    def __init__(self, target=None, f32=None, checks=True, reference=False, lenient=False, strict=False, threads=0, seed=0,
+    def __init__(self, target=None, f32=None, checks=None, reference=False, lenient=False, strict=False, threads=0, seed=0,
                  poison=True):
         self.target = target or _library.target()
         self.f32 = os.environ.get("NKI_PRECISE_FP", "1") in ("0", "false") if f32 is None else f32
-        self.checks, self.reference, self.lenient, self.strict = checks, reference, lenient, strict
+        self.checks = os.environ.get("KLR_CHECKS", "all") != "none" if checks is None else checks
+        self.reference, self.lenient, self.strict = reference, lenient, strict
         self.threads, self.seed, self.poison = threads or _CORES, seed, poison
 
 

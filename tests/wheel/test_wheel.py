@@ -156,6 +156,15 @@ def test_scripts_that_import_nki(environment):
     assert "No module named 'nki'" in unasked.stderr
 
 
+def test_the_pytest_plugin_is_there(environment):
+    environment.script("import numpy as np, nki, nki.isa as nisa, nki.language as nl\n" + KERNEL + """
+def test_scale(klr):
+    klr.check(scale, (np.ones((2, 3), np.float32),), np.full((2, 3), 2.0))
+""", "test_scale.py")
+    done = environment.python("-m", "pytest", "-q", "--klr-nki", "--klr-target", "trn3", "test_scale.py")
+    assert "1 passed" in done.stdout
+
+
 def test_the_opt_in_package_and_a_vendor_package(environment, wheels):
     environment.install("--no-deps", "--no-index", wheels[1])
     path = environment.script(NKI_SCRIPT)
