@@ -1,9 +1,9 @@
 // cmd_run.c -- `klr run`: traces or reads a kernel, runs it, shows and saves what it computed.
 
 #include "cli/program.h"
+#include "cli/result.h"
 #include "cli/running.h"
 #include "cli/write.h"
-#include "number/convert.h"
 #include "sim/shadow.h"
 
 #include <errno.h>
@@ -14,13 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef struct Result {
-  const char *name;
-  const char *role;  // "output", or "input" for one that the kernel wrote
-  const Array *array;
-  const char *file;  // NULL: not written
-} Result;
 
 typedef struct RankRun {
   uint32_t number;
@@ -73,84 +66,6 @@ static void collect_results(Run *run, RankRun *rank)
   }
 }
 
-typedef struct Summary {
-  double min, max, mean;
-  uint64_t finite, nan, infinite;
-} Summary;
-
-enum { SUMMARY_BLOCK = 1024 };
-
-static Summary summarise(const Array *array)
-{
-  Summary s = {.min = INFINITY, .max = -INFINITY};
-  if (dtype_is_packed(array->dtype))
-    return s;
-  double sum = 0;
-  float block[SUMMARY_BLOCK];
-  uint64_t total = array_elements(array);
-  for (uint64_t first = 0; first < total; first += SUMMARY_BLOCK) {
-    size_t count = total - first < SUMMARY_BLOCK ? (size_t)(total - first) : SUMMARY_BLOCK;
-    convert_row_to_f32(array->dtype, count, block, (const char *)array->data + first * dtype_bytes(array->dtype),
-                       (NumberMode){0});
-    for (size_t i = 0; i < count; i++) {
-      double value = (double)block[i];
-      if (isnan(value))
-        s.nan++;
-      else if (isinf(value))
-        s.infinite++;
-      else {
-        s.finite++;
-        s.min = value < s.min ? value : s.min;
-        s.max = value > s.max ? value : s.max;
-        sum += value;
-      }
-    }
-  }
-  s.mean = s.finite ? sum / (double)s.finite : 0;
-  return s;
-}
-
-// `rank` below 0: a run without ranks.
-static void result_json(const Result *result, int64_t rank, bool with_summary, JsonWriter *json)
-{
-  json_begin_object(json);
-  if (rank >= 0) {
-    json_key(json, "rank");
-    json_uint(json, (uint64_t)rank);
-  }
-  json_key(json, "name");
-  json_text(json, str_from(result->name));
-  json_key(json, "dtype");
-  json_text(json, str_from(dtype_name(result->array->dtype)));
-  json_key(json, "shape");
-  json_begin_array(json);
-  for (uint32_t i = 0; i < result->array->rank; i++)
-    json_uint(json, result->array->shape[i]);
-  json_end_array(json);
-  json_key(json, "role");
-  json_text(json, str_from(result->role));
-  if (result->file) {
-    json_key(json, "file");
-    json_text(json, str_from(result->file));
-  }
-  if (with_summary) {
-    Summary s = summarise(result->array);
-    if (s.finite) {
-      json_key(json, "min");
-      json_double(json, s.min);
-      json_key(json, "max");
-      json_double(json, s.max);
-      json_key(json, "mean");
-      json_double(json, s.mean);
-    }
-    json_key(json, "nan");
-    json_uint(json, s.nan);
-    json_key(json, "infinite");
-    json_uint(json, s.infinite);
-  }
-  json_end_object(json);
-}
-
 // ---- --out
 
 static bool cannot_make(Cli *cli, const char *path)
@@ -163,35 +78,6 @@ static bool cannot_make(Cli *cli, const char *path)
 static int64_t rank_shown(const Run *run, const RankRun *rank)
 {
   return run->cli->options.ranks ? (int64_t)rank->number : -1;
-}
-
-// All results of a rank into `folder`, outputs.json last.
-static bool write_rank(Run *run, RankRun *rank, const char *folder)
-{
-  Cli *cli = run->cli;
-  for (size_t i = 0; i < rank->results.count; i++) {
-    Result *result = &rank->results.items[i];
-    StrBuf npy = strbuf_new(&cli->session->arena);
-    array_to_npy(result->array, cli->options.raw, &npy);
-    result->file = arena_printf(&cli->session->arena, "%s.npy", result->name);
-    if (!file_write(cli->session, arena_printf(&cli->session->arena, "%s/%s", folder, result->file), strbuf_str(&npy)))
-      return false;
-  }
-  StrBuf text = strbuf_new(&cli->session->arena);
-  JsonWriter json = json_writer(&text, 1);
-  json_begin_object(&json);
-  json_key(&json, "kernel");
-  json_text(&json, str_from(run->program.kernel->name));
-  json_key(&json, "target");
-  json_text(&json, str_from(run->program.machine->name));
-  json_key(&json, "outputs");
-  json_begin_array(&json);
-  for (size_t i = 0; i < rank->results.count; i++)
-    result_json(&rank->results.items[i], rank_shown(run, rank), false, &json);
-  json_end_array(&json);
-  json_end_object(&json);
-  strbuf_putc(&text, '\n');
-  return file_write(cli->session, arena_printf(&cli->session->arena, "%s/outputs.json", folder), strbuf_str(&text));
 }
 
 static const char *rank_folder(Run *run, const RankRun *rank, const char *folder)
@@ -208,7 +94,9 @@ static bool write_files(Run *run, const char *folder)
     struct stat info;
     if (stat(own, &info) != 0 && mkdir(own, 0777) != 0)
       return cannot_make(run->cli, own);
-    if (!write_rank(run, &run->ranks[r], own))
+    const RankRun *rank = &run->ranks[r];
+    if (!results_write(run->cli, rank->results.items, rank->results.count, run->program.kernel->name, run->program.machine->name,
+                       rank_shown(run, rank), own))
       return false;
   }
   return true;
@@ -328,22 +216,9 @@ static void report_json(Run *run)
 static void print_result(Run *run, const RankRun *rank, const Result *result)
 {
   Cli *cli = run->cli;
-  Summary s = summarise(result->array);
   if (cli->options.ranks)
     strbuf_printf(&cli->out, "  rank %-3" PRIu32, rank->number);
-  strbuf_printf(&cli->out, "  %-12s %-24s", result->name,
-                shape_text(&cli->session->arena, result->array->dtype, result->array->rank, result->array->shape));
-  if (s.finite)
-    strbuf_printf(&cli->out, " min %.6g  max %.6g  mean %.6g", s.min, s.max, s.mean);
-  if (s.nan)
-    strbuf_printf(&cli->out, "  %" PRIu64 " NaN", s.nan);
-  if (s.infinite)
-    strbuf_printf(&cli->out, "  %" PRIu64 " infinite", s.infinite);
-  if (strcmp(result->role, "input") == 0)
-    strbuf_puts(&cli->out, "  (input, modified)");
-  if (result->file)
-    strbuf_printf(&cli->out, "  -> %s/%s", rank_folder(run, rank, cli->options.out_dir), result->file);
-  strbuf_putc(&cli->out, '\n');
+  result_text(&cli->session->arena, result, rank_folder(run, rank, cli->options.out_dir), &cli->out);
 }
 
 static void report_text(Run *run)

@@ -463,7 +463,7 @@ static Value eval_call(Interpreter *in, Frame *f, const SchemaNode *node, Schema
   return value;
 }
 
-static Value of_literal(Scalar type, const SchemaLiteral *literal)
+Value schema_literal_value(const SchemaLiteral *literal, Scalar type)
 {
   if (literal->kind == LITERAL_FLOAT)
     return cast_f64(literal->real, type);
@@ -475,7 +475,7 @@ static Value of_literal(Scalar type, const SchemaLiteral *literal)
 static Value eval(Interpreter *in, Frame *f, const SchemaNode *node)
 {
   switch (node->kind) {
-  case SCHEMA_literal: return of_literal(node->type.scalar, &SCHEMA_AS(literal, node)->value);
+  case SCHEMA_literal: return schema_literal_value(&SCHEMA_AS(literal, node)->value, node->type.scalar);
   case SCHEMA_var:
     switch (node->var->kind) {
     case VAR_PARAMETER: return f->params[node->var->index];

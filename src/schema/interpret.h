@@ -20,3 +20,6 @@ bool schema_interpret(Session *session, const SchemaFile *file, const SchemaFunc
 // The grid of a launch: as given, or from the guard. False after reporting that it is not known, or too large.
 bool schema_launch_grid(Session *session, const SchemaFile *file, const SchemaFunction *kernel, const KlrKernelArgument *arguments,
                         const SchemaLaunch *launch, KlrKernelGrid *out);
+
+// A literal as a value of `type`, which it fits.
+KlrScalarValue schema_literal_value(const SchemaLiteral *literal, Scalar type);

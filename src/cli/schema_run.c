@@ -1,0 +1,272 @@
+// schema_run.c -- `klr schema run`: a scalar kernel on arguments of the command line.
+
+#include "cli/schema_run.h"
+#include "cli/arg.h"
+#include "cli/result.h"
+#include "schema/check.h"
+#include "schema/interpret.h"
+#include "syntax/parser.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+typedef struct SchemaRun {
+  Cli *cli;
+  const SchemaFile *file;
+  const SchemaFunction *kernel;
+  ArgList_ args;
+  KlrKernelArgument *arguments;  // by parameter
+  Array *arrays;
+  SchemaLaunch launch;
+  Vec(Result) results;
+} SchemaRun;
+
+// ---- which kernel
+
+static const SchemaFunction *find_kernel(Cli *cli, const SchemaFile *file, const char *name)
+{
+  Vec(const char *) names = {0};
+  for (size_t i = 0; i < file->functions.count; i++) {
+    const SchemaFunction *function = file->functions.items[i];
+    if (!function->is_kernel)
+      continue;
+    if (strcmp(function->name->str.data, name) == 0)
+      return function;
+    vec_push(file->arena, &names, function->name->str.data);
+  }
+  Diag *diag = diag_error(cli->session, E_SCHEMA_LAUNCH, "`%s` has no kernel `%s`", file->path, name);
+  diag_suggest(diag, str_from(name), names.items, names.count);
+  StrBuf all = strbuf_new(file->arena);
+  for (size_t i = 0; i < names.count; i++)
+    strbuf_printf(&all, "%s%s", i ? ", " : "", names.items[i]);
+  diag_note(diag, "its kernels: %s", strbuf_cstr(&all));
+  return NULL;
+}
+
+// ---- arguments
+
+static Arg *find_arg(SchemaRun *run, const char *name)
+{
+  for (size_t i = 0; i < run->args.count; i++)
+    if (strcmp(run->args.items[i].name, name) == 0)
+      return &run->args.items[i];
+  return NULL;
+}
+
+static DType dtype_of(Scalar scalar)
+{
+  DType dtype = DTYPE_FLOAT32;
+  dtype_from_numpy_name(str_from(scalar_info(scalar)->numpy_name), &dtype);
+  return dtype;
+}
+
+static bool refuse(SchemaRun *run, const SchemaVar *param, const char *found)
+{
+  Diag *diag = schema_error(run->file, param->place, E_SCHEMA_LAUNCH, "argument `%s` is %s", param->name->str.data, found);
+  const char *type = scalar_name(param->type.scalar);
+  if (param->type.is_array)
+    diag_help(diag, "an array of `%s`: %s=randn:%s[1000], or %s=@file.npy:%s", type, param->name->str.data, type, param->name->str.data, type);
+  else
+    diag_help(diag, "a number of type `%s`: %s=3", type, param->name->str.data);
+  return false;
+}
+
+// The number of a literal argument; false when it is none, or not of the type.
+static bool read_number(SchemaRun *run, const SchemaVar *param, const char *text, KlrScalarValue *out)
+{
+  Session *session = run->cli->session;
+  size_t before = session->error_count;
+  Source *source = session_add_source(session, "<argument>", str_from(text));
+  const Expr *e = parse_expression(session, &session->arena, source);
+  if (session->error_count > before)
+    return false;
+  bool negative = e->kind == EXPR_UnaryOp && e->UnaryOp.op == UNARY_OP_USub;
+  const Expr *number = negative ? e->UnaryOp.operand : e;
+  if (number->kind != EXPR_Constant)
+    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no number", text));
+  const Constant *c = &number->Constant.value;
+  SchemaLiteral literal = {.kind = LITERAL_INT};
+  if (c->kind == CONSTANT_TRUE || c->kind == CONSTANT_FALSE)
+    literal.kind = LITERAL_BOOL, literal.magnitude = c->kind == CONSTANT_TRUE;
+  else if (c->kind == CONSTANT_INT)
+    literal.magnitude = (uint64_t)c->integer, literal.is_negative = negative && c->integer != 0;
+  else if (c->kind == CONSTANT_FLOAT)
+    literal.kind = LITERAL_FLOAT, literal.real = negative ? -c->real : c->real;
+  else
+    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no number of 64 bits", text));
+  Scalar type = param->type.scalar;
+  if (!schema_literal_fits(&literal, type) || (literal.kind == LITERAL_BOOL && type != SCALAR_BOOL))
+    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no value of `%s`", text, scalar_name(type)));
+  *out = schema_literal_value(&literal, type);
+  return true;
+}
+
+static bool read_array(SchemaRun *run, const SchemaVar *param, const Arg *arg, KlrKernelArgument *out)
+{
+  Array *array = &run->arrays[param->index];
+  Arena *arena = &run->cli->session->arena;
+  if (arg->kind == ARG_LITERAL || arg->kind == ARG_SHAPE)
+    return refuse(run, param, arg->kind == ARG_SHAPE ? "a shape without values" : "no array");
+  if (!arg_make_array(run->cli->session, arg, (uint64_t)run->cli->options.seed, array))
+    return false;
+  DType wanted = dtype_of(param->type.scalar);
+  if (array->dtype != wanted)
+    return refuse(run, param, arena_printf(arena, "an array of `%s`, not `%s`", dtype_name(array->dtype), dtype_name(wanted)));
+  out->data = array->data;
+  out->count = array_elements(array);
+  return true;
+}
+
+static bool read_arguments(SchemaRun *run, const char *const *texts, size_t count)
+{
+  Session *session = run->cli->session;
+  const SchemaFunction *kernel = run->kernel;
+  if (!args_parse(session, texts, count, &run->args))
+    return false;
+  bool ok = true;
+  run->arguments = arena_array(&session->arena, KlrKernelArgument, kernel->params.count + 1);
+  run->arrays = arena_array(&session->arena, Array, kernel->params.count + 1);
+  for (size_t i = 0; i < kernel->params.count; i++) {
+    const SchemaVar *param = kernel->params.items[i];
+    const Arg *arg = find_arg(run, param->name->str.data);
+    if (!arg)
+      ok = refuse(run, param, "missing");
+    else if (param->type.is_array)
+      ok = read_array(run, param, arg, &run->arguments[i]) && ok;
+    else if (arg->kind != ARG_LITERAL)
+      ok = refuse(run, param, "an array, where a number is wanted");
+    else
+      ok = read_number(run, param, arg->text, &run->arguments[i].value) && ok;
+  }
+  for (size_t i = 0; i < run->args.count; i++) {
+    bool known = false;
+    for (size_t k = 0; k < kernel->params.count; k++)
+      known |= strcmp(kernel->params.items[k]->name->str.data, run->args.items[i].name) == 0;
+    if (!known) {
+      diag_error(session, E_SCHEMA_LAUNCH, "`%s` has no parameter `%s`", kernel->name->str.data, run->args.items[i].name);
+      ok = false;
+    }
+  }
+  return ok;
+}
+
+// "1000", "640,480": up to three sizes above 0; nothing given leaves zeros.
+static bool read_sizes(Cli *cli, const char *option, const char *text, uint64_t sizes[3])
+{
+  const char *at = text;
+  for (int d = 0; text && d < 3; d++) {
+    char *end;
+    unsigned long long value = strtoull(at, &end, 10);
+    if (end == at || *at == '-' || value == 0 || value > UINT64_C(1) << 48 || (*end && (*end != ',' || d == 2))) {
+      cli_usage(cli, "`%s` takes one to three sizes, such as 1000 or 640,480; not `%s`", option, text);
+      return false;
+    }
+    sizes[d] = value;
+    if (!*end)
+      return true;
+    at = end + 1;
+  }
+  return true;
+}
+
+// ---- results
+
+static void collect_results(SchemaRun *run)
+{
+  for (size_t i = 0; i < run->kernel->params.count; i++) {
+    const SchemaVar *param = run->kernel->params.items[i];
+    bool is_written = param->direction == DIRECTION_OUT || param->direction == DIRECTION_INOUT;
+    if (param->type.is_array && is_written)
+      vec_push(&run->cli->session->arena, &run->results,
+               (Result){.name = param->name->str.data, .role = "output", .array = &run->arrays[i]});
+  }
+}
+
+static bool write_files(SchemaRun *run)
+{
+  const char *folder = run->cli->options.out_dir;
+  struct stat info;
+  if (!folder)
+    return true;
+  if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0) {
+    diag_error(run->cli->session, E_FILE_WRITE, "cannot make the folder `%s`", folder);
+    return false;
+  }
+  return results_write(run->cli, run->results.items, run->results.count, run->kernel->name->str.data, NULL, -1, folder);
+}
+
+static void report(SchemaRun *run, const KlrKernelGrid *grid, double seconds)
+{
+  Cli *cli = run->cli;
+  if (!cli->options.json) {
+    strbuf_printf(&cli->out, "%s: %" PRIu64 " threads in %.1f ms\n", run->kernel->name->str.data, grid->size[0] * grid->size[1] * grid->size[2],
+                  seconds * 1e3);
+    for (size_t i = 0; i < run->results.count; i++)
+      result_text(&cli->session->arena, &run->results.items[i], cli->options.out_dir, &cli->out);
+    return;
+  }
+  JsonWriter json = json_writer(&cli->out, 1);
+  json_begin_object(&json);
+  json_key(&json, "kernel");
+  json_text(&json, run->kernel->name->str);
+  json_key(&json, "grid");
+  json_begin_array(&json);
+  for (int d = 0; d < 3; d++)
+    json_uint(&json, grid->size[d]);
+  json_end_array(&json);
+  json_key(&json, "seconds");
+  json_double(&json, seconds);
+  json_key(&json, "outputs");
+  json_begin_array(&json);
+  for (size_t i = 0; i < run->results.count; i++)
+    result_json(&run->results.items[i], -1, true, &json);
+  json_end_array(&json);
+  json_key(&json, "diagnostics");
+  StrBuf diags = strbuf_new(&cli->session->arena);
+  diag_print_json(cli->session, &diags);
+  json_raw(&json, strbuf_str(&diags));
+  cli->told_diagnostics = true;
+  json_end_object(&json);
+  strbuf_putc(&cli->out, '\n');
+}
+
+static double now_seconds(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static bool execute(SchemaRun *run)
+{
+  Session *session = run->cli->session;
+  KlrKernelGrid grid;
+  run->launch.steps = run->cli->options.max_steps > 0 ? (uint64_t)run->cli->options.max_steps : 0;
+  if (!schema_launch_grid(session, run->file, run->kernel, run->arguments, &run->launch, &grid))
+    return false;
+  double start = now_seconds();
+  if (!schema_interpret(session, run->file, run->kernel, run->arguments, &run->launch))
+    return false;
+  double seconds = now_seconds() - start;
+  collect_results(run);
+  if (!write_files(run))
+    return false;
+  report(run, &grid, seconds);
+  return true;
+}
+
+int schema_run_file(Cli *cli, const SchemaFile *file, const char *name, const char *const *texts, size_t count)
+{
+  SchemaRun run = {.cli = cli, .file = file, .kernel = find_kernel(cli, file, name)};
+  if (!run.kernel)
+    return EXIT_USER;
+  if (!read_sizes(cli, "--grid", cli->options.grid, run.launch.grid) || !read_sizes(cli, "--group", cli->options.group, run.launch.local))
+    return EXIT_USAGE;
+  bool ok = read_arguments(&run, texts, count) && execute(&run);
+  for (size_t i = 0; run.arrays && i < run.kernel->params.count; i++)
+    array_free(&run.arrays[i]);
+  return ok ? EXIT_OK : EXIT_USER;
+}
