@@ -95,6 +95,7 @@ typedef struct KlrRunOptions {
   bool reference;  /* the slow executors that define the meaning */
   unsigned threads;
   uint64_t seed;
+  const char **shadow; /* not NULL: a twin in double precision runs along, and this becomes its report, as JSON */
 } KlrRunOptions;
 
 /* Runs the kernel. `inputs` stand in the order of klr_input. Those the kernel writes are updated
@@ -106,6 +107,33 @@ bool klr_run(KlrSession *session, const KlrKernel *kernel, KlrArray *inputs, Klr
  * are those of rank 0, then those of rank 1, and so on; as above otherwise. */
 bool klr_run_ranks(KlrSession *session, const KlrKernel *kernel, uint32_t ranks, KlrArray *inputs, KlrArray *outputs,
                    const KlrRunOptions *options);
+
+/* ---- comparing runs: the first instruction and element that differ */
+
+/* A run. Its session is that of the kernel, or one that shares its sources; two sides may have one session or two. */
+typedef struct KlrSide {
+  KlrSession *session;
+  const KlrKernel *kernel;
+  const KlrArray *inputs;       /* in the order of klr_input; left as they are */
+  const KlrRunOptions *options; /* NULL: the usual */
+} KlrSide;
+
+/* Elements are the same when |a - b| <= atol + rtol * |b|, or when they are at most `ulps` steps of their dtype apart; all 0:
+ * when their bits are. */
+typedef struct KlrTolerance {
+  double rtol, atol, ulps;
+} KlrTolerance;
+
+/* Elements of a tensor of the kernel, by its name: a result, an input, a tile. */
+typedef struct KlrNamedArray {
+  const char *name;
+  KlrArray array;
+} KlrNamedArray;
+
+/* Two runs in lock step, or one against arrays from elsewhere: what `klr diff --json` writes, and the report for people as
+ * "text". NULL after reporting an error of either run. */
+const char *klr_diff(const KlrSide *a, const KlrSide *b, const KlrTolerance *tolerance);
+const char *klr_diff_arrays(const KlrSide *a, const KlrNamedArray *arrays, size_t count, const KlrTolerance *tolerance);
 
 /* ---- looking at a kernel */
 

@@ -8,8 +8,9 @@
     y = kernel(x)                  # NumPy, torch (CPU) or jax arrays
     y = nki.simulate(kernel[2])(x)  # on two logical cores
 
-`klr.frontend` traces and writes kernels, `klr.core` reads and runs them; `python -m klr SCRIPT` runs a script that says
-`import nki`.
+`klr.diff` names the first instruction and element at which two kernels, or a kernel and arrays, differ; `klr.shadow` runs a
+kernel beside a twin in double precision. `klr.frontend` traces and writes kernels, `klr.core` reads and runs them;
+`python -m klr SCRIPT` runs a script that says `import nki`.
 """
 
 try:
@@ -21,4 +22,12 @@ from klr import _library  # noqa: F401  finds klr.nki
 from klr._errors import Error, Warning  # noqa: A004
 from klr._native import version as __version__
 
-__all__ = ["Error", "Warning", "__version__"]
+__all__ = ["Error", "Warning", "__version__", "diff", "shadow"]
+
+
+def __getattr__(name):
+    if name in ("diff", "shadow"):
+        from klr import _diff
+
+        return getattr(_diff, name)
+    raise AttributeError(f"module 'klr' has no attribute {name!r}")

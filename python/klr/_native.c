@@ -1215,6 +1215,162 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   return answer;
 }
 
+// ---- comparing
+
+// One side of a comparison: (handle, session, inputs, target, f32, checks, reference, lenient, poison, threads, seed).
+typedef struct SideArguments {
+  KernelHandle *handle;
+  SessionObject *session;
+  KlrArray *inputs;
+  KlrRunOptions options;
+  KlrSide side;
+} SideArguments;
+
+// False after setting a Python error; `inputs` is the caller's to free in either case.
+static bool take_side(PyObject *tuple, SideArguments *out)
+{
+  PyObject *inputs;
+  const char *target;
+  int f32, checks, reference, lenient, poison;
+  unsigned threads;
+  unsigned long long seed;
+  *out = (SideArguments){0};
+  if (!PyArg_ParseTuple(tuple, "O!O!O!spppppIK", kernel_handle_type, &out->handle, session_type, &out->session, &PyList_Type,
+                        &inputs, &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed))
+    return false;
+  size_t count = klr_input_count(out->handle->kernel);
+  out->inputs = PyMem_Malloc((count + 1) * sizeof *out->inputs);
+  if (!out->inputs) {
+    PyErr_NoMemory();
+    return false;
+  }
+  out->options = (KlrRunOptions){.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks, .reference = reference,
+                                 .lenient = lenient, .poison = poison, .threads = threads, .seed = seed};
+  out->side = (KlrSide){out->session->klr, out->handle->kernel, out->inputs, &out->options};
+  klr_share_sources(out->session->klr, out->handle->session->klr);
+  return take_arrays(out->handle, inputs, 1, count, klr_input, out->inputs);
+}
+
+static PyObject *text_or_none(const char *text)
+{
+  if (text)
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+  Py_RETURN_NONE;
+}
+
+// diff(a, b, rtol, atol, ulps) -> the report as JSON, or None
+static PyObject *module_diff(PyObject *self, PyObject *args)
+{
+  (void)self;
+  PyObject *first, *second;
+  KlrTolerance tolerance;
+  if (!PyArg_ParseTuple(args, "O!O!ddd", &PyTuple_Type, &first, &PyTuple_Type, &second, &tolerance.rtol, &tolerance.atol,
+                        &tolerance.ulps))
+    return NULL;
+  SideArguments a = {0}, b = {0};
+  bool ok = take_side(first, &a) && take_side(second, &b);
+  const char *text = NULL;
+  if (ok) {
+    Py_BEGIN_ALLOW_THREADS
+    text = klr_diff(&a.side, &b.side, &tolerance);
+    Py_END_ALLOW_THREADS
+  }
+  PyMem_Free(a.inputs);
+  PyMem_Free(b.inputs);
+  return ok ? text_or_none(text) : NULL;
+}
+
+enum { NAMED_DIMS = 32 };
+
+typedef struct Named {
+  KlrNamedArray array;
+  uint64_t shape[NAMED_DIMS];
+} Named;
+
+// (name, dtype, shape, (address, bytes))
+static bool take_named(PyObject *tuple, Named *out)
+{
+  PyObject *shape;
+  unsigned long long address, bytes;
+  if (!PyArg_ParseTuple(tuple, "ssO!(KK)", &out->array.name, &out->array.array.dtype, &PyTuple_Type, &shape, &address, &bytes))
+    return false;
+  Py_ssize_t rank = PyTuple_Size(shape);
+  if (rank > NAMED_DIMS) {
+    PyErr_SetString(PyExc_ValueError, "an array of more than 32 dimensions");
+    return false;
+  }
+  for (Py_ssize_t i = 0; i < rank; i++)
+    out->shape[i] = PyLong_AsUnsignedLongLong(PyTuple_GetItem(shape, i));
+  out->array.array.rank = (uint32_t)rank;
+  out->array.array.shape = out->shape;
+  out->array.array.data = (void *)(uintptr_t)address;
+  out->array.array.bytes = bytes;
+  return !PyErr_Occurred();
+}
+
+// diff_arrays(a, [(name, dtype, shape, (address, bytes))], rtol, atol, ulps) -> the report as JSON, or None
+static PyObject *module_diff_arrays(PyObject *self, PyObject *args)
+{
+  (void)self;
+  PyObject *first, *list;
+  KlrTolerance tolerance;
+  if (!PyArg_ParseTuple(args, "O!O!ddd", &PyTuple_Type, &first, &PyList_Type, &list, &tolerance.rtol, &tolerance.atol,
+                        &tolerance.ulps))
+    return NULL;
+  size_t count = (size_t)PyList_Size(list);
+  Named *named = PyMem_Malloc((count + 1) * sizeof *named);
+  KlrNamedArray *arrays = PyMem_Malloc((count + 1) * sizeof *arrays);
+  SideArguments a = {0};
+  bool ok = named && arrays ? take_side(first, &a) : (PyErr_NoMemory(), false);
+  for (size_t i = 0; i < count && ok; i++) {
+    ok = take_named(PyList_GetItem(list, (Py_ssize_t)i), &named[i]);
+    arrays[i] = named[i].array;
+  }
+  const char *text = NULL;
+  if (ok) {
+    Py_BEGIN_ALLOW_THREADS
+    text = klr_diff_arrays(&a.side, arrays, count, &tolerance);
+    Py_END_ALLOW_THREADS
+  }
+  PyMem_Free(a.inputs);
+  PyMem_Free(named);
+  PyMem_Free(arrays);
+  return ok ? text_or_none(text) : NULL;
+}
+
+// shadow(side, outputs) -> the report as JSON, or None. Outputs are written as by run.
+static PyObject *module_shadow(PyObject *self, PyObject *args)
+{
+  (void)self;
+  PyObject *first, *outputs;
+  if (!PyArg_ParseTuple(args, "O!O!", &PyTuple_Type, &first, &PyList_Type, &outputs))
+    return NULL;
+  SideArguments a = {0};
+  bool ok = take_side(first, &a);
+  size_t count = ok ? klr_output_count(a.handle->kernel) : 0;
+  KlrArray *wanted = PyMem_Malloc((count + 1) * sizeof *wanted), *results = PyMem_Malloc((count + 1) * sizeof *results);
+  if (ok && (!wanted || !results)) {
+    PyErr_NoMemory();
+    ok = false;
+  }
+  ok = ok && take_arrays(a.handle, outputs, 1, count, klr_output, wanted);
+  const char *text = NULL;
+  if (ok) {
+    a.options.shadow = &text;
+    Py_BEGIN_ALLOW_THREADS
+    bool ran = klr_run(a.session->klr, a.handle->kernel, a.inputs, results, &a.options);
+    for (size_t i = 0; ran && i < count; i++)
+      if (results[i].bytes == wanted[i].bytes)
+        memcpy(wanted[i].data, results[i].data, wanted[i].bytes);
+    text = ran ? text : NULL;
+    Py_END_ALLOW_THREADS
+  }
+  PyMem_Free(a.inputs);
+  PyMem_Free(wanted);
+  PyMem_Free(results);
+  return ok ? text_or_none(text) : NULL;
+}
+
 static void handle_dealloc(PyObject *self)
 {
   PyTypeObject *type = Py_TYPE(self);
@@ -1256,9 +1412,16 @@ static PyType_Slot handle_slots[] = {
 static PyType_Spec session_spec = {"klr._native.Session", sizeof(SessionObject), 0, Py_TPFLAGS_DEFAULT, session_slots};
 static PyType_Spec handle_spec = {"klr._native.Kernel", sizeof(KernelHandle), 0, Py_TPFLAGS_DEFAULT, handle_slots};
 
-static PyMethodDef functions[] = {{"kinds", native_kinds, METH_NOARGS, "The operators there are."}, {0}};
+static PyMethodDef module_methods[] = {
+    {"kinds", native_kinds, METH_NOARGS, "The operators there are."},
+    {"diff", module_diff, METH_VARARGS, "diff(a, b, rtol, atol, ulps)"},
+    {"diff_arrays", module_diff_arrays, METH_VARARGS, "diff_arrays(a, arrays, rtol, atol, ulps)"},
+    {"shadow", module_shadow, METH_VARARGS, "shadow(side, outputs)"},
+    {0},
+};
+
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", "The library behind the klr package.", -1,
-                                    functions, NULL, NULL, NULL, NULL};
+                                    module_methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__native(void);
 

@@ -10,7 +10,8 @@
 #include "machine/place.h"
 #include "serde/klr_file.h"
 #include "serde/read_kernel.h"
-#include "sim/sim.h"
+#include "sim/diff.h"
+#include "sim/shadow.h"
 #include "trace/kernel.h"
 
 #include <stdlib.h>
@@ -344,6 +345,22 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
   return sim;
 }
 
+// The report as one JSON document.
+static const char *shadow_text(Session *session, Shadow *shadow)
+{
+  enum { ALL = 1000000, SHOWN = 10 };
+  StrBuf text = strbuf_new(&session->arena), out = strbuf_new(&session->arena);
+  JsonWriter json = json_writer(&out, 0);
+  json_begin_object(&json);
+  json_key(&json, "report");
+  shadow_print_json(shadow, ALL, &json);
+  shadow_print(shadow, SHOWN, &text);
+  json_key(&json, "text");
+  json_text(&json, strbuf_str(&text));
+  json_end_object(&json);
+  return strbuf_cstr(&out);
+}
+
 static bool run(KlrSession *klr, const Kernel *kernel, uint32_t ranks, KlrArray *inputs, KlrArray *outputs,
                 const KlrRunOptions *options)
 {
@@ -375,7 +392,12 @@ static bool run(KlrSession *klr, const Kernel *kernel, uint32_t ranks, KlrArray 
   for (uint32_t r = 0; r < ranks; r++)
     workers[r] = (SimRank){kernel, in + (uint64_t)r * input_count, out + (uint64_t)r * output_count};
   SimOptions sim = sim_options(machine, options);
+  if (options->shadow)
+    sim.shadow = shadow_new(session);
   ok = ok && sim_run_ranks(session, workers, ranks, &sim, NULL);
+  if (ok && options->shadow)
+    *options->shadow = shadow_text(session, sim.shadow);
+  shadow_free(sim.shadow);
   for (uint64_t i = 0; i < all_inputs && ok; i++)
     if (written[i % input_count])
       memcpy(inputs[i].data, in[i].data, in[i].bytes);
@@ -399,6 +421,100 @@ bool klr_run_ranks(KlrSession *klr, const KlrKernel *kernel, uint32_t ranks, Klr
 bool klr_run(KlrSession *klr, const KlrKernel *kernel, KlrArray *inputs, KlrArray *outputs, const KlrRunOptions *options)
 {
   return klr_run_ranks(klr, kernel, 1, inputs, outputs, options);
+}
+
+// ---- comparing
+
+// A caller's array as it lies there; false after reporting an unknown dtype.
+static bool borrow_array(Session *session, const KlrArray *from, const char *name, Array *to)
+{
+  *to = (Array){.rank = from->rank, .shape = (uint64_t *)(uintptr_t)from->shape, .data = from->data, .bytes = from->bytes};
+  if (from->dtype && (dtype_from_nki_name(str_from(from->dtype), &to->dtype) ||
+                      dtype_from_numpy_name(str_from(from->dtype), &to->dtype)) &&
+      array_elements(to) * dtype_bytes(to->dtype) == from->bytes)
+    return true;
+  diag_error(session, E_ARGUMENT, "array `%s` of dtype %s has %llu bytes", name, from->dtype ? from->dtype : "?",
+             (unsigned long long)from->bytes);
+  return false;
+}
+
+static bool make_side(const KlrSide *from, JsonWriter *unheard, DiffSide *to)
+{
+  static const KlrRunOptions defaults;
+  Session *session = from->session->session;
+  const Kernel *kernel = core_of(from->kernel);
+  const KlrRunOptions *options = from->options ? from->options : &defaults;
+  const Machine *machine = machine_named(session, options->target);
+  session->lenient = options->lenient;
+  if (!machine)
+    return false;
+  Array *inputs = arena_array(&session->arena, Array, kernel->inputs.count);
+  *to = (DiffSide){.session = session, .kernel = kernel, .options = sim_options(machine, options), .inputs = inputs};
+  to->options.prints = unheard;  // a comparison runs kernels several times
+  bool ok = true;
+  for (uint32_t i = 0; i < kernel->inputs.count && ok; i++)
+    ok = borrow_array(session, &from->inputs[i], kernel->inputs.items[i]->name, &inputs[i]);
+  return ok;
+}
+
+static const char *diff_text(Session *session, const DiffReport *report)
+{
+  StrBuf text = strbuf_new(&session->arena), out = strbuf_new(&session->arena);
+  JsonWriter json = json_writer(&out, 0);
+  json_begin_object(&json);
+  diff_print_json(session, report, &json);
+  diff_print(session, report, &text);
+  json_key(&json, "text");
+  json_text(&json, strbuf_str(&text));
+  json_end_object(&json);
+  return strbuf_cstr(&out);
+}
+
+static const char *diff(const KlrSide *a, const KlrSide *b, const KlrNamedArray *arrays, size_t count,
+                        const KlrTolerance *tolerance)
+{
+  enum { MOST_CHAIN = 4 };
+  Session *session = a->session->session;
+  StrBuf prints = strbuf_new(&session->arena);
+  JsonWriter unheard = json_writer(&prints, 0);
+  json_begin_array(&unheard);
+  Tolerance allowed = {tolerance->rtol, tolerance->atol, tolerance->ulps};
+  DiffReport report;
+  DiffSide first, second;
+  if (!make_side(a, &unheard, &first) || (b && !make_side(b, &unheard, &second)))
+    return NULL;
+  if (b)
+    return diff_runs(&first, &second, &allowed, &report) ? diff_text(session, &report) : NULL;
+  NamedArray *named = arena_array(&session->arena, NamedArray, count);
+  for (size_t i = 0; i < count; i++) {
+    named[i].name = arrays[i].name;
+    if (!borrow_array(session, &arrays[i].array, arrays[i].name, &named[i].array))
+      return NULL;
+  }
+  return diff_arrays(&first, named, (uint32_t)count, &allowed, MOST_CHAIN, &report) ? diff_text(session, &report) : NULL;
+}
+
+const char *klr_diff(const KlrSide *a, const KlrSide *b, const KlrTolerance *tolerance)
+{
+  Arena *other = &b->session->session->arena;
+  if (setjmp(*enter(a->session)) != 0) {
+    other->on_exhausted = NULL;
+    out_of_memory(a->session);
+    return NULL;
+  }
+  other->on_exhausted = a->session->session->arena.on_exhausted;
+  const char *text = diff(a, b, NULL, 0, tolerance);
+  other->on_exhausted = NULL;
+  leave(a->session);
+  return text;
+}
+
+const char *klr_diff_arrays(const KlrSide *a, const KlrNamedArray *arrays, size_t count, const KlrTolerance *tolerance)
+{
+  ENTER(a->session, NULL);
+  const char *text = diff(a, NULL, arrays, count, tolerance);
+  leave(a->session);
+  return text;
 }
 
 // ---- looking

@@ -133,7 +133,7 @@ static int load_kernel(Cli *cli, Side *side, const TextVec *arguments)
     return status;
   const Kernel *kernel = side->program.kernel;
   side->inputs = arena_array(&cli->session->arena, Array, kernel->inputs.count);
-  side->run = (DiffSide){.kernel = kernel, .inputs = side->inputs};
+  side->run = (DiffSide){.session = cli->session, .kernel = kernel, .inputs = side->inputs};
   if (!program_sim_options(&side->cli, &side->program, &side->run.options))
     return EXIT_USAGE;
   bool ok = program_make_inputs(&side->cli, &side->program, 0, side->inputs);
@@ -204,13 +204,13 @@ static bool compare(Cli *cli, Side *a, Side *b, const Tolerance *tolerance, Diff
   a->run.options.prints = b->run.options.prints = &unheard;  // kernels run several times
   json_begin_array(&unheard);
   if (!a->is_arrays && !b->is_arrays)
-    return diff_runs(cli->session, &a->run, &b->run, tolerance, report);
+    return diff_runs(&a->run, &b->run, tolerance, report);
   if (a->is_arrays && b->is_arrays) {
     hold_arrays(cli, a, b, tolerance, report);
     return true;
   }
   name_only_result(a, b);
-  return diff_arrays(cli->session, &a->run, b->arrays.items, (uint32_t)b->arrays.count, tolerance, MOST_CHAIN, report);
+  return diff_arrays(&a->run, b->arrays.items, (uint32_t)b->arrays.count, tolerance, MOST_CHAIN, report);
 }
 
 // ---- the command

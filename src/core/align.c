@@ -141,13 +141,13 @@ static void match(Stretch s)
   arena_rewind(s.arena, mark);
 }
 
-uint32_t *align_instructions(Session *session, Arena *arena, const InstrVec *a, const InstrVec *b)
+uint32_t *align_instructions(Arena *arena, Session *a_session, const InstrVec *a, Session *b_session, const InstrVec *b)
 {
   uint32_t a_count = (uint32_t)a->count, b_count = (uint32_t)b->count;
   uint32_t *to = arena_array(arena, uint32_t, a->count);
   memset(to, 0xFF, a->count * sizeof *to);
-  match((Stretch){arena, hash_all(session, arena, a, true), hash_all(session, arena, b, true), a_count, b_count, 0, 0, to});
-  uint64_t *loose_a = hash_all(session, arena, a, false), *loose_b = hash_all(session, arena, b, false);
+  match((Stretch){arena, hash_all(a_session, arena, a, true), hash_all(b_session, arena, b, true), a_count, b_count, 0, 0, to});
+  uint64_t *loose_a = hash_all(a_session, arena, a, false), *loose_b = hash_all(b_session, arena, b, false);
   for (uint32_t i = 0, j = 0; i < a_count;) {
     uint32_t end = i;
     while (end < a_count && to[end] == ALIGN_NONE)

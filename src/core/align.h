@@ -14,4 +14,5 @@ InstrVec align_list(Arena *arena, const Core_LIST_BLOCK *blocks);
 // other that write tiles of equal sizes: first where the Python line has the same text, then, between those, others.
 // Sequences are matched by a shortest edit script (Myers); where that is longer than some thousand steps, by the next
 // that fits.
-uint32_t *align_instructions(Session *session, Arena *arena, const InstrVec *a, const InstrVec *b);
+// Each comes with the session that its places are in.
+uint32_t *align_instructions(Arena *arena, Session *a_session, const InstrVec *a, Session *b_session, const InstrVec *b);

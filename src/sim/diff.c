@@ -39,7 +39,7 @@ static void pair_up(LockStep *lock)
       mine = align_list(arena, &a->bodies.items[core]);
     if (core < b->bodies.count)
       other = align_list(arena, &b->bodies.items[core]);
-    uint32_t *to = align_instructions(lock->a.session, arena, &mine, &other), paired = 0;
+    uint32_t *to = align_instructions(arena, lock->a.session, &mine, lock->b.session, &other), paired = 0;
     for (size_t i = 0; i < mine.count; i++)
       if (to[i] != ALIGN_NONE) {
         const Instr *x = mine.items[i], *y = other.items[to[i]];
@@ -175,11 +175,10 @@ static bool run_both(LockStep *lock)
   return ok;
 }
 
-bool diff_runs(Session *session, const DiffSide *a, const DiffSide *b, const Tolerance *tolerance, DiffReport *report)
+bool diff_runs(const DiffSide *a, const DiffSide *b, const Tolerance *tolerance, DiffReport *report)
 {
   *report = (DiffReport){0};
-  LockStep lock = {.a = {.session = session, .side = a}, .b = {.session = session, .side = b}, .tolerance = tolerance,
-                   .report = report};
+  LockStep lock = {.a = go_of(a), .b = go_of(b), .tolerance = tolerance, .report = report};
   pair_up(&lock);
   bool ok = run_both(&lock);
   go_abandon(&lock.a);

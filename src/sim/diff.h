@@ -18,6 +18,7 @@ typedef struct Tolerance {
 
 // One run. Inputs are left as they are.
 typedef struct DiffSide {
+  Session *session;  // that its places are in and its errors go to
   const Kernel *kernel;
   SimOptions options;
   const Array *inputs;
@@ -79,9 +80,9 @@ typedef struct DiffReport {
   uint32_t result_count;
 } DiffReport;
 
-// Runs both sides and compares them; false after reporting an error of either. Everything in `report` lives in the
-// session's arena.
-bool diff_runs(Session *session, const DiffSide *a, const DiffSide *b, const Tolerance *tolerance, DiffReport *report);
+// Runs both sides and compares them; false after reporting an error of either. Everything in `report` lives in the arenas of
+// the sessions.
+bool diff_runs(const DiffSide *a, const DiffSide *b, const Tolerance *tolerance, DiffReport *report);
 
 // An array by the name of a tensor of the kernel: of a result, an input or any tile; `tile` also stands for `tile.1` when
 // there is no other. Holds values: of the tensor's dtype, or of one that is converted to it first.
@@ -93,8 +94,8 @@ typedef struct NamedArray {
 
 // Runs `a` and holds it against arrays; the same otherwise. `b` elements are those of the arrays. The chain is at most
 // `most_steps` long.
-bool diff_arrays(Session *session, const DiffSide *a, const NamedArray *arrays, uint32_t count,
-                 const Tolerance *tolerance, uint32_t most_steps, DiffReport *report);
+bool diff_arrays(const DiffSide *a, const NamedArray *arrays, uint32_t count, const Tolerance *tolerance,
+                 uint32_t most_steps, DiffReport *report);
 
 // Holds arrays against each other, result by result, into `result`.
 void diff_tally_arrays(Session *session, const char *name, const Array *a, const Array *b, const Tolerance *tolerance,

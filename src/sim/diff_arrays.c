@@ -291,11 +291,12 @@ static void follow(Holding *h, uint32_t most_steps)
   report->chain_count--;
 }
 
-bool diff_arrays(Session *session, const DiffSide *a, const NamedArray *arrays, uint32_t count,
-                 const Tolerance *tolerance, uint32_t most_steps, DiffReport *report)
+bool diff_arrays(const DiffSide *a, const NamedArray *arrays, uint32_t count, const Tolerance *tolerance,
+                 uint32_t most_steps, DiffReport *report)
 {
+  Session *session = a->session;
   *report = (DiffReport){0};
-  Holding h = {.go = {.session = session, .side = a}, .tolerance = tolerance, .report = report, .count = count};
+  Holding h = {.go = go_of(a), .tolerance = tolerance, .report = report, .count = count};
   h.named = arena_array(&session->arena, Named, count);
   report->results = arena_array(&session->arena, DiffResult, count);
   report->result_count = count;

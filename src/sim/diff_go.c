@@ -135,6 +135,11 @@ void diff_tally_arrays(Session *session, const char *name, const Array *a, const
 
 // ---- one run
 
+Go go_of(const DiffSide *side)
+{
+  return (Go){.session = side->session, .side = side};
+}
+
 bool go_begin(Go *go)
 {
   const Kernel *kernel = go->side->kernel;
@@ -306,6 +311,23 @@ static void look(Sim *sim, void *context)
     look_both(sim, looking);
 }
 
+// What a session has reported so far.
+typedef struct Told {
+  Session *session;
+  size_t count, warnings;
+} Told;
+
+static Told told_by(Session *session)
+{
+  return (Told){session, session->diags.count, session->warning_count};
+}
+
+static void forget_since(Told told)
+{
+  told.session->diags.count = told.count;
+  told.session->warning_count = told.warnings;
+}
+
 // Runs again, up to before the instruction.
 static bool go_before(Go *go, const DiffInstr *instr)
 {
@@ -321,15 +343,15 @@ bool look_at_operands(Go *a, Go *b, const Tolerance *tolerance, const char *fiel
                       Spot *from)
 {
   Looking looking = {.go = {a, b}, .tolerance = tolerance, .step = step, .p = p, .e = e, .result_field = field};
-  size_t told = a->session->diags.count, warnings = a->session->warning_count;
+  Told told[] = {told_by(a->session), told_by(b ? b->session : a->session)};
   bool ok = go_before(a, &step->a) && (!b || go_before(b, &step->b));
   ok = ok && sim_guard(a->sim, look, &looking);
   go_abandon(a);
   if (b)
     go_abandon(b);
   if (ok) {  // its warnings were given before
-    a->session->diags.count = told;
-    a->session->warning_count = warnings;
+    forget_since(told[1]);
+    forget_since(told[0]);
   }
   if (from)
     *from = looking.from;

@@ -26,6 +26,7 @@ typedef struct Go {
   Map partners;     // by Instr: what stands for it in the other
 } Go;
 
+Go go_of(const DiffSide *side);
 bool go_begin(Go *go);           // false after reporting
 const Instr *go_step(Go *go);    // the instruction that was executed; NULL at the end or after an error
 bool go_finish(Go *go);          // up to the end; false when an error was reported. Arrays stay until go_abandon

@@ -459,7 +459,11 @@ void shadow_print(Shadow *shadow, uint32_t top, StrBuf *out)
   strbuf_puts(out, "against a twin in float64\n");
   for (size_t i = 0; i < shadow->results.count; i++) {
     const ShadowResult *result = &shadow->results.items[i];
-    strbuf_printf(out, "  %-12s off by %.2g of its norm, at most %.3g ulps; worst %s: %.9g, exactly %.17g\n", result->name,
+    if (result->errors.most == 0 && !result->lost) {
+      strbuf_printf(out, "  %-12s %" PRIu64 " elements, the same\n", result->name, result->elements);
+      continue;
+    }
+    strbuf_printf(out, "  %-12s off by %.2g of its norm, at most %.3g ulps; worst %s: %.9g, exactly %.12g\n", result->name,
                   relative(&result->errors), result->errors.most_ulps, result->worst, result->actual, result->twin);
     if (result->lost)
       strbuf_printf(out, "  %-12s %" PRIu64 " elements are not finite in one of the two\n", "", result->lost);
