@@ -1,4 +1,4 @@
-"""Arrays of NumPy, torch (CPU) and jax: in as contiguous memory, out as what the caller uses."""
+"""Arrays of NumPy, torch (CPU), jax and what else speaks DLPack: in as contiguous memory, out as what the caller uses."""
 
 import sys
 import warnings
@@ -10,7 +10,7 @@ from klr._dtypes import nki_name, numpy_dtype
 
 
 def framework(value):
-    """"numpy", "torch", "jax", or None for what is no array."""
+    """"numpy", "torch", "jax", "dlpack" for arrays of others that share their memory so, or None for what is no array."""
     if isinstance(value, np.ndarray):
         return "numpy"
     torch = sys.modules.get("torch")
@@ -19,7 +19,11 @@ def framework(value):
     jax = sys.modules.get("jax")
     if jax is not None and isinstance(value, jax.Array):
         return "jax"
-    return None
+    return "dlpack" if hasattr(type(value), "__dlpack__") and not isinstance(value, type) else None
+
+
+def shape_of(value):
+    return tuple(value.shape) if framework(value) != "dlpack" else _dlpack_as_numpy(value).shape
 
 
 def is_traced(value):
@@ -93,6 +97,8 @@ def element_type(value):
         return _numpy_type(value)
     if kind == "torch":
         return _torch_type(value)
+    if kind == "dlpack":
+        return _numpy_type(_dlpack_as_numpy(value))
     name = nki_name(value.dtype)
     if name is None:
         _unknown_type(value.dtype, _INSTEAD.get(getattr(value.dtype, "kind", "")), lambda instead: f".astype(jnp.{instead})")
@@ -120,11 +126,19 @@ def _torch_as_numpy(value):
         raise _errors.KernelTypeError(f"a torch tensor of class {type(value).__name__} without memory of its own: {error}") from error
 
 
+def _dlpack_as_numpy(value):
+    try:
+        return np.from_dlpack(value)
+    except (RuntimeError, TypeError, ValueError, BufferError, AttributeError) as error:
+        raise _errors.KernelTypeError(f"an array of {type(value).__module__}.{type(value).__name__} that NumPy cannot read: {error}") from error
+
+
 def as_numpy(value):
     """The elements of an array as NumPy sees them, sharing memory where it can."""
-    if framework(value) == "torch":
+    kind = framework(value)
+    if kind == "torch":
         return _torch_as_numpy(value)
-    return np.asarray(value)
+    return _dlpack_as_numpy(value) if kind == "dlpack" else np.asarray(value)
 
 
 def number(value):
@@ -135,7 +149,7 @@ def number(value):
         _refuse("a number that jax traces, and the kernel needs its value now: make it static (static_argnums), or an array of one element")
     if framework(value) == "torch" and value.is_meta:
         _refuse("a torch tensor on the meta device, which has a shape and no data")
-    found = value.item()
+    found = (_dlpack_as_numpy(value) if framework(value) == "dlpack" else value).item()
     return float(found) if isinstance(found, np.generic) else found
 
 

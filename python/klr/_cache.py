@@ -74,7 +74,7 @@ class _Freezer:
             array = _arrays.as_numpy(value)
             return (array.dtype.str, array.shape, array.tobytes())
         self.arrays.append(value)
-        return (_arrays.element_type(value), tuple(value.shape))
+        return (_arrays.element_type(value), _arrays.shape_of(value))
 
     def function(self, value, reach):
         cells = tuple([self.cell(cell, CAPTURED) for cell in value.__closure__ or ()])
@@ -100,7 +100,7 @@ class _Freezer:
             return ("again", number)
         self.met[id(value)] = len(self.met)
         if _arrays.framework(value):
-            if value.ndim == 0:
+            if not _arrays.shape_of(value):
                 return ("number", self.value(_arrays.number(value), reach))
             return ("array", self.array(value, reach))
         if kind is list:
@@ -215,7 +215,7 @@ class Reads:
         elif kind == "kernel":
             self.checks.append((_kernel_differs, value, value.function))
         elif kind == "opaque" and _arrays.framework(value):
-            self.checks.append((_type_differs, value, (_arrays.element_type(value), tuple(value.shape))))
+            self.checks.append((_type_differs, value, (_arrays.element_type(value), _arrays.shape_of(value))))
 
     # ---- at later calls
 
@@ -306,7 +306,7 @@ def _array_differs(value, then):
 
 
 def _type_differs(value, then):
-    return (_arrays.element_type(value), tuple(value.shape)) != then
+    return (_arrays.element_type(value), _arrays.shape_of(value)) != then
 
 
 def _kernel_differs(kernel, then):

@@ -379,13 +379,14 @@ def describe(obj, in_arguments):
         native = native_module(owner)
         return ("library", native, obj.__name__) if native else ("opaque", f"{owner}.{obj.__name__}")
     if _arrays.framework(obj):
-        if obj.ndim == 0 and not _arrays.is_traced(obj):
+        shape = _arrays.shape_of(obj)
+        if not shape and not _arrays.is_traced(obj):
             return ("value", _arrays.number(obj))
         if in_arguments:
-            return ("tensor", _arrays.element_type(obj), tuple(obj.shape))
+            return ("tensor", _arrays.element_type(obj), shape)
         array = _arrays.constant(obj)
         if array is None:
-            return ("opaque", f"an array of shape {tuple(obj.shape)} and dtype {obj.dtype} outside of the arguments")
+            return ("opaque", f"an array of shape {shape} and dtype {getattr(obj, 'dtype', None)} outside of the arguments")
         return ("array", nki_name(array.dtype), tuple(array.shape), array.tobytes())
     if native_module(type(obj).__module__) and not attributes_of(obj) \
             and not isinstance(obj, (int, float, str, bytes, tuple, list, dict, set, frozenset)):

@@ -539,6 +539,52 @@ def test_equal_objects_find_the_kept_kernel():
     assert traced[0] is traced[1] is traced[2]
 
 
+def test_a_kept_kernel_gives_what_a_new_one_gives_whatever_changes():
+    """At random: one change or none to what the kernel reaches, then a call; Python itself says what is right."""
+    chance = np.random.default_rng(5)
+
+    class Node:
+        bias = 1.0
+
+        def __init__(self, value, more=None):
+            self.value, self.more = value, more
+
+        def total(self):
+            return self.value + self.bias + (self.more.total() if self.more else 0.0)
+
+    numbers, table, nodes = [1.0, 2.0], {"a": 1.0, "b": [2.0, (3.0, [4.0])]}, [Node(1.0, Node(2.0)), Node(3.0)]
+    table["node"] = nodes[1]
+    factor, functions = 2.0, [lambda n: n + 1.0, lambda n: n * 2.0]
+    used = functions[0]
+
+    def weight(extra=0.5):
+        return sum(numbers) + table["a"] + table["b"][1][1][0] + table["b"][0] + nodes[0].total() + table["node"].total() + used(factor) + extra
+
+    @nki.jit
+    def kernel(x):
+        return times(x, weight())
+
+    def number():
+        return float(chance.integers(0, 8))
+
+    def bind(new_factor=None, new_used=None):
+        nonlocal factor, used
+        factor = factor if new_factor is None else new_factor
+        used = used if new_used is None else new_used
+
+    changes = [
+        lambda: numbers.__setitem__(slice(0, 1), [number()]), lambda: numbers.append(number()), lambda: numbers.clear(), lambda: numbers.extend([1.0, 2.0]),
+        lambda: table.update(a=number()), lambda: table["b"].__setitem__(0, number()), lambda: table["b"][1][1].__setitem__(0, number()),
+        lambda: table.update(b=[number(), (0.0, [number()])]), lambda: table.update(node=nodes[0]), lambda: table.update(node=nodes[1]),
+        lambda: setattr(nodes[0], "value", number()), lambda: setattr(nodes[0].more, "value", number()), lambda: setattr(nodes[1], "bias", number()),
+        lambda: nodes[1].__dict__.pop("bias", None), lambda: setattr(Node, "bias", number()), lambda: setattr(nodes[1], "more", Node(number())),
+        lambda: bind(new_factor=number()), lambda: bind(new_used=functions[chance.integers(2)]), lambda: setattr(weight, "__defaults__", (number(),)),
+        lambda: nodes.__setitem__(0, Node(number(), Node(number()))), lambda: None, lambda: None]
+    for _ in range(250):
+        changes[chance.integers(len(changes))]()
+        assert factor_of(kernel) == np.float32(weight())
+
+
 # ---- values
 
 class Mode(enum.Enum):
@@ -834,6 +880,40 @@ def test_arrays_in_many_layouts():
         assert np.array_equal(array, before)
     mapped = base.astype(ml_dtypes.bfloat16)[::-2, 1::3]
     assert np.array_equal(add(mapped, mapped).astype(np.float32), mapped.astype(np.float32) * 2)
+
+
+class Shared:
+    """An array of yet another library."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+def test_arrays_of_other_libraries():
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    result = add(Shared(x), Shared(x[:, ::-1]))
+    assert type(result) is np.ndarray and np.array_equal(result, x + x[:, ::-1])
+    assert is_kept(add, Shared(x), Shared(x))
+    shared, before = Shared(x), x.copy()
+    assert negate_in_place(shared) is shared and np.array_equal(x, -before)
+    assert factor_of(scaled, Shared(np.array(3.0, np.float32))) == 3
+    with pytest.raises(ValueError, match="shares memory"):
+        copy_into(Shared(x), x)
+    with pytest.raises(TypeError, match="argument `a` is an array of dtype float64"):
+        add(Shared(x.astype(np.float64)), x)
+
+    class Broken(Shared):
+        def __dlpack__(self, **options):
+            raise RuntimeError("on another planet")
+
+    with pytest.raises(TypeError, match="`b` is an array of .*Broken that NumPy cannot read: on another planet"):
+        add(x, Broken(x))
 
 
 def test_arrays_written_in_many_layouts(tmp_path):
