@@ -40,15 +40,14 @@ void psum_note_other(const Tile *tile)
   Buffer *buffer = tile->buffer;
   if (!buffer->plain)
     buffer->plain = calloc(buffer->bytes / 64 + 1, sizeof *buffer->plain);
-  for (uint64_t p = 0; p < tile->partitions && buffer->plain; p++)
-    if (tile_row(tile, p))
-      tile_each_run(tile, p, tile->free_elems, set_run, buffer);
+  if (buffer->plain)
+    tile_each_row_run(tile, set_run, buffer);
 }
 
 void psum_note_product(const Tile *tile)
 {
-  for (uint64_t p = 0; p < tile->partitions && tile->buffer->plain; p++)
-    tile_each_run(tile, p, tile->free_elems, clear_run, tile->buffer);
+  if (tile->buffer->plain)
+    tile_each_row_run(tile, clear_run, tile->buffer);
 }
 
 typedef struct Search {

@@ -340,6 +340,22 @@ void tile_each_run(const Tile *tile, uint64_t partition, uint64_t count, TileRun
   }
 }
 
+void tile_each_row_run(const Tile *tile, TileRunFn *visit, void *context)
+{
+  uint64_t bytes = tile->free_elems * tile->item;
+  bool is_plain = !tile->rows && tile->is_row_contiguous, is_one = !tile->buffer->watch && !tile->buffer->owners;
+  if (is_plain && is_one && tile->partition_step == (int64_t)bytes && tile->partitions) {
+    visit(context, buffer_offset(tile, 0), tile->partitions * bytes);
+    return;
+  }
+  for (uint64_t p = 0; p < tile->partitions; p++) {
+    if (is_plain)
+      visit(context, buffer_offset(tile, p), bytes);
+    else if (tile_row(tile, p))
+      tile_each_run(tile, p, tile->free_elems, visit, context);
+  }
+}
+
 // The first of the row's first `count` elements that was not written.
 static bool find_hole(const Tile *tile, uint64_t partition, uint64_t count, uint64_t *elem)
 {
@@ -475,16 +491,16 @@ void tile_mark_row(const Tile *tile, uint64_t partition)
 
 void tile_mark(const Tile *tile)
 {
-  for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
-    mark_row(tile, p);
+  if (is_noted(tile->buffer))
+    tile_each_row_run(tile, mark_run, (void *)(uintptr_t)tile);
   if (tile->buffer->memory == MEMORY_PSUM)
     psum_note_other(tile);
 }
 
 void tile_mark_product(const Tile *tile)
 {
-  for (uint64_t p = 0; p < tile->partitions && is_noted(tile->buffer); p++)
-    mark_row(tile, p);
+  if (is_noted(tile->buffer))
+    tile_each_row_run(tile, mark_run, (void *)(uintptr_t)tile);
   if (tile->buffer->plain)
     psum_note_product(tile);
 }

@@ -83,6 +83,9 @@ uint8_t *tile_element(const Tile *tile, uint64_t partition, uint64_t elem);
 typedef void TileRunFn(void *context, uint64_t start, uint64_t bytes);
 void tile_each_run(const Tile *tile, uint64_t partition, uint64_t count, TileRunFn *visit, void *context);
 
+// The same for all rows; where one begins at the end of the row before and the buffer's notes know no rows, they are one run.
+void tile_each_row_run(const Tile *tile, TileRunFn *visit, void *context);
+
 // Copies elements' bytes to and from contiguous memory.
 void tile_gather(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, void *out);
 void tile_scatter(const Tile *tile, uint64_t partition, uint64_t start, uint64_t n, const void *in);
