@@ -186,7 +186,10 @@ static Span place_now(EagerObject *e)
 
 static void give_diagnostics(EagerObject *e, const char *method)
 {
-  PyObject *given = PyObject_CallMethod(e->hooks, method, "n", (Py_ssize_t)e->told);
+  Value exception = e->t ? e->t->exception : value_undefined();
+  const char *name = exception.tag == VALUE_INSTANCE ? exception.instance->class->name->str.data : "";
+  bool failed = strcmp(method, "failed") == 0;
+  PyObject *given = PyObject_CallMethod(e->hooks, method, failed ? "ns" : "n", (Py_ssize_t)e->told, name);
   e->told = klr_core_session(e->session->klr)->diags.count;
   if (given && given != Py_None)
     PyErr_SetObject((PyObject *)Py_TYPE(given), given);

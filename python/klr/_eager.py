@@ -19,23 +19,26 @@ from klr._dtypes import numpy_dtype
 
 # ---- when
 
-_DEBUGGERS = {"bdb", "pdb", "ipdb", "pudb", "pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy"}
-
-
 def debugger_is_attached():
     """Whether a debugger traces this thread. Tools that measure coverage or time use the same door and do not count."""
     trace = sys.gettrace()
     owners = [trace, type(trace), *type(getattr(trace, "__self__", None)).__mro__]
-    if trace and any((getattr(o, "__module__", None) or "").partition(".")[0] in _DEBUGGERS for o in owners):
+    if trace and any((getattr(o, "__module__", None) or "").partition(".")[0] in _live.DEBUGGERS for o in owners):
         return True
     monitoring = getattr(sys, "monitoring", None)
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
+def asked():
+    """What NKI_EAGER says: True, False, or None for nothing."""
+    flag = os.environ.get("NKI_EAGER", "")
+    return flag not in ("0", "false", "False") if flag else None
+
+
 def wanted():
     """Whether kernels run eagerly: NKI_EAGER says so, or it says nothing and a debugger is attached."""
-    flag = os.environ.get("NKI_EAGER", "")
-    return flag not in ("0", "false", "False") if flag else debugger_is_attached()
+    flag = asked()
+    return debugger_is_attached() if flag is None else flag
 
 
 # ---- values
@@ -166,8 +169,8 @@ class Hooks(_cache.Reads):
         line, last, column, end = _position(frame)
         return path, text, starts[line - 1] + column, starts[last - 1] + end
 
-    def failed(self, first):
-        return _errors.exception(self.session, first)
+    def failed(self, first, raised):
+        return _errors.exception(self.session, first, self.home, raised)
 
     def warned(self, first):
         _errors.report(self.session, False, first, self.home)

@@ -70,6 +70,7 @@ _CLASSES = {
     "E0303": KernelTypeError, "E0304": KernelValueError, "E0305": KernelIndexError, "E0306": KernelKeyError,
     "E0309": KernelAssertionError, "E0312": KernelRecursionError,
 }
+BREAKPOINT = "E0320"
 _RAISED = "E0310"  # by the kernel itself: "ValueError: the text"
 
 
@@ -136,11 +137,16 @@ def warn(diagnostics, home=None):
         warnings.warn_explicit(warning, None, file, diagnostic.get("line") or 1, module, registry)
 
 
-def exception(session, first=0, home=None):
-    """The errors of `session` after the first `first` diagnostics as an exception that is not yet raised. `home`: as for warn."""
+def exception(session, first=0, home=None, raised=None):
+    """The errors of `session` after the first `first` diagnostics as an exception that is not yet raised. `home`: as for warn;
+    `raised`: the name of Python's class that a kernel's own `except` knows it by."""
     found = read(session)[first:]
     errors = [d for d in found if d["severity"] == "error"]
-    return _made(errors, session.diagnostics(False, True).rstrip(), found, home)
+    error = _made(errors, session.diagnostics(False, True).rstrip(), found, home)
+    kind = getattr(builtins, raised or "", None)
+    if isinstance(kind, type) and issubclass(kind, Exception) and not isinstance(error, kind):
+        return _again(kind, str(error), found)
+    return error
 
 
 def report(session, failed, first=0, home=None):

@@ -212,7 +212,14 @@ class Kernel:
         values = self.bind(arguments, keywords)
         if _eager.wanted() and not any(map(_arrays.is_traced, _cache.freeze(values)[1])):
             return self._run_eagerly(values, options)[0]
-        traced, arrays = self._find(values, options)
+        try:
+            traced, arrays = self._find(values, options)
+        except _errors.Error as error:
+            if error.code != _errors.BREAKPOINT or _eager.asked() is False:
+                raise
+            traced = None
+        if traced is None:
+            return self._run_eagerly(values, options)[0]
         inputs = traced.inputs(arrays)
         if any(map(_arrays.is_traced, inputs)):
             from klr import _in_jax

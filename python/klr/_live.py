@@ -20,6 +20,7 @@ from klr._library import Constant
 NATIVE = {"math", "numpy", "functools", "itertools", "operator", "collections", "collections.abc", "dataclasses", "enum",
           "typing", "typing_extensions", "numbers", "types", "abc", "copy", "os", "os.path", "posixpath", "sys", "logging",
           "warnings", "contextlib"}
+DEBUGGERS = {"bdb", "pdb", "ipdb", "pudb", "pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy"}
 _RENAMED = {"posixpath": "os.path", "_operator": "operator", "_functools": "functools", "_abc": "abc",
             "_collections": "collections", "_collections_abc": "collections.abc"}
 
@@ -356,6 +357,8 @@ def describe(obj, in_arguments):
     if name:
         return ("dtype", name)
     if isinstance(obj, types.FunctionType):
+        if obj.__name__ in ("set_trace", "breakpoint") and (obj.__module__ or "").partition(".")[0] in DEBUGGERS:
+            return ("builtin", "breakpoint")
         return _function(obj)
     if isinstance(obj, _native.Function):
         return _function(obj.__wrapped__)

@@ -514,6 +514,22 @@ static bool text_option(Tracer *t, Value v, Str standard, Span span, Str *out)
   return true;
 }
 
+// The interpreter around the trace evaluates the kernel instead (E_BREAKPOINT); without one nobody can stop.
+static bool b_breakpoint(Tracer *t, const Call *call, Value *out)
+{
+  *out = value_none();
+  if (t->host) {
+    diag_help(raise_error(t, E_BREAKPOINT, call->span, "'breakpoint' in a kernel that is traced"),
+              "run with NKI_EAGER=1, or without NKI_EAGER");
+    t->exception.extra = 1;  // no handler may go on
+    return false;
+  }
+  Diag *diag = warn_once(t, W_BREAKPOINT, call->span, "`breakpoint` stops in Python only");
+  if (diag->helps.count == 0)
+    diag_help(diag, "call the kernel with arrays from a script");
+  return true;
+}
+
 static bool b_print(Tracer *t, const Call *call, Value *out)
 {
   Str separator, end;
@@ -745,7 +761,7 @@ static const NativeMethod functions[] = {
   {"sum", b_sum, "iterable / start?"}, {"any", b_any, "iterable /"}, {"all", b_all, "iterable /"},
   {"sorted", b_sorted, "iterable / * key? reverse?"}, {"iter", b_iter, "object sentinel? /"},
   {"next", b_next, "iterator default? /"}, {"repr", b_repr, "obj /"}, {"ascii", b_ascii, "obj /"},
-  {"format", b_format, "value format_spec? /"}, {"print", b_print, "*args sep? end? file? flush?"},
+  {"format", b_format, "value format_spec? /"}, {"breakpoint", b_breakpoint, NULL}, {"print", b_print, "*args sep? end? file? flush?"},
   {"isinstance", b_isinstance, "obj class_or_tuple /"}, {"issubclass", b_issubclass, "cls class_or_tuple /"},
   {"callable", b_callable, "obj /"}, {"hasattr", b_hasattr, "obj name /"}, {"getattr", b_getattr, "obj name default? /"},
   {"setattr", b_setattr, "obj name value /"}, {"delattr", b_delattr, "obj name /"}, {"hash", b_hash, "obj /"},
