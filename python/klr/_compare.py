@@ -1,6 +1,7 @@
 """Results of a kernel held against what was expected, and the difference in words."""
 
 import linecache
+import os
 
 import numpy as np
 
@@ -94,7 +95,9 @@ def _writer(kernel, arguments, keywords, number, flat):
     if last is None:
         return None
     line = linecache.getline(last.span.file or "", last.line).strip()
-    return f"`{last.kind}`{f' ({last.name})' if last.name else ''} at {last.span.file}:{last.line}" + (f"\n    {line}" if line else "")
+    file = os.path.relpath(last.span.file) if last.span.file and last.span.file.startswith(os.getcwd() + os.sep) else last.span.file
+    label = f"`{last.kind}`{f' ({last.name})' if last.name else ''}"
+    return f"{label} at {file}:{last.line}" + (f"\n    {line}" if line else "")
 
 
 def report(kernel, arguments, keywords, result, wanted, rtol, atol, ulps):

@@ -3,9 +3,12 @@
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 from conftest import KLR, ROOT
+
+PACKAGE = os.path.join(ROOT, "build", "python")
 
 
 def read(path):
@@ -34,7 +37,10 @@ def folder(tmp_path_factory):
     (where / "build").mkdir()
     (where / "build" / "klr").symlink_to(KLR)
     (where / "examples").symlink_to(os.path.join(ROOT, "examples"))
-    for name in ("wrong.py", "stale.py"):
+    (where / "bin").mkdir()
+    (where / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (where / "bin" / "python").chmod(0o755)
+    for name in ("wrong.py", "stale.py", "halve.py"):
         (where / name).write_text(read(f"tests/golden/readme/{name}"))
     return where
 
@@ -46,7 +52,12 @@ def plain(text):
 
 @pytest.mark.parametrize("command, shown", commands(), ids=[command for command, _ in commands()])
 def test_readme_shows_what_is_printed(folder, command, shown):
-    result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True)
+    if command.startswith("python") and not os.path.exists(os.path.join(PACKAGE, "klr", "_native.abi3.so")):
+        pytest.skip("the Python package is not built")
+    # As after `pip install .`: the package is importable, and pytest knows its plugin.
+    environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "PYTHONPATH": PACKAGE,
+                   "PYTEST_PLUGINS": "klr.pytest_plugin", "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, env=environment)
     if shown:
         assert plain(result.stdout + result.stderr) == plain("\n".join(shown))
     else:
