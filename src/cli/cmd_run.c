@@ -4,6 +4,7 @@
 #include "cli/result.h"
 #include "cli/running.h"
 #include "cli/write.h"
+#include "sim/dump.h"
 #include "sim/shadow.h"
 
 #include <errno.h>
@@ -137,6 +138,41 @@ static bool write_out(Run *run)
   return false;
 }
 
+// ---- --dump
+
+typedef struct DumpFiles {
+  Cli *cli;
+  const char *folder;
+} DumpFiles;
+
+static bool save_tensor(void *context, const Tensor *tensor, const Array *array)
+{
+  const DumpFiles *files = context;
+  Session *session = files->cli->session;
+  ArenaMark mark = arena_mark(&session->arena);
+  StrBuf npy = strbuf_new(&session->arena);
+  array_to_npy(array, files->cli->options.raw, &npy);
+  bool ok = file_write(session, arena_printf(&session->arena, "%s/%s.npy", files->folder, tensor->name), strbuf_str(&npy));
+  if (ok)
+    arena_rewind(&session->arena, mark);
+  return ok;
+}
+
+static bool write_dump(Run *run)
+{
+  Cli *cli = run->cli;
+  DumpFiles files = {cli, cli->options.dump};
+  struct stat info;
+  if (!(stat(files.folder, &info) == 0 && S_ISDIR(info.st_mode)) && mkdir(files.folder, 0777) != 0)
+    return cannot_make(cli, files.folder);
+  JsonWriter unheard = json_writer(&(StrBuf){.arena = &cli->session->arena}, 0);
+  DiffSide side = {cli->session, run->program.kernel, run->options, run->ranks[0].inputs};
+  side.options.prints = &unheard;  // said before
+  side.options.shadow = NULL;
+  json_begin_array(&unheard);
+  return dump_tensors(&side, save_tensor, &files);
+}
+
 // ---- reports
 
 static void seconds_json(JsonWriter *json, const char *key, double seconds)
@@ -250,6 +286,8 @@ static bool read_options(Run *run)
     cli_usage(run->cli, "--ranks is 1 to %d, found %" PRId64, MOST_RANKS, ranks);
   else
     run->rank_count = (uint32_t)ranks;
+  if (options->dump && options->ranks)
+    cli_usage(run->cli, "--dump is of a run without --ranks");
   if (options->shadow && strcmp(options->shadow, "f64") != 0)
     cli_usage(run->cli, "--shadow is f64, found `%s`", options->shadow);
   return program_sim_options(run->cli, &run->program, &run->options) && run->cli->session->error_count == 0;
@@ -267,6 +305,8 @@ static int execute(Run *run)
     run->ranks[r].outputs = arena_array(arena, Array, run->output_count);
   }
   if (!make_inputs(run))
+    return EXIT_USER;
+  if (cli->options.dump && !write_dump(run))
     return EXIT_USER;
   for (uint32_t r = 0; r < run->rank_count; r++)
     ranks[r] = (SimRank){run->program.kernel, run->ranks[r].inputs, run->ranks[r].outputs};

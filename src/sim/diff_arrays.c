@@ -86,11 +86,14 @@ typedef struct Holding {
   DiffElement found, wanted;
 } Holding;
 
-static bool is_of(const Tensor *tensor, const Tile *tile)
+// Tiles are those of logical core 0.
+static bool is_of(const Sim *sim, const Tensor *tensor, const Tile *tile)
 {
   const Tensor *other = tile->view->tensor;
   bool on_chip = tile_memory(tile) == MEMORY_SBUF || tile_memory(tile) == MEMORY_PSUM;
-  return strcmp(tensor->name, other->name) == 0 || (!on_chip && strcmp(tensor->address->name, other->address->name) == 0);
+  if (on_chip)
+    return sim->core->number == 0 && strcmp(tensor->name, other->name) == 0;
+  return strcmp(tensor->name, other->name) == 0 || strcmp(tensor->address->name, other->address->name) == 0;
 }
 
 static void note_writes(Sim *sim, void *context)
@@ -100,7 +103,7 @@ static void note_writes(Sim *sim, void *context)
   uint32_t count = observe_tiles(sim, sim->instr, true, tiles);
   for (uint32_t i = 0; i < count; i++)
     for (uint32_t n = 0; n < h->count; n++)
-      if (h->named[n].tensor && is_of(h->named[n].tensor, &tiles[i].tile)) {
+      if (h->named[n].tensor && is_of(sim, h->named[n].tensor, &tiles[i].tile)) {
         h->named[n].last = h->go.number;
         h->named[n].core = sim->core->number;
       }

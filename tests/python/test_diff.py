@@ -220,6 +220,33 @@ def test_arrays_against_arrays(tmp_path, x):
     assert diff(tmp_path / "a/y.npy", tmp_path / "b/z.npy", status=0)["same"]
 
 
+def test_dumps_of_every_tensor(tmp_path, x):
+    a, given = write(tmp_path / "a.py", SCALE, ADD), f"x=@{tmp_path}/x.npy"
+    dumped = run_klr("run", a, given, "--dump", tmp_path / "dump")
+    assert dumped.returncode == 0 and "out.1" in dumped.stdout
+    t, u = (np.load(tmp_path / f"dump/{name}.1.npy") for name in "tu")
+    assert (t == x * np.float32(3)).all() and (u == t + np.float32(0.1)).all()
+    assert sorted(p.name for p in (tmp_path / "dump").iterdir()) == ["out.1.npy", "t.1.npy", "u.1.npy"]
+    assert diff(a, tmp_path / "dump", given, status=0)["same"]
+    b = write(tmp_path / "b.py", SCALE.replace("3.0", "3.5"), ADD)
+    found = diff(b, tmp_path / "dump", given)
+    assert found["first"]["a"]["line"] == line_of(b, "3.5") and found["first"]["differing"] == x.size
+    assert [r["name"] for r in found["results"]] == ["out.1", "t.1", "u.1"]
+
+
+@pytest.mark.parametrize("kernel, arguments", [
+    ("attention_fwd.py", ["q=randn:bf16[1,512,32]", "k=randn:bf16[1,512,32]", "v=randn:bf16[1,512,32]"]),
+    ("dynamic_loop.py", ["x=randn:f32[3,128,20]", "count=randint(2,3):i32[1,1]"]),
+    ("lnc2.py", ["x=randn:f32[140,33]", "factor=0.3", "--lnc", "2"]),
+    ("topk.py", ["x=randn:f32[9,77]", "k=16"])])
+def test_examples_are_like_themselves(tmp_path, kernel, arguments):
+    path = f"examples/{kernel}"
+    assert run_klr("run", path, *arguments, "--dump", tmp_path / "dump").returncode == 0
+    assert diff(path, tmp_path / "dump", *arguments, status=0)["same"]
+    found = diff(path, "--reference-b", *arguments, status=0)
+    assert found["instructions"]["compared"] and not found["instructions"]["only_a"] + found["instructions"]["only_b"]
+
+
 @pytest.mark.parametrize("arguments", [
     [], ["nothing.py"], ["k.py", "d", "--rtol", "-1"], ["k.py", "x=f32[4,4]"], ["d", "k.py", "x=zeros:f32[4,4]"],
     ["k.py", "empty", "x=zeros:f32[4,4]"], ["d", "d", "x=3"], ["k.py", "bad", "x=zeros:f32[4,4]"],
