@@ -489,11 +489,34 @@ static bool scale_fits(IsaCheck *check, const char *field, const Tile *scale, ui
   if (!scale)
     return true;
   uint64_t rows = partitions <= QUADRANT ? partitions / MX_GROUP_ROWS : partitions - QUADRANT + SCALE_ROWS;
-  if (scale->free_elements == columns && scale->partitions >= rows && scale->partitions <= partitions)
+  if (scale->free_elements == columns && scale->partitions >= rows)
     return true;
   return isa_fail(check, "`%s` of `%s` is %s, of an operand of %" PRIu64 " partitions and %" PRIu64 " groups each",
                   named(check, field), op_name(check), tile_shape_text(&check->reporter->session->arena, scale),
                   partitions, columns);
+}
+
+// More partitions of scales than their operand has: nothing reads what is beyond.
+static bool scale_rows_fit(IsaCheck *check, const char *field, const Tile *scale, const Tile *data)
+{
+  return !scale || !data || scale->partitions <= data->partitions ||
+         isa_fail(check, "`%s` of `%s` has %" PRIu64 " partitions, its operand %" PRIu64, named(check, field),
+                  op_name(check), scale->partitions, data->partitions);
+}
+
+bool isa_mx_stationary_rows(IsaCheck *check)
+{
+  return scale_rows_fit(check, "stationary_scale", TILE(nc_matmul_mx, stationary_scale), TILE(nc_matmul_mx, stationary));
+}
+
+bool isa_mx_moving_rows(IsaCheck *check)
+{
+  return scale_rows_fit(check, "moving_scale", TILE(nc_matmul_mx, moving_scale), TILE(nc_matmul_mx, moving));
+}
+
+bool isa_quantize_rows(IsaCheck *check)
+{
+  return scale_rows_fit(check, "dst_scale", TILE(quantize_mx, dst_scale), TILE(quantize_mx, src));
 }
 
 // Where the view starts on the chip, when that is known.

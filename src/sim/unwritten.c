@@ -22,6 +22,7 @@ typedef enum Flow {
   FLOW_SHUFFLED,    // those of a partition from the one that the mask names
   FLOW_IN_ORDER,    // one from one, whatever the shapes
   FLOW_TRANSPOSED,  // [i, j] from [j, i]
+  FLOW_GROUPS,      // those of a group of an MX format from the same group, and its scale
   FLOW_PICKED,      // the transpose mode of the tensor engine
   FLOW_GATHERED,    // those of a partition from the same partition, by index
   FLOW_SENT,        // one from one of another core's operand: see unwritten_send
@@ -51,6 +52,7 @@ static Flow flow_of(Sim *sim, const Op *op, const Tile *tile)
   case OP_max8:
   case OP_find_index8:
   case OP_match_replace8: return FLOW_WHOLE_ROWS;
+  case OP_quantize_mx: return FLOW_GROUPS;
   case OP_nonzero_with_count: return FLOW_FIRST_ROWS;
   case OP_shuffle: return FLOW_SHUFFLED;
   case OP_dma_copy:
@@ -166,6 +168,23 @@ static void lose_shuffled(Sim *sim, const struct Op_shuffle *op, const Unwritten
   }
 }
 
+// An element is part of the group of 8 partitions and 4 columns around it. The results of a group are 8 packed elements,
+// or a scale, of which those of 32 partitions stand in the first four rows.
+static void lose_groups(const Unwritten *from, const Tile *dst)
+{
+  enum { ROWS = 8, LANES = 4, QUADRANT = 32 };
+  const Tile *src = &from->tile;
+  for (uint64_t i = 0; i < src->partitions * src->free_elems; i++) {
+    if (!from->holes[i])
+      continue;
+    uint64_t p = i / src->free_elems, unit = i % src->free_elems / LANES;
+    if (strcmp(dst->role, "dst_scale") == 0)
+      lose(from, dst, p / QUADRANT * QUADRANT + p % QUADRANT / ROWS, unit);
+    for (uint64_t row = 0; row < ROWS && strcmp(dst->role, "dst_scale") != 0; row++)
+      lose(from, dst, p / ROWS * ROWS + row, unit);
+  }
+}
+
 static uint64_t index_at(const Tile *indices, uint64_t partition, uint64_t elem)
 {
   uint64_t index = 0;
@@ -236,6 +255,7 @@ static void lose_from(Sim *sim, const Op *op, const Unwritten *from, const Tile 
   case FLOW_WHOLE_ROWS:
   case FLOW_FIRST_ROWS: lose_in_rows(from, dst, flow); break;
   case FLOW_SHUFFLED: lose_shuffled(sim, &op->shuffle, from, dst); break;
+  case FLOW_GROUPS: lose_groups(from, dst); break;
   case FLOW_PICKED: lose_picked(sim, op, from, dst); break;
   case FLOW_GATHERED: lose_gathered(sim, op, from, dst); break;
   case FLOW_SENT: break;

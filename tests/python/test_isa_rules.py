@@ -263,6 +263,9 @@ case("nc_matmul_mx.stationary.columns", "31 elements", dst="P(31, 64)", stationa
 case("nc_matmul_mx.moving-columns", "4097 columns", dst="P(32, 4097)", moving="S(64, 4097, x4_e4m3fn)", moving_scale="S(64, 4097, u8)",
      also=["capacity"])
 case("nc_matmul_mx.stationary_scale.scale-shape", "64x31", stationary_scale="S(64, 31, u8)")
+case("nc_matmul_mx.stationary_scale.scale-rows", "96 partitions, its operand 64", stationary_scale="S(96, 32, u8)")
+case("nc_matmul_mx.moving_scale.scale-rows", "96 partitions, its operand 64", moving_scale="S(96, 64, u8)")
+case("quantize_mx.dst_scale.scale-rows", "96 partitions, its operand 64", dst_scale="S(96, 16, u8)")
 case("nc_matmul_mx.moving_scale.scale-shape", "8x64", moving_scale="S(8, 64, u8)")
 case("nc_matmul_mx.stationary_scale.scale-start", "partition 16", stationary_scale="S(128, 32, u8)[16:80]",
      ok=dict(stationary_scale="S(128, 32, u8)[12:76]"))

@@ -55,6 +55,24 @@ def quantize(x, dtype):
 
 
 @nki.jit
+def quantize_rows(x, dtype, rows, kept):
+    # Of x only `rows` rows are loaded; the first `kept` rows of the results come out, the others are 0.
+    partitions, columns = x.shape
+    part = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=part[0:rows], src=x[0:rows])
+    data = nl.ndarray((partitions, columns // 4), dtype=dtype, buffer=nl.sbuf)
+    scale = nl.ndarray((partitions, columns // 4), dtype=nl.uint8, buffer=nl.sbuf)
+    nisa.quantize_mx(dst=data, src=part, dst_scale=scale)
+    kept_data = nl.ndarray(data.shape, dtype=data.dtype, buffer=nl.sbuf)
+    nisa.memset(dst=kept_data, value=0)
+    nisa.tensor_copy(dst=kept_data[0:kept], src=data[0:kept])
+    kept_scale = nl.ndarray((8, columns // 4), dtype=nl.uint8, buffer=nl.sbuf)
+    nisa.memset(dst=kept_scale, value=0)
+    nisa.tensor_copy(dst=kept_scale[0:4], src=scale[0:4])
+    return store(kept_data), store(kept_scale)
+
+
+@nki.jit
 def product(a, a_scale, b, b_scale, dtype=nl.float32, start=0, times=1, accumulate=None):
     dst = nl.ndarray((a.shape[1], b.shape[1]), dtype=dtype, buffer=nl.psum)
     x, y, xs, ys = load(a), load(b), spread(a_scale, a.shape[0], start), spread(b_scale, b.shape[0], start)
@@ -295,3 +313,16 @@ def test_only_the_newest_generation_has_them(run):
     x = np.ones((32, 8), np.float32)
     message = run("quantize", "--target", "trn2", expect=1, x=(x, ":bf16"), dtype="nl.float8_e5m2_x4")
     assert "quantize_mx" in message
+
+
+def test_what_was_not_written_makes_its_group_unwritten(run):
+    """Groups of 8 partitions by 4 columns: of 33 written rows the sixth group is lost, and nothing else."""
+    x = np.random.default_rng(5).standard_normal((64, 16)).astype(ml_dtypes.bfloat16)
+    whole = outputs(run("quantize", x=(x, ":bf16"), dtype="nl.float8_e4m3fn_x4"))
+    for options in ((), ("--reference",)):
+        data, scale = outputs(run("quantize_rows", *options, x=(x, ":bf16"), dtype="nl.float8_e4m3fn_x4", rows=33, kept=32))
+        np.testing.assert_array_equal(data[:32], whole[0][:32])
+        np.testing.assert_array_equal(scale[:4], whole[1][:4])
+        assert not data[32:].any()
+        message = run("quantize_rows", *options, x=(x, ":bf16"), dtype="nl.float8_e4m3fn_x4", rows=33, kept=33, expect=1)
+        assert "E0602" in message and "reads element [33, 0] of its operand `src`" in message
