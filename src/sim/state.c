@@ -160,6 +160,8 @@ void buffer_unmark(Buffer *buffer, uint64_t start, uint64_t bytes)
   buffer->written = buffer->bitmap;
   if (buffer->plain)
     bitmap_clear(buffer->plain, start, bytes);
+  if (buffer->stale)
+    bitmap_clear(buffer->stale, start, bytes);  // what they hold is of this tensor
   uint64_t end = start + bytes, first = start / 64, last = (end - 1) / 64;
   for (uint64_t w = first; w <= last; w++) {
     uint64_t mask = (w == first ? bits_from(start) : ~UINT64_C(0)) & (w == last ? bits_before(end) : ~UINT64_C(0));

@@ -110,8 +110,63 @@ static Unwritten *record(Sim *sim, const Tile *tile, uint64_t partition, uint64_
   return sim->unwritten = made;
 }
 
+// ---- times zero
+
+// Whether row `partition` of a factor was written, and holds zeros only.
+static bool is_zero_row(const Tile *tile, uint64_t partition)
+{
+  for (uint64_t e = 0; partition < tile->partitions && e < tile->free_elems; e++) {
+    const uint8_t *at = tile_element(tile, partition, e);
+    for (uint32_t b = 0; b < tile->item; b++)
+      if (at[b])
+        return false;
+    if (tile->buffer->written &&
+        buffer_find_unwritten(tile->buffer, (uint64_t)(at - tile->buffer->data), tile->item) != UINT64_MAX)
+      return false;
+  }
+  return partition < tile->partitions;
+}
+
+// Whether every row of the other factor that meets row `partition` of `tile`, a factor or its scales, is zero.
+static bool meets_zeros(Sim *sim, const Op *op, const Tile *tile, uint64_t partition)
+{
+  enum { ROWS = 8, QUADRANT = 32 };
+  bool is_mx = op->kind == OP_nc_matmul_mx, is_moving = strncmp(tile->role, "moving", 6) == 0;
+  if (!is_mx && (op->kind != OP_nc_matmul || op->nc_matmul.is_transpose))
+    return false;
+  const TensorRef *stationary = is_mx ? &op->nc_matmul_mx.stationary : &op->nc_matmul.stationary,
+                  *moving = is_mx ? &op->nc_matmul_mx.moving : &op->nc_matmul.moving;
+  Tile other = is_moving ? tile_of(sim, stationary, "stationary") : tile_of(sim, moving, "moving");
+  bool is_scale = strstr(tile->role, "_scale") != NULL;
+  uint64_t first = is_scale ? partition / QUADRANT * QUADRANT + partition % QUADRANT * ROWS : partition;
+  for (uint64_t p = first; p < first + (is_scale ? ROWS : 1); p++)
+    if (!is_zero_row(&other, p))
+      return false;
+  return true;
+}
+
+// What was never written may be anything: in a row that meets zeros only, zero. Kernels pad one of two factors.
+static bool vanishes(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
+{
+  if (!sim->instr || !meets_zeros(sim, sim->instr->op, tile, partition))
+    return false;
+  for (uint64_t e = 0; e < tile->free_elems; e++) {
+    uint8_t *at = tile_element(tile, partition, e);
+    if (buffer_find_unwritten(tile->buffer, (uint64_t)(at - tile->buffer->data), tile->item) != UINT64_MAX)
+      memset(at, 0, tile->item);
+  }
+  Diag *diag = sim_warning(sim, W_SIM_UNINITIALISED,
+                           "`%s` multiplies element %s of its operand `%s`, which was never written, by zeros",
+                           sim_op_name(sim), tile_index_text(sim, tile, partition, elem), tile->role);
+  if (diag)
+    diag_help(diag, "on the hardware it could be a NaN, which no zero takes away: write it first");
+  return true;
+}
+
 bool unwritten_travels(Sim *sim, const Tile *tile, uint64_t partition, uint64_t elem)
 {
+  if (vanishes(sim, tile, partition, elem))
+    return true;
   if (tile->rows || tile->view->vector_offset || !sim->instr || flow_of(sim, sim->instr->op, tile) == FLOW_NONE)
     return false;
   for (const Unwritten *known = sim->unwritten; known; known = known->next)

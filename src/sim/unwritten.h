@@ -3,7 +3,8 @@
 // Memory that nobody has written may be read as long as nothing depends on it: kernels compute on whole tiles of which they
 // use a part. So where an operand is written in part and the operator works element by element or row by row, what was not
 // written travels: those elements of its results count as unwritten too. It is an error where it would matter: in a
-// result of the kernel, an index, a sum over partitions; and where nothing of an operand was written.
+// result of the kernel, an index, a sum over partitions; and where nothing of an operand was written. In a matrix product
+// rows that meet only zeros of the other factor do not matter, which is said in a warning.
 
 #pragma once
 #include "sim/tile.h"

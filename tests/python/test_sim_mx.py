@@ -73,6 +73,25 @@ def quantize_rows(x, dtype, rows, kept):
 
 
 @nki.jit
+def padded(x, rows, value):
+    # x times itself; of the moving factor `rows` rows, and `value` instead of a zero in the last row of the stationary one.
+    fixed, part = load(x), nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=part[0:rows], src=x[0:rows])
+    nisa.memset(dst=fixed[32:64, 0:4], value=value)
+    factors = []
+    for tile in (fixed, part):
+        data = nl.ndarray((64, 4), dtype=nl.float8_e4m3fn_x4, buffer=nl.sbuf)
+        scale = nl.ndarray((64, 4), dtype=nl.uint8, buffer=nl.sbuf)
+        nisa.quantize_mx(dst=data, src=tile, dst_scale=scale)
+        factors += [data, scale]
+    dst = nl.ndarray((4, 4), dtype=nl.float32, buffer=nl.psum)
+    nisa.nc_matmul_mx(dst=dst, stationary=factors[0], stationary_scale=factors[1], moving=factors[2], moving_scale=factors[3])
+    out = nl.ndarray((4, 4), dtype=nl.float32, buffer=nl.sbuf)
+    nisa.tensor_copy(dst=out, src=dst)
+    return store(out)
+
+
+@nki.jit
 def product(a, a_scale, b, b_scale, dtype=nl.float32, start=0, times=1, accumulate=None):
     dst = nl.ndarray((a.shape[1], b.shape[1]), dtype=dtype, buffer=nl.psum)
     x, y, xs, ys = load(a), load(b), spread(a_scale, a.shape[0], start), spread(b_scale, b.shape[0], start)
@@ -326,3 +345,17 @@ def test_what_was_not_written_makes_its_group_unwritten(run):
         assert not data[32:].any()
         message = run("quantize_rows", *options, x=(x, ":bf16"), dtype="nl.float8_e4m3fn_x4", rows=33, kept=33, expect=1)
         assert "E0602" in message and "reads element [33, 0] of its operand `src`" in message
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_what_was_not_written_vanishes_times_zeros(run, row):
+    """Of the moving factor the last 32 rows are not there; the stationary one is zero in all of them, or not in one."""
+    x = np.random.default_rng(7).standard_normal((64, 16)).astype(ml_dtypes.bfloat16)
+    x[32:] = 0
+    whole, = outputs(run("padded", x=(x, ":bf16"), rows=64, value=0.0))
+    for options in ((), ("--reference",)):
+        if row == 0:
+            part, = outputs(run("padded", *options, x=(x, ":bf16"), rows=32, value=0.0))
+            np.testing.assert_array_equal(part, whole)
+        else:
+            assert "E0602" in run("padded", *options, x=(x, ":bf16"), rows=32, value=1.0, expect=1)
