@@ -1,11 +1,10 @@
 """Results of a kernel held against what was expected, and the difference in words."""
 
-import linecache
-import os
+import textwrap
 
 import numpy as np
 
-from klr import _arrays, core
+from klr import _arrays
 from klr._errors import Error
 from klr._jit import Kernel, Options
 
@@ -80,24 +79,19 @@ def _leaves(form):
     return [leaf for part in form[1] for leaf in _leaves(part)] if form else []
 
 
-def _writer(kernel, arguments, keywords, number, flat):
-    """Which instruction wrote element `flat` of output `number`, in words; None when that cannot be told."""
+def _origin(kernel, arguments, keywords, number, want, tolerances):
+    """The instruction that wrote the first element that differs, and those that led to it, in words; "" when that cannot
+    be told."""
+    from klr import _diff
+
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
-    traced, _ = kernel._trace(kernel.bind(arguments, keywords), kernel.options or Options())
-    found = core.Kernel(traced.session, traced.handle)
-    name, last = found.outputs[_leaves(traced.result)[number]].name, None
-    for c in range(found.cores):
-        for op in found.operators(c):
-            for view in op.writes:
-                if view.tensor.name == name and (view.scalar is not None or view.vector is not None
-                                                 or flat in view.indices()):
-                    last = op
-    if last is None:
-        return None
-    line = linecache.getline(last.span.file or "", last.line).strip()
-    file = os.path.relpath(last.span.file) if last.span.file and last.span.file.startswith(os.getcwd() + os.sep) else last.span.file
-    label = f"`{last.kind}`{f' ({last.name})' if last.name else ''}"
-    return f"{label} at {file}:{last.line}" + (f"\n    {line}" if line else "")
+    try:
+        traced, _ = kernel._trace(kernel.bind(arguments, keywords), kernel.options or Options())
+        output = traced.handle.outputs()[_leaves(traced.result)[number]][0]
+        found = _diff.diff(kernel, {output: want}, *arguments, kwargs=keywords, **tolerances)
+    except (Error, TypeError):  # running once more must not hide what differs
+        return ""
+    return str(found).partition("\nresults\n")[0] if found and found.first else ""
 
 
 def report(kernel, arguments, keywords, result, wanted, rtol, atol, ulps):
@@ -107,20 +101,16 @@ def report(kernel, arguments, keywords, result, wanted, rtol, atol, ulps):
     for number, (what, got, want) in enumerate(_pairs(result, wanted)):
         if got.shape != want.shape:
             return f"kernel `{name}`: {what} has shape {got.shape}, expected is {want.shape}"
-        text = _array_report(got, want, rtol, atol, ulps)
-        if text is None:
-            continue
-        lines = [f"kernel `{name}`: {what}, {got.dtype}{list(got.shape)}, {text[0]}"]
-        try:
-            writer = _writer(kernel, arguments, keywords, number, text[1])
-        except Error:  # tracing once more must not hide what differs
-            writer = None
-        return "\n".join(lines + ([f"  that element was last written by {writer}"] if writer else []))
+        found = _array_report(got, want, rtol, atol, ulps)
+        if found is not None:
+            origin = _origin(kernel, arguments, keywords, number, want, found[1])
+            text = f"kernel `{name}`: {what}, {got.dtype}{list(got.shape)}, {found[0]}"
+            return text + ("\n" + textwrap.indent(origin, "  ") if origin else "")
     return None
 
 
 def _array_report(got, want, rtol, atol, ulps):
-    """(what differs, the number of the first element that does), or None."""
+    """(what differs, the tolerances that were used), or None."""
     if want.dtype != got.dtype and want.dtype.kind in "iub" and _is_float(got.dtype):
         want = want.astype(np.float64)
     a, b = _wide(got), _wide(want)
@@ -147,4 +137,4 @@ def _array_report(got, want, rtol, atol, ulps):
              + (f", ulps={ulps:g}" if ulps else "") + ")", f"  first: {element(first)}"]
     if worst != first:
         lines.append(f"  worst: {element(worst)}")
-    return "\n".join(lines), first
+    return "\n".join(lines), {"rtol": rtol, "atol": atol, "ulps": ulps}

@@ -93,8 +93,20 @@ class Runner:
             raise AssertionError(report)
         return result
 
+    def same(self, kernel: Any, other: Any, arguments: Sequence[Any], rtol: float = 0, atol: float = 0, ulps: float = 0,
+             **keywords: Any) -> None:
+        """Run two kernels in lock step on the same arguments; AssertionError with the first instruction and element that
+        differ."""
+        __tracebackhide__ = True
+        from klr import _diff
+
+        arguments = arguments if isinstance(arguments, (tuple, list)) else (arguments,)
+        found = _diff.diff(kernel, other, *arguments, kwargs=keywords, rtol=rtol, atol=atol, ulps=ulps)
+        if found:
+            raise AssertionError(str(found))
+
 
 @pytest.fixture(scope="session")
 def klr() -> Runner:
-    """Runs kernels and holds them against what is expected: `klr.run`, `klr.check`."""
+    """Runs kernels and holds them against what is expected: `klr.run`, `klr.check`, `klr.same`."""
     return Runner()

@@ -68,16 +68,37 @@ def test_shape(klr):
 
 def test_parts(klr):
     klr.check(double, (x,), (x, x))
+
+@nki.jit
+def halved(x):
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    for half in range(2):
+        tile = nl.ndarray((2, x.shape[1]), dtype=x.dtype, buffer=nl.sbuf)
+        nisa.dma_copy(dst=tile, src=x[2 * half:2 * half + 2])
+        nisa.tensor_scalar(dst=tile, data=tile, op0=nl.multiply, operand0=2.0 + 0.25 * half)
+        nisa.dma_copy(dst=out[2 * half:2 * half + 2], src=tile)
+    return out
+
+def test_same(klr):
+    klr.same(double, double, (x,))
+    klr.same(double, halved, (x,), rtol=0.2)
+
+def test_not_same(klr):
+    klr.same(double, halved, (x,))
 """)
-    result.assert_outcomes(passed=2, failed=3)
+    result.assert_outcomes(passed=3, failed=4)
     result.stdout.fnmatch_lines([
         "E*kernel `double`: the result, float32[[]4, 3], differs in 6 of 12 elements*",
         "E*first: [[]2, 0] is 15.0, expected 12.0 (3145728 ULPs apart)",
         "E*worst: [[]3, 2] is 27.5, expected 22.0*",
-        "E*last written by `nc_dma_copy` (inst.*) at *test_it.py:14",
+        "E*first difference: `nisa.dma_copy`",
+        "E*test_it.py:14  (instruction 6)",
         "E*nisa.dma_copy(dst=out[[]2 * half:2 * half + 2], src=tile)*",
+        "E*which `nisa.tensor_scalar` wrote",
+        "E*test_it.py:13  (instruction 5)",
     ])
     result.stdout.fnmatch_lines(["*has shape (4, 3), expected is (2, 3)*", "*has 1 parts, 2 are expected*"])
+    result.stdout.fnmatch_lines(["E*AssertionError: first difference: `nisa.tensor_scalar`", "E*2.0 + 0.5 * half*", "E*2.0 + 0.25 * half*"])
     assert "pytest_plugin.py:" not in result.stdout.str()
 
 
@@ -147,10 +168,9 @@ def test_ulps_are_steps_of_the_dtype(dtype):
 def test_nan_and_infinity():
     a = np.array([np.nan, np.inf, 1, np.nan], np.float32)
     assert _compare._array_report(a, a, None, None, 0) is None
-    text, first = _compare._array_report(a, np.array([np.nan, 1, 1, 2], np.float32), None, None, 0)
-    assert first == 1 and "differs in 2 of 4" in text and "one of them is NaN" in text
-    text, first = _compare._array_report(np.array([3e38], np.float32), np.array([np.inf], np.float32), 1.0, None, 0)
-    assert first == 0
+    text, _ = _compare._array_report(a, np.array([np.nan, 1, 1, 2], np.float32), None, None, 0)
+    assert "first: [1] is inf" in text and "differs in 2 of 4" in text and "one of them is NaN" in text
+    assert _compare._array_report(np.array([3e38], np.float32), np.array([np.inf], np.float32), 1.0, None, 0) is not None
 
 
 def test_integers_are_exact_by_default():
