@@ -449,3 +449,19 @@ def test_random_kernels_compute_the_same_wherever_their_tiles_lie(tmp_path, seed
     for core in memory_of(tmp_path / "plain.klr"):
         assert_apart(core["sbuf"])
         assert_apart(core["psum"])
+
+
+@pytest.mark.parametrize("address, shown", [("(-1, 0)", "(-1, 0)"), ("(0, -4)", "(0, -4)"), ("(0,)", "(0,)"), ("7", "7"),
+                                            ("((1, 2), 0)", "((1, 2), 0)")])
+def test_addresses_that_are_none_are_shown(tmp_path, address, shown):
+    (tmp_path / "k.py").write_text(f"""import nki
+import nki.language as nl
+
+
+@nki.jit
+def placed(x):
+    tile = nl.ndarray((128, 8), dtype=nl.float32, buffer=nl.sbuf, address={address})
+    return x
+""")
+    done = run_klr("trace", tmp_path / "k.py", "x=f32[4,4]")
+    assert done.returncode == 1 and "E0401" in done.stderr and f"`address` is {shown};" in done.stderr, done.stderr
