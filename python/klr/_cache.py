@@ -202,6 +202,7 @@ class Reads:
         elif kind == "class":
             self.checks.append((_class_differs, value, (dict(vars(value)), value.__bases__)))
             for function in _live.functions_of(value):
+                self.checks.append((_function_differs, function, _function_now(function)))
                 for cell in function.__closure__ or ():
                     self.checks.append((_cell_differs, cell, _cell_now(cell)))
         elif kind == "instance":

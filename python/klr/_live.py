@@ -14,7 +14,7 @@ import numpy as np
 
 from klr import _arrays, _native
 from klr._dtypes import nki_name
-from klr._library import Constant
+from klr._library import Constant, NKIObject
 
 # Modules of Python and its libraries that the tracer has itself.
 NATIVE = {"math", "numpy", "functools", "itertools", "operator", "collections", "collections.abc", "dataclasses", "enum",
@@ -206,7 +206,7 @@ def _class(cls):
         for base in cls.__bases__:
             free.setdefault(base.__name__, base)
     return ("class", module_tuple(globals_), path or "", _text_of_class(functions, path, globals_), cls.__qualname__, free,
-            _attributes_of_class(cls))
+            _attributes_of_class(cls), isinstance(cls, type(NKIObject)) and not hasattr(cls, "__dataclass_fields__"))
 
 
 def _text_of_class(functions, path, globals_):
@@ -219,16 +219,35 @@ def _text_of_class(functions, path, globals_):
 _DATA = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, np.generic, np.dtype, enum.Enum, type(None))
 
 
+def _inner(value):
+    """The function in a staticmethod, classmethod or property; others as they are."""
+    return value.__func__ if isinstance(value, (staticmethod, classmethod)) else value.fget if type(value) is property else value
+
+
+def _is_as_written(cls, name, function):
+    """Whether a function of a class is what the statement of the class gives, defaults included."""
+    if function.__code__.co_filename == "<string>":  # made by a decorator
+        return True
+    if function.__qualname__ != f"{cls.__qualname__}.{name}" or function.__module__ != cls.__module__:
+        return False
+    if hasattr(function, "__wrapped__"):
+        return True
+    return function.__code__.co_name == name and not function.__defaults__ and not function.__kwdefaults__
+
+
 def _attributes_of_class(cls):
-    """Attributes that may differ from what the statement of the class gives: data, and functions from elsewhere."""
+    """Attributes that may differ from what the statement of the class gives: data, classes, and functions from elsewhere."""
     found = {}
     for name, value in vars(cls).items():
-        if (name.startswith("__") and name.endswith("__")) or name.startswith("_abc_") or issubclass(cls, enum.Enum):
+        is_special = name.startswith("__") and name.endswith("__")
+        if name.startswith("_abc_") or issubclass(cls, enum.Enum):
             continue
-        if isinstance(value, types.FunctionType):
-            if value.__qualname__ != f"{cls.__qualname__}.{name}" or value.__module__ != cls.__module__:
+        function = _inner(value)
+        if isinstance(function, types.FunctionType):
+            if not _is_as_written(cls, name, function):
                 found[name] = value
-        elif isinstance(value, _DATA) or not (hasattr(value, "__get__") or callable(value) or native_module(type(value).__module__)):
+        elif not is_special and (isinstance(value, (*_DATA, type)) or not (
+                hasattr(value, "__get__") or callable(value) or native_module(type(value).__module__))):
             found[name] = value
     return found
 
@@ -273,6 +292,8 @@ def _made(obj):
     kind = type(obj)
     if kind is types.SimpleNamespace:
         return ("instance", object, vars(obj), None)
+    if kind is staticmethod or kind is classmethod or kind is property:
+        return ("call", kind, (_inner(obj),), {}) if _inner(obj) else None
     if kind is functools.partial:
         return ("call", functools.partial, (obj.func, *obj.args), obj.keywords)
     if kind is collections.defaultdict:

@@ -415,7 +415,18 @@ static bool set_attributes(Live *live, AttrTable *attrs, PyObject *attributes)
   return true;
 }
 
-// ("class", module, path, text, qualname, {name: value}, {attribute: value})
+// Objects made from now on start with what the attributes of the class and its bases hold now.
+static void follow_attributes(Class *class)
+{
+  for (size_t i = 0; i < class->fields.count; i++)
+    for (uint32_t k = class->mro_count; k-- > 0;) {
+      const Value *now = attr_find(&class->mro[k]->attrs, class->fields.items[i].name);
+      if (now && value_is_set(class->fields.items[i].value))
+        class->fields.items[i].value = *now;
+    }
+}
+
+// ("class", module, path, text, qualname, {name: value}, {attribute: value}, whether they are defaults of its objects)
 static bool class_of_text(Live *live, PyObject *object, PyObject *what, Value *out)
 {
   if (!PyUnicode_Check(PyTuple_GetItem(what, 3)))
@@ -438,7 +449,13 @@ static bool class_of_text(Live *live, PyObject *object, PyObject *what, Value *o
     return unknown_source(live, "class", item_text(live, what, 4), item_text(live, what, 2), out);
   if (made != OUTCOME_OK || !remember(live, object, *out))
     return false;
-  return out->tag != VALUE_CLASS || set_attributes(live, &out->class->attrs, PyTuple_GetItem(what, 6));
+  if (out->tag != VALUE_CLASS)
+    return true;
+  if (!set_attributes(live, &out->class->attrs, PyTuple_GetItem(what, 6)))
+    return false;
+  if (PyTuple_GetItem(what, 7) == Py_True)
+    follow_attributes(out->class);
+  return true;
 }
 
 static bool class_value(Live *live, PyObject *object, PyObject *what, Value *out)

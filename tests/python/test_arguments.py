@@ -176,6 +176,68 @@ def test_objects_and_classes_that_change(monkeypatch):
     assert factor_of(by_settings) == 2 and factor_of(by_class) == 2
 
 
+class Outer(Settings):
+    class Inner:
+        factor = 2.0
+
+    @classmethod
+    def of_class(cls):
+        return cls.Inner.factor
+
+    @staticmethod
+    def static(n=3.0):
+        return n
+
+    @property
+    def double(self):
+        return self.factor * 2
+
+    def __init__(self):
+        super().__init__()
+
+
+class Parameters(nl.NKIObject):
+    factor: float = 2.0
+    other = 1.0
+
+
+@dataclasses.dataclass
+class Fixed:
+    factor: float = 2.0
+
+
+OUTER = Outer()
+
+
+@nki.jit
+def by_outer(x):
+    return times(x, OUTER.of_class() * OUTER.static() * OUTER.double * OUTER.own)
+
+
+@nki.jit
+def by_new_objects(x):
+    return times(x, Parameters().factor * Parameters().other * Fixed().factor)
+
+
+def test_parts_of_classes_that_are_replaced(monkeypatch):
+    def wanted():
+        return OUTER.of_class() * OUTER.static() * OUTER.double * OUTER.own
+
+    assert factor_of(by_outer) == wanted() == 24 and is_kept(by_outer, ONES)
+    for change in ((Outer.Inner, "factor", 4.0), (Outer, "static", staticmethod(lambda: 5.0)), (Outer, "of_class", classmethod(lambda cls: 1.0)),
+                   (Outer, "double", property(lambda self: 7.0)), (Settings, "factor", 9.0), (Outer, "double", 0.5), (OUTER, "own", 2.0)):
+        monkeypatch.setattr(*change)
+        assert factor_of(by_outer) == wanted()
+    monkeypatch.undo()
+    monkeypatch.setattr(Outer.static, "__defaults__", (6.0,))
+    assert factor_of(by_outer) == wanted() == 48
+    assert factor_of(by_new_objects) == 4
+    monkeypatch.setattr(Parameters, "other", 3.0)
+    monkeypatch.setattr(Parameters, "factor", 5.0)
+    monkeypatch.setattr(Fixed, "factor", 7.0)  # its initialiser has its own
+    assert factor_of(by_new_objects) == Parameters().factor * Parameters().other * Fixed().factor == 30
+
+
 def test_an_object_that_gets_another_class():
     class A:
         def value(self):
