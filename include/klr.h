@@ -93,6 +93,8 @@ typedef struct KlrRunOptions {
   bool lenient;    /* what the documents leave open goes on with the documented choice and a warning */
   bool poison;     /* what was never written reads as NaN, 4 in integers, with a warning: not an error */
   bool reference;  /* the slow executors that define the meaning */
+  bool zeros;      /* it reads as 0 instead, as in memory that nobody used before */
+  bool ocp_scales; /* quantize_mx has the scales of the OCP sample, one binade below the documented ones, and saturates */
   unsigned threads;
   uint64_t seed;
   const char **shadow; /* not NULL: a twin in double precision runs along, and this becomes its report, as JSON */

@@ -3,6 +3,8 @@
 The checkout is not changed. What its tests import and do not need on a CPU (clients of machines and services) is replaced
 by empty modules; the three mistakes of the published tree that keep whole test modules from loading are mended while they
 are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py, the old name of the package of topk_reduce.
+Its references of MX quantisation have the scales of the OCP sample, not the documented ones of `quantize_mx`, so the simulator
+is told to compute those (KLR_MX_SCALES=ocp); and they expect zeros in memory that nobody wrote (KLR_UNWRITTEN=zero).
 Cases of several ranks, which its simulation mode leaves out, run on as many ranks.
 
 With KLR_REPORT=FILE in the environment a line of JSON is written there for each case: its kernel, whether it was traced,
@@ -95,7 +97,15 @@ def _over_ranks(setup):
     """The harness's `run_simulator_inference` for cases whose ranks have inputs of their own; others run as before."""
     import numpy as np
 
-    alone = setup.run_simulator_inference
+    alone, simulate, expected = setup.run_simulator_inference, setup.simulate_kernel, []
+
+    def simulated(*arguments):
+        # A packed type that is expected as another of its size is its bits, as in the files that a device writes.
+        results = simulate(*arguments)
+        for i, dtype in enumerate(expected[:len(results)]):
+            if results[i].dtype.kind == "V" and dtype.kind != "V" and results[i].dtype.itemsize == dtype.itemsize:
+                results[i] = results[i].view(dtype)
+        return results
 
     def run(test):
         from klr._jit import Kernel
@@ -103,6 +113,8 @@ def _over_ranks(setup):
 
         ranks, given = test.inference_args.collective_ranks, test.kernel_input
         if ranks <= 1 and not isinstance(given, PerRankLazyInputGenerator):
+            golden = normalize_golden_output(test.validation_args.golden_output) if test.validation_args else {}
+            expected[:] = [np.dtype(getattr(array, "dtype", object)) for array in golden.values()]
             return alone(test)
         os.environ["NKI_NC_VERSION"] = test.compiler_input.platform_target.get_nc_gen()
         inputs = [given.for_rank(rank) if isinstance(given, PerRankLazyInputGenerator) else given or {} for rank in range(ranks)]
@@ -119,7 +131,7 @@ def _over_ranks(setup):
                 named[folder + name] = np.asarray(array, dtype=wanted.dtype)
         return named
 
-    setup.run_simulator_inference = run
+    setup.run_simulator_inference, setup.simulate_kernel = run, simulated
 
 
 def _dump_in_folders(orchestrator):
@@ -215,6 +227,8 @@ def main():
         print(__doc__)
         return 2
     checkout = pathlib.Path(sys.argv[1]).resolve()
+    os.environ.setdefault("KLR_MX_SCALES", "ocp")
+    os.environ.setdefault("KLR_UNWRITTEN", "zero")
     from klr import _alias
 
     _alias.install()

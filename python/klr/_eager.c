@@ -1112,16 +1112,16 @@ static bool begin_run(void *context)
   return e->sim != NULL;
 }
 
-// start([(address, bytes)] of inputs, f32, checks, reference, poison, threads, seed)
+// start([(address, bytes)] of inputs, f32, checks, reference, poison, threads, seed, zeros, ocp_scales)
 static PyObject *eager_start(PyObject *self, PyObject *args)
 {
   EagerObject *e = (EagerObject *)self;
   const Kernel *kernel = kernel_so_far(e->open);
   PyObject *list;
-  int f32, checks, reference, poison;
+  int f32, checks, reference, poison, zeros, ocp_scales;
   unsigned threads;
   unsigned long long seed;
-  if (!PyArg_ParseTuple(args, "O!ppppIK", &PyList_Type, &list, &f32, &checks, &reference, &poison, &threads, &seed))
+  if (!PyArg_ParseTuple(args, "O!ppppIKpp", &PyList_Type, &list, &f32, &checks, &reference, &poison, &threads, &seed, &zeros, &ocp_scales))
     return NULL;
   e->options = sim_default_options();
   e->options.machine = e->machine;
@@ -1129,6 +1129,8 @@ static PyObject *eager_start(PyObject *self, PyObject *args)
   e->options.checks = checks;
   e->options.reference = reference;
   e->options.poison = poison;
+  e->options.zeros = zeros;
+  e->options.ocp_scales = ocp_scales;
   e->options.threads = threads;
   e->options.seed = seed;
   e->rank = (SimRank){kernel, PyMem_Calloc(kernel->inputs.count + 1, sizeof(Array)), NULL};
@@ -1398,7 +1400,7 @@ static PyObject *in_kernel(PyObject *self, PyObject *none)
 
 static PyMethodDef eager_methods[] = {
     {"inputs", eager_inputs, METH_NOARGS, "[(argument, tensor)]"},
-    {"start", eager_start, METH_VARARGS, "start(inputs, f32, checks, reference, poison, threads, seed)"},
+    {"start", eager_start, METH_VARARGS, "start(inputs, f32, checks, reference, poison, threads, seed, zeros, ocp_scales)"},
     {"begin_core", eager_begin_core, METH_VARARGS, "begin_core(core)"},
     {"switch_core", eager_switch_core, METH_VARARGS, "switch_core(core)"},
     {"leave", eager_leave, METH_NOARGS, "This thread is in no kernel any more."},

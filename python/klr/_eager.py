@@ -334,7 +334,7 @@ class Call:
         inputs = [value for value, _ in pairs]
         memory = [_arrays.Argument(value, "", False).memory for value in inputs]
         self.eager.start([_arrays.address(array) for array in memory], options.f32, options.checks, options.reference,
-                         options.poison, options.threads, options.seed)
+                         options.poison, options.threads, options.seed, options.zeros, options.ocp_scales)
         tensors, known = {id(value): tensor for value, tensor in pairs}, {}
         given = {name: _replace(value, tensors, known) for name, value in self.values.items()}
         del tensors, pairs, known

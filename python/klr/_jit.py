@@ -18,14 +18,18 @@ class Options:
     """How kernels run: target, logical cores, checks, threads. Environment variables of the vendor's simulator count.
 
     `poison`: what was never written is a warning and reads as NaN (4 in integers), as in the vendor's simulator.
+    `zeros`: it reads as 0 instead, as on a device that was just started.
+    `ocp_scales`: quantize_mx as in the OCP sample and the vendor's older references, not as documented.
     """
 
     def __init__(self, target=None, f32=None, checks=None, reference=False, lenient=False, strict=False, threads=0, seed=0,
-                 poison=True):
+                 poison=True, zeros=None, ocp_scales=None):
         self.target = target or _library.target()
         self.f32 = os.environ.get("NKI_PRECISE_FP", "1") in ("0", "false") if f32 is None else f32
         self.checks = os.environ.get("KLR_CHECKS", "all") != "none" if checks is None else checks
         self.reference, self.lenient, self.strict = reference, lenient, strict
+        self.zeros = os.environ.get("KLR_UNWRITTEN") == "zero" if zeros is None else zeros
+        self.ocp_scales = os.environ.get("KLR_MX_SCALES") == "ocp" if ocp_scales is None else ocp_scales
         self.threads, self.seed, self.poison = threads or _CORES, seed, poison
 
 
@@ -282,7 +286,7 @@ def run_ranks(traced, inputs, options, home=None):
     ok = traced.handle.run(session, addresses(a.memory for rank in ranks for a in rank.arguments),
                            addresses(array for rank in ranks for array in rank.outputs), options.target, options.f32,
                            options.checks, options.reference, options.lenient, options.poison, options.threads, options.seed,
-                           len(ranks))
+                           len(ranks), options.zeros, options.ocp_scales)
     values = [rank.finish() for rank in ranks] if ok else None
     if not ok or session.count():
         _errors.report(session, not ok, home=home)

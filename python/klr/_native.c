@@ -1191,7 +1191,7 @@ static bool take_arrays(KernelHandle *handle, PyObject *list, unsigned ranks, si
   return true;
 }
 
-// run(session, inputs, outputs, target, f32, checks, reference, lenient, poison, threads, seed, ranks=1) -> bool. Addresses are
+// run(session, inputs, outputs, target, f32, checks, reference, lenient, poison, threads, seed, ranks=1, zeros=0, ocp_scales=0) -> bool. Addresses are
 // of contiguous memory that the caller keeps alive, those of rank 0 first; outputs are written when all went well. The
 // interpreter lock is released meanwhile.
 static PyObject *handle_run(PyObject *self, PyObject *args)
@@ -1200,11 +1200,11 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   SessionObject *session;
   PyObject *inputs, *outputs;
   const char *target;
-  int f32, checks, reference, lenient, poison;
+  int f32, checks, reference, lenient, poison, zeros = 0, ocp_scales = 0;
   unsigned threads, ranks = 1;
   unsigned long long seed;
-  if (!PyArg_ParseTuple(args, "O!O!O!spppppIK|I", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
-                        &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed, &ranks))
+  if (!PyArg_ParseTuple(args, "O!O!O!spppppIK|Ipp", session_type, &session, &PyList_Type, &inputs, &PyList_Type, &outputs,
+                        &target, &f32, &checks, &reference, &lenient, &poison, &threads, &seed, &ranks, &zeros, &ocp_scales))
     return NULL;
   size_t input_count = klr_input_count(handle->kernel), output_count = klr_output_count(handle->kernel);
   KlrArray *arrays = PyMem_Malloc(((input_count + 2 * output_count) * ranks + 1) * sizeof *arrays);
@@ -1216,7 +1216,7 @@ static PyObject *handle_run(PyObject *self, PyObject *args)
   PyObject *answer = NULL;
   if (ok) {
     KlrRunOptions options = {.target = *target ? target : NULL, .f32 = f32, .no_checks = !checks,
-                             .reference = reference, .lenient = lenient, .poison = poison, .threads = threads, .seed = seed};
+                             .reference = reference, .lenient = lenient, .poison = poison, .zeros = zeros, .ocp_scales = ocp_scales, .threads = threads, .seed = seed};
     klr_share_sources(session->klr, handle->session->klr);
     Signals signals = {0};
     signals_watch(session->klr, &signals);

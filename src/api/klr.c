@@ -339,6 +339,8 @@ static SimOptions sim_options(const Machine *machine, const KlrRunOptions *optio
   sim.exact_fp = !options->f32;
   sim.checks = !options->no_checks;
   sim.poison = options->poison;
+  sim.zeros = options->zeros;
+  sim.ocp_scales = options->ocp_scales;
   sim.reference = options->reference;
   sim.threads = options->threads;
   sim.seed = options->seed;

@@ -109,11 +109,12 @@ bool program_sim_options(Cli *cli, const Program *program, SimOptions *out)
   out->threads = options->threads ? (unsigned)options->threads : cores > 0 ? (unsigned)cores : 1;
   const char *fp = options->fp ? options->fp : "exact", *checks = options->checks ? options->checks : "all";
   out->bf16_products = strcmp(fp, "bf16-products") == 0;
-  out->exact_fp = strcmp(fp, "exact") == 0 || out->bf16_products;
+  out->ocp_scales = strcmp(fp, "ocp-scales") == 0;
+  out->exact_fp = strcmp(fp, "exact") == 0 || out->bf16_products || out->ocp_scales;
   out->checks = strcmp(checks, "all") == 0;
   bool ok = true;
   if (!out->exact_fp && strcmp(fp, "f32") != 0) {
-    cli_usage(cli, "--fp is exact, f32 or bf16-products, found `%s`", fp);
+    cli_usage(cli, "--fp is exact, f32, bf16-products or ocp-scales, found `%s`", fp);
     ok = false;
   }
   if (!out->checks && strcmp(checks, "none") != 0) {

@@ -172,9 +172,10 @@ static void row_magnitudes(uint64_t n, const float *rows, size_t stride, uint32_
     }
 }
 
-// The scales of units whose largest magnitudes are known, and what their elements are multiplied by; false when there is
+// The scales of units whose largest magnitudes are known, and what their elements are multiplied by, so that those have
+// exponents up to `highest`; false when there is
 // an infinity or NaN, which the reference has something to say about.
-static bool unit_scales(uint64_t units, int emax, const uint32_t *largest, uint8_t *scales, float *factors)
+static bool unit_scales(uint64_t units, int highest, const uint32_t *largest, uint8_t *scales, float *factors)
 {
   for (uint64_t u = 0; u < units; u++) {
     const uint32_t *four = largest + u * LANES;
@@ -182,7 +183,7 @@ static bool unit_scales(uint64_t units, int emax, const uint32_t *largest, uint8
     int biased = (int)((left > right ? left : right) >> 23);  // 0: subnormal, far below the least scale
     if (biased == 255)
       return false;
-    int exponent = biased - 127 - (emax - 1);
+    int exponent = biased - 127 - highest;
     exponent = exponent < -SCALE_BIAS ? -SCALE_BIAS : exponent;
     scales[u] = (uint8_t)(exponent + SCALE_BIAS);
     for (int q = 0; q < LANES; q++)
@@ -207,15 +208,19 @@ static bool fast_quantize_mx(Sim *sim, const Op *op)
   uint8_t *bytes = arena_array_unset(&sim->scratch, uint8_t, n), *scales = arena_array_unset(&sim->scratch, uint8_t, n);
   size_t stride;
   const float *rows = tile_matrix(sim, &src, &stride);
+  bool saturates = sim->options.ocp_scales;
   int emax = dst.dtype == DTYPE_FLOAT8_E5M2_X4 ? 15 : 8;
+  float most = emax == 15 ? 57344 : 448;
   for (uint64_t first = 0; first < dst.partitions; first += GROUP) {
     row_magnitudes(n, rows + first * stride, stride, largest);
-    if (!unit_scales(units, emax, largest, scales, factors))
+    if (!unit_scales(units, saturates ? emax : emax - 1, largest, scales, factors))
       return false;
     tile_scatter(&scale, scale_row(first), 0, units, scales);
     for (uint64_t p = first; p < first + GROUP; p++) {
       kernel_binary_f32(ALU_OP_MULT, 1, n, scaled, n, (KernelRows){rows + p * stride, n, false},
                         (KernelRows){factors, n, false});
+      for (uint64_t i = 0; i < n && saturates; i++)
+        scaled[i] = scaled[i] > most ? most : scaled[i] < -most ? -most : scaled[i];
       convert_row_from_f32(dtype, n, bytes, scaled, sim->number_mode);
       tile_scatter(&dst, p, 0, units, bytes);
     }

@@ -65,10 +65,11 @@ static float power_of_two(int exponent)
 // ---- quantize_mx
 
 // Exponent of a group's scale: one above that of the OCP specification, so that the largest scaled magnitude lies in
-// [2^(emax - 1), 2^emax) and cannot overflow. Where that leaves the scale's range, its end.
-static int group_exponent(float largest, int emax)
+// [2^(emax - 1), 2^emax) and cannot overflow; with `ocp_scales` that of the specification. Where that leaves the scale's
+// range, its end.
+static int group_exponent(const Sim *sim, float largest, int emax)
 {
-  int exponent = largest > 0 ? ilogbf(largest) - (emax - 1) : -SCALE_BIAS;
+  int exponent = largest > 0 ? ilogbf(largest) - (emax - !sim->options.ocp_scales) : -SCALE_BIAS;
   return exponent < -SCALE_BIAS ? -SCALE_BIAS : exponent;
 }
 
@@ -85,10 +86,12 @@ static void quantize_group(Sim *sim, const Tile *dst, uint64_t first, uint64_t u
   if (!is_finite && !sim->unwritten)  // what was never written reads as NaN
     sim_unspecified(sim, GAP_QUANTIZE_NONFINITE, "the group of partition %" PRIu64 ", column %" PRIu64
                     " of `src` has an infinity or NaN", first, unit * LANES);
-  int exponent = is_finite ? group_exponent(largest, emax) : 0;
+  int exponent = is_finite ? group_exponent(sim, largest, emax) : 0;
   *scale = is_finite ? (uint8_t)(exponent + SCALE_BIAS) : SCALE_NAN;
   for (int e = 0; e < GROUP * LANES; e++) {
-    float value = is_finite ? values[e] * power_of_two(-exponent) : NAN;
+    float value = is_finite ? values[e] * power_of_two(-exponent) : NAN, most = emax == 15 ? 57344 : 448;
+    if (sim->options.ocp_scales && fabsf(value) > most)
+      value = copysignf(most, value);
     uint8_t *at = tile_element(dst, first + (uint64_t)e / LANES, unit);
     dtype_set_lane_f32(dst->dtype, value, at, (unsigned)e % LANES);
   }

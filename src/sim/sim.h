@@ -30,8 +30,10 @@ typedef struct SimOptions {
   const Machine *machine;  // NULL: the largest memories of any generation
   bool exact_fp;          // false: narrow float tensors hold float32 while the kernel runs (`--fp f32`)
   bool bf16_products;     // products of bfloat16 operands are rounded to bfloat16 before they are added (`--fp bf16-products`)
+  bool ocp_scales;        // quantize_mx has the scales of the OCP sample, one binade lower, and saturates (`--fp ocp-scales`)
   bool checks;            // uninitialised reads and operands that overlap; bounds are always checked
   bool poison;            // what was never written is a warning where it matters, and reads as NaN (4 in integers)
+  bool zeros;             // it reads as 0 instead
   unsigned threads;       // 0 or 1: none besides the caller's; results do not depend on it
   uint64_t seed;          // of random number generators
   bool reference;         // the executors of reference.c only

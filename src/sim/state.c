@@ -195,13 +195,14 @@ uint64_t buffer_find_written(const Buffer *buffer, uint64_t start, uint64_t byte
   return buffer->written ? find_other(buffer, start, bytes, 0) : start;
 }
 
-void buffer_poison(Buffer *buffer, DType dtype)
+void buffer_poison(const Sim *sim, Buffer *buffer, DType dtype)
 {
   unsigned item = dtype_bytes(dtype);
   uint8_t unit[8] = {0};
   if (!buffer->written || dtype_is_packed(dtype))
     return;
-  dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
+  if (!sim->options.zeros)
+    dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
   bool is_empty = buffer->unwritten_bytes == buffer->rows * buffer->row_bytes;
   for (uint64_t i = 0; is_empty && i + item <= buffer->row_bytes; i += item)
     memcpy(buffer->data + i, unit, item);
@@ -296,7 +297,7 @@ static Buffer *new_buffer(Sim *sim, const char *name, Memory memory, uint64_t ro
     *buffer = wanted;
   }
   if (poisons(sim))
-    buffer_poison(buffer, dtype);
+    buffer_poison(sim, buffer, dtype);
   return buffer;
 }
 

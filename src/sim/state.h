@@ -194,4 +194,4 @@ uint64_t buffer_find_unwritten(const Buffer *buffer, uint64_t start, uint64_t by
 // First of them that was, or UINT64_MAX.
 uint64_t buffer_find_written(const Buffer *buffer, uint64_t start, uint64_t bytes);
 // Fills what was never written with NaN, or 4 in integer dtypes.
-void buffer_poison(Buffer *buffer, DType dtype);
+void buffer_poison(const Sim *sim, Buffer *buffer, DType dtype);

@@ -175,7 +175,7 @@ bool unwritten_travels(Sim *sim, const Tile *tile, uint64_t partition, uint64_t 
   if (is_all_unwritten(tile))
     return false;
   if (!tile->buffer->is_poisoned)
-    buffer_poison(tile->buffer, tile->dtype);
+    buffer_poison(sim, tile->buffer, tile->dtype);
   tile->buffer->is_poisoned = true;
   record(sim, tile, partition, elem);
   return true;

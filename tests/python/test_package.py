@@ -469,3 +469,37 @@ except Exception as error:
                           env={**os.environ, "PYTHONPATH": PACKAGE}, check=True)
     assert "tensor_tensor" in done.stdout and "load 128 rows at a time" in done.stdout
     assert (tmp_path / "kernel.klrtext").read_text() in done.stdout
+
+
+@nki.jit
+def first_column(x):
+    tile = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=tile[:, 0:1], src=x[:, 0:1])
+    return store(tile)
+
+
+def test_what_was_never_written_can_read_as_zero(monkeypatch):
+    for dtype, poison in ((np.float32, np.nan), (np.int32, 4)):
+        x = np.arange(1, 13, dtype=dtype).reshape(4, 3)
+        for setting, value in (("nan", poison), ("zero", 0)):
+            monkeypatch.setenv("KLR_UNWRITTEN", setting)
+            with pytest.warns(klr.Warning, match="never written"):
+                y = first_column(x)
+            np.testing.assert_array_equal(y, np.where([True, False, False], x, np.asarray(value, dtype)))
+
+
+def quantized_scales(x):
+    data = nl.ndarray((32, 1), dtype=nl.float8_e4m3fn_x4, buffer=nl.sbuf)
+    scale = nl.ndarray((4, 1), dtype=nl.uint8, buffer=nl.sbuf)
+    nisa.quantize_mx(dst=data, src=nl.load(x), dst_scale=scale)
+    return store(scale)
+
+
+@pytest.mark.parametrize("eager", ["0", "1"])
+def test_scales_of_the_ocp_sample(monkeypatch, eager):
+    monkeypatch.setenv("NKI_EAGER", eager)
+    monkeypatch.setenv("NEURON_PLATFORM_TARGET_OVERRIDE", "trn3")
+    x = np.ones((32, 4), ml_dtypes.bfloat16)
+    assert (nki.jit(quantized_scales)(x) == 127 - 7).all()
+    monkeypatch.setenv("KLR_MX_SCALES", "ocp")
+    assert (nki.jit(quantized_scales)(x) == 127 - 8).all()

@@ -143,8 +143,11 @@ def unpack(units, dtype):
     return codes.view(ELEMENT[dtype]).astype(np.float64)
 
 
-def quantized(x, dtype):
-    """Elements and scale bytes of (P, 4C) values, group by group."""
+MOST = {"float8_e4m3fn_x4": 448, "float8_e5m2_x4": 57344}
+
+
+def quantized(x, dtype, above=1):
+    """Elements and scale bytes of (P, 4C) values, group by group; scales so many binades above the OCP sample's."""
     x = x.astype(np.float64)
     elements, scales = np.empty(x.shape), np.empty((x.shape[0] // 8, x.shape[1] // 4), np.uint8)
     for g in range(scales.shape[0]):
@@ -154,8 +157,8 @@ def quantized(x, dtype):
             if not np.isfinite(largest):
                 elements[at], scales[g, c] = np.nan, 255
                 continue
-            exponent = max(-127, math.frexp(largest)[1] - 1 - (EMAX[dtype] - 1)) if largest else -127
-            elements[at] = (x[at] * 2.0**-exponent).astype(ELEMENT[dtype]).astype(np.float64)
+            exponent = max(-127, math.frexp(largest)[1] - 1 - (EMAX[dtype] - above)) if largest else -127
+            elements[at] = np.clip(x[at] * 2.0**-exponent, -MOST[dtype], MOST[dtype]).astype(ELEMENT[dtype]).astype(np.float64)
             scales[g, c] = exponent + 127
     return elements.reshape(x.shape[0], -1, 4), scales
 
@@ -174,6 +177,21 @@ def test_quantize(run, dtype, source, partitions, columns):
     np.testing.assert_array_equal(scale, scales)
     np.testing.assert_array_equal(unpack(data, dtype), elements)
     assert scale[1, 0] == 0 and not data[8:16, 0].any()
+
+
+@pytest.mark.parametrize("dtype", EMAX)
+def test_quantize_as_the_ocp_sample_does(run, dtype):
+    """On request: scales one binade lower, and the largest elements saturate."""
+    x = random.normal(size=(64, 48)).astype(np.float16)
+    x[3, 0:4], x[8:16, 4:8] = 1.984375, 0
+    want, scales = quantized(x, dtype, above=0)
+    for options in ([], ["--reference"]):
+        data, scale = outputs(run("quantize", "--fp", "ocp-scales", *options, x=(x, ":f16"), dtype=f"nl.{dtype}"))
+        np.testing.assert_array_equal(scale, scales)
+        np.testing.assert_array_equal(unpack(data, dtype), want)
+    assert np.abs(want).max() == MOST[dtype] and scale[1, 1] == 0
+    data, documented = outputs(run("quantize", x=(x, ":f16"), dtype=f"nl.{dtype}"))
+    assert (documented.astype(int) - scale)[scale > 0].tolist() == [1] * np.count_nonzero(scale)
 
 
 @pytest.mark.parametrize("dtype", EMAX)
