@@ -39,6 +39,8 @@ typedef struct EagerObject {
   OpenKernel *open;
   Kernel *kernel;  // once it is closed
   const Machine *machine;
+  Verifier *verifier;
+  MachineChecker *checker;
   Sim *sim;
   SimRank rank;
   SimOptions options;
@@ -459,7 +461,8 @@ static bool run_added(Work *work)
   while ((instr = kernel_next(e->open))) {
     if (instr->op->kind == OP_cmp_branch)  // from one block to the next
       continue;
-    if (!sim_give(e->sim, e->core, instr))
+    if (!verifier_accepts(e->verifier, instr) || !machine_checker_accepts(e->checker, instr) ||
+        !sim_give(e->sim, e->core, instr))
       return false;
     if (sim_waits(e->sim, e->core))
       break;
@@ -1108,6 +1111,12 @@ static bool copy_array(PyObject *item, const Tensor *tensor, Array *out)
 static bool begin_run(void *context)
 {
   EagerObject *e = context;
+  Session *session = klr_core_session(e->session->klr);
+  uint32_t cores = e->rank.kernel->bodies.count;
+  if (!machine_check(session, e->machine, e->rank.kernel))  // of no instructions yet: whether it has so many cores
+    return false;
+  e->verifier = verifier_new(session);
+  e->checker = machine_checker_new(session, e->machine, cores);
   e->sim = sim_begin(klr_core_session(e->session->klr), &e->rank, 1, &e->options);
   return e->sim != NULL;
 }
@@ -1189,7 +1198,7 @@ static bool do_end_core(Work *work)
 {
   EagerObject *e = work->e;
   long next = 0;
-  if (!live_value(&e->live, work->args, &work->out) || !kernel_end_core(e->open, work->out, work->span))
+  if (!live_value(&e->live, work->args, &work->out) || !kernel_end_core(e->open, work->out, kernel_place(e->open)))
     return false;
   work->object = live_result_form(work->out, &next);
   sim_end_core(e->sim, e->core);
@@ -1228,7 +1237,7 @@ static bool close_kernel(void *context)
   Session *session = e->t->session;
   Kernel *kernel = kernel_close(e->open);
   e->open = NULL;
-  if (!kernel || !core_verify(session, kernel) || !machine_check(session, e->machine, kernel) || session->error_count)
+  if (!kernel || !core_verify(session, kernel) || session->error_count)
     return false;
   e->kernel = kernel;
   e->rank.outputs = PyMem_Calloc(kernel->outputs.count + 1, sizeof(Array));
@@ -1307,6 +1316,8 @@ static void eager_dealloc(PyObject *self)
   free_arrays(e->rank.inputs, kernel ? kernel->inputs.count : 0);
   free_arrays(e->rank.outputs, e->kernel ? kernel->outputs.count : 0);
   tracer_free(e->t);
+  verifier_free(e->verifier);
+  machine_checker_free(e->checker);
   PyObject *owned[] = {(PyObject *)e->session, e->hooks, e->live.kept, e->value_type,
                        e->tensor_type, e->register_type, e->instruction_type, e->live.error_type, e->live.error_value, e->live.error_trace};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)

@@ -338,10 +338,17 @@ class Call:
         tensors, known = {id(value): tensor for value, tensor in pairs}, {}
         given = {name: _replace(value, tensors, known) for name, value in self.values.items()}
         del tensors, pairs, known
-        form = self._run_cores(lambda core: self.eager.end_core(_call(self.function, given)))
-        handle = self.eager.close()
+        form = self._run_cores(lambda core: self._at_function(self.eager.end_core, _call(self.function, given)))
+        handle = self._at_function(self.eager.close)
         self.written = handle.written()
         return handle, inputs, form
+
+    def _at_function(self, work, *arguments):
+        """What the function returned is wrong, or what it did in all: the traceback ends at the function itself."""
+        try:
+            return work(*arguments)
+        except _errors.Error as error:
+            raise _errors.at_place(error) from None
 
     def _run_cores(self, body):
         if (self.lnc or 1) > 1:

@@ -118,6 +118,11 @@ def _at_place(error, diagnostic):
     return error
 
 
+def at_place(error):
+    """The error with a traceback that ends where its first diagnostic points."""
+    return _at_place(error.with_traceback(None), next((d for d in error.diagnostics if d["severity"] == "error"), {}))
+
+
 def callers_level():
     """The `stacklevel` with which the caller of this function warns at the line that called into the package."""
     frame, level = sys._getframe(1), 1

@@ -15,7 +15,7 @@ enum {
   REWIND_EVERY = 256,     // instructions whose views may stay in scratch
 };
 
-typedef struct Verifier {
+struct Verifier {
   Reporter reporter;
   const Kernel *kernel;
   RuleBook book;
@@ -25,7 +25,9 @@ typedef struct Verifier {
   uint64_t *defined;                     // set of registers, at the instruction being looked at
   uint32_t word_count;
   Tile tiles[TILES_MAX];                 // of the instruction being looked at
-} Verifier;
+  ArenaMark start;                       // instructions one by one: of scratch,
+  uint32_t count;                        // and how many were looked at
+};
 
 // ---- tensors
 
@@ -141,6 +143,8 @@ static void set_add(uint64_t *set, uint32_t number)
 // A register that no operator mentions has no number and is never set.
 static void check_register(Verifier *v, const char *name, const Pos *pos)
 {
+  if (!v->defined)
+    return;  // instructions are looked at one by one
   uintptr_t number = (uintptr_t)map_get(&v->registers, str_from(name ? name : ""));
   if (number && set_has(v->defined, (uint32_t)number - 1))
     return;
@@ -300,7 +304,7 @@ static void check_instr(Verifier *v, const Instr *instr)
   values_check(&v->reporter, instr, rules->first_value);
   if (rules->shape.has_lists)
     check_listed(v, instr, rules);
-  if (rules->shape.has_registers)
+  if (rules->shape.has_registers && v->defined)
     check_registers(v, instr);
 }
 
@@ -523,4 +527,31 @@ bool core_verify(Session *session, const Kernel *kernel)
   check_cores_agree(v);
   reporter_free(&v->reporter);
   return !v->reporter.failed;
+}
+
+// ---- instructions one by one
+
+Verifier *verifier_new(Session *session)
+{
+  Verifier *v = arena_new(&session->arena, Verifier);
+  v->reporter = reporter_new(session);
+  v->book.arena = &session->arena;
+  v->tensors = map_new(&session->arena);
+  v->start = arena_mark(&v->reporter.scratch);
+  return v;
+}
+
+bool verifier_accepts(Verifier *v, const Instr *instr)
+{
+  v->reporter.failed = false;
+  check_instr(v, instr);
+  if (++v->count % REWIND_EVERY == 0)
+    arena_rewind(&v->reporter.scratch, v->start);
+  return !v->reporter.failed;
+}
+
+void verifier_free(Verifier *v)
+{
+  if (v)
+    reporter_free(&v->reporter);
 }

@@ -21,3 +21,10 @@ const CoreRule *core_rules(Arena *arena, size_t *count);
 
 // True when every rule holds; else each broken rule was reported once for each line of source, a few a line at most.
 bool core_verify(Session *session, const Kernel *kernel);
+
+// The same for instructions that are added one by one to a kernel of one block: what one of them alone can break, registers
+// aside. False after reporting. The verifier lives in the session; it is freed before that.
+typedef struct Verifier Verifier;
+Verifier *verifier_new(Session *session);
+bool verifier_accepts(Verifier *v, const Instr *instr);
+void verifier_free(Verifier *v);

@@ -679,3 +679,37 @@ bool machine_check(Session *session, const Machine *machine, const Kernel *kerne
   reporter_free(&c->reporter);
   return !c->reporter.failed;
 }
+
+// ---- instructions one by one
+
+struct MachineChecker {
+  Checker checker;
+  ArenaMark start;  // of scratch
+  uint32_t count;
+};
+
+MachineChecker *machine_checker_new(Session *session, const Machine *machine, uint32_t cores)
+{
+  MachineChecker *made = arena_new(&session->arena, MachineChecker);
+  made->checker.reporter = reporter_new(session);
+  made->checker.machine = machine;
+  made->checker.core_count = cores;
+  made->start = arena_mark(&made->checker.reporter.scratch);
+  return made;
+}
+
+bool machine_checker_accepts(MachineChecker *checker, const Instr *instr)
+{
+  Checker *c = &checker->checker;
+  c->reporter.failed = false;
+  check_instr(c, instr);
+  if (++checker->count % REWIND_EVERY == 0)
+    arena_rewind(&c->reporter.scratch, checker->start);
+  return !c->reporter.failed;
+}
+
+void machine_checker_free(MachineChecker *checker)
+{
+  if (checker)
+    reporter_free(&checker->checker.reporter);
+}

@@ -347,6 +347,7 @@ static const Pos *parameter_pos(Builder *b, const Parameters *parameters, const 
 struct OpenKernel {
   Builder *b;
   const Schedule *schedule;
+  Span place;          // of the function
   TensorVec outputs;   // of the first core that ended
   bool has_outputs;
   uint32_t first_core;  // that ended
@@ -394,7 +395,7 @@ OpenKernel *kernel_open(Tracer *t, Value kernel, const Name *const *names, const
   }
   OpenKernel *open = arena_new(&t->arena, OpenKernel);
   Builder *b = builder_new(t, function_name(function), lnc);
-  *open = (OpenKernel){b, schedule, .errors = t->session->error_count, .outer = t->kernel, .was_in_kernel = t->in_kernel};
+  *open = (OpenKernel){b, schedule, function_span(function), .errors = t->session->error_count, .outer = t->kernel, .was_in_kernel = t->in_kernel};
   t->kernel = b;
   t->in_kernel = true;
   Naming naming = {b, 0, NULL};
@@ -472,6 +473,11 @@ size_t kernel_made_count(const OpenKernel *open)
 const Tensor *kernel_made(const OpenKernel *open, size_t index)
 {
   return open->b->tensors.entries[index].value;
+}
+
+Span kernel_place(const OpenKernel *open)
+{
+  return open->place;
 }
 
 size_t kernel_kept(const OpenKernel *open)

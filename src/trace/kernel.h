@@ -44,6 +44,7 @@ const SharedConstant *kernel_next_constant(OpenKernel *open, const Tensor **tens
 size_t kernel_made_count(const OpenKernel *open);  // that this core has made or was given so far,
 const Tensor *kernel_made(const OpenKernel *open, size_t index);  // in order
 size_t kernel_kept(const OpenKernel *open);  // values that the library keeps for this core
+Span kernel_place(const OpenKernel *open);  // of its function
 bool kernel_end_core(OpenKernel *open, Value result, Span span);  // false after reporting
 Kernel *kernel_close(OpenKernel *open);    // the kernel, not verified; NULL after reporting
 void kernel_abandon(OpenKernel *open);     // instead of kernel_close

@@ -1,20 +1,29 @@
 """Eager mode: CPython evaluates the kernel, and everything comes out as when it is traced."""
 
+import bdb
 import copy
+import dataclasses
 import importlib
+import inspect
 import os
+import pickle
 import re
+import runpy
 import signal
+import subprocess
 import sys
 import threading
 import time
+import traceback
+import warnings
 import zlib
 
 import ml_dtypes
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, run_klr
+from test_conformance import form
 from test_same_bits import IDS, KERNELS
 
 PACKAGE = os.path.join(ROOT, "build", "python")
@@ -27,7 +36,8 @@ import klr.core  # noqa: E402
 import klr.nki as nki  # noqa: E402
 import klr.nki.isa as nisa  # noqa: E402
 import klr.nki.language as nl  # noqa: E402
-from klr import _alias, _jit  # noqa: E402
+from klr import _alias, _eager, _jit  # noqa: E402
+from klr._dtypes import numpy_dtype  # noqa: E402
 
 pytestmark = pytest.mark.slow  # one interpreter, without the sanitizers' runtime
 
@@ -53,6 +63,8 @@ def same(a, b):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if dataclasses.is_dataclass(a):
+        return type(a) is type(b) and same(vars(a), vars(b))
     return a == b
 
 
@@ -173,3 +185,365 @@ def test_other_threads_go_on_while_a_kernel_is_traced_and_run(monkeypatch):
         stop.set()
         thread.join()
     assert len([t for t in ticks if t < start + 0.3]) >= 2
+
+
+# ---- every instruction: the conformance vectors
+
+def outcome(call, code):
+    """What a call gives: its value, or the code of its error."""
+    try:
+        return call()
+    except klr.Error as error:
+        return error.code if code else str(error)
+
+
+def as_numpy(words, dtype):
+    return words.view(numpy_dtype(dtype)) if dtype != "tfloat32" else words.view(np.float32)
+
+
+@pytest.mark.parametrize("name", form.files())
+def test_conformance_vectors(nki_names, tmp_path, name):
+    for number, vector in enumerate(form.read_file(name)["vectors"]):
+        path = tmp_path / f"vector_{number}.py"
+        path.write_text(form.kernel_source(vector))
+        module = runpy.run_path(str(path))
+        kernel = next(value for value in module.values() if isinstance(value, _jit.Kernel))[vector.get("cores", 1)]
+        options = _jit.Options(target=vector["targets"][-1])
+        values = {tile + "_in": as_numpy(form.expand(vector["tiles"][tile], "data"), vector["tiles"][tile]["dtype"])
+                  for tile in form.inputs(vector)}
+        other, third = copy.deepcopy(values), copy.deepcopy(values)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            want = outcome(lambda: traced_call(kernel, values, options), True)
+            got = outcome(lambda: eager_call(kernel, other, options), True)
+        label = f"{vector['id']}: {vector['shows']}"
+        if isinstance(want, str) or isinstance(got, str):
+            assert got == want, label
+            continue
+        assert same(got[0], want[0]) and same(other, values), label
+        if not has_branches(want[1]):
+            assert str(got[1]) == str(want[1]), label
+
+
+def traced_call(kernel, values, options):
+    traced, inputs = kernel._trace(values, options)
+    return _jit.run(traced, inputs, options), klr.core.Kernel(traced.session, traced.handle)
+
+
+def eager_call(kernel, values, options):
+    result, eager = kernel._run_eagerly(values, options)
+    return result, klr.core.Kernel(eager.session, eager.handle)
+
+
+def has_branches(kernel):
+    return any(op.kind == "cmp_branch" for core in range(kernel.cores) for op in kernel.operators(core))
+
+
+# ---- values to look at
+
+seen = []
+
+
+@nki.jit
+def looks(x):
+    t = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf)
+    seen.append(repr(t))
+    nisa.memset(dst=t[0:2, :], value=3.0)
+    seen.append(np.asarray(t))
+    nisa.dma_copy(dst=t, src=x)
+    seen.append(np.asarray(t[1:3, ::2]))
+    seen.append(repr(x))
+    r = nisa.register_alloc(5)
+    seen.append((np.asarray(r + 2), repr(r), bool(r > 4), bool(r > 5)))
+    print("here", t[0:1, 0:2])
+    return x
+
+
+def test_values(monkeypatch, capsys):
+    monkeypatch.setenv("NKI_EAGER", "1")
+    seen.clear()
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    looks(x)
+    assert seen[0] == "t.1: sbuf float32[4, 3], 12 of 12 elements were never written"
+    assert (seen[1][:2] == 3).all() and np.isnan(seen[1][2:]).all()
+    assert (seen[2] == x[1:3, ::2]).all()
+    assert seen[3].startswith("x: hbm float32[4, 3]\n[[ 0.  1.  2.]") or seen[3].startswith("x: shared_hbm"), seen[3]
+    assert seen[4][0] == 7 and seen[4][1].endswith(" = 5") and seen[4][2:] == (True, False)
+    assert capsys.readouterr().out == "here t.1: sbuf float32[1, 2]\n[[0. 1.]]\n"
+
+
+def test_values_end_with_the_kernel(monkeypatch):
+    monkeypatch.setenv("NKI_EAGER", "1")
+    kept = []
+
+    @nki.jit
+    def keeps(x):
+        kept.append(nl.load(x))
+        return x
+    keeps(np.zeros((2, 2), np.float32))
+    with pytest.raises(RuntimeError, match="the kernel has ended"):
+        np.asarray(kept[0])
+    with pytest.raises(RuntimeError, match="the kernel has ended"):
+        kept[0][0:1]
+    assert repr(kept[0]) == "<tensor of a kernel that has ended>"
+    with pytest.raises(TypeError, match="nl.ndarray"):
+        nl.NkiTensor()
+
+
+# ---- errors
+
+@nki.jit
+def misfits(x):
+    t = nl.load(x)
+    u = nl.ndarray((4, 2), dtype=nl.float32, buffer=nl.sbuf)
+    nisa.memset(dst=u, value=1.0)
+    return helps(t, u)
+
+
+def helps(t, u):
+    nisa.tensor_tensor(dst=t, data1=t, data2=u, op=nl.add)  # the line of the error
+    return t
+
+
+@nki.jit
+def returns_a_tile(x):
+    return nl.load(x)
+
+
+@nki.jit
+def goes_on(x):
+    t = nl.load(x)
+    caught = []
+    for wrong in (lambda: t.nothing, lambda: nisa.memset(t), lambda: t[0, 0, 0]):
+        try:
+            wrong()
+        except (AttributeError, TypeError, RuntimeError) as error:
+            caught.append(error)
+    assert len(caught) == 3
+    nisa.dma_copy(dst=x, src=nl.add(t, 1.0))
+    return x
+
+
+def test_errors_are_raised_at_the_line(monkeypatch):
+    monkeypatch.setenv("NKI_EAGER", "1")
+    x = np.zeros((4, 3), np.float32)
+    with pytest.raises(klr.Error) as caught:
+        misfits(x)
+    assert caught.value.code == "E0515"
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert [frame.name for frame in frames[-2:]] == ["misfits", "helps"] and "the line of the error" in frames[-1].line
+    with pytest.raises(klr.Error) as caught:
+        returns_a_tile(x)
+    assert caught.value.code == "E0413" and traceback.extract_tb(caught.value.__traceback__)[-1].filename == __file__
+    assert (goes_on(x) == 1).all() and (x == 1).all()
+
+
+def test_a_failed_call_leaves_everything_as_it_was(monkeypatch):
+    monkeypatch.setenv("NKI_EAGER", "1")
+    x = np.zeros((4, 3), np.float32)
+
+    @nki.jit
+    def fails(x):
+        nisa.dma_copy(dst=x, src=nl.add(nl.load(x), 1.0))
+        raise LookupError("mine")
+    with pytest.raises(LookupError, match="mine"):
+        fails(x)
+    assert not x.any()
+    assert (is_short(x) == 1).all()
+
+
+# ---- logical cores
+
+@nki.jit
+def exchanges(x):
+    me = nl.program_id(0)
+    t = nl.load(x[me])
+    u = nl.ndarray(t.shape, dtype=t.dtype, buffer=nl.sbuf)
+    nisa.sendrecv(src=t, dst=u, send_to_rank=1 - me, recv_from_rank=1 - me, pipe_id=0)
+    buf = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=buf[me], src=nl.multiply(u, 2.0))
+    nisa.core_barrier(data=buf, cores=(0, 1))
+    nisa.dma_copy(dst=out[me], src=buf[1 - me])
+    return out
+
+
+@nki.jit
+def deadlocks(x):
+    if nl.program_id(0) == 0:
+        nisa.core_barrier(data=x, cores=(0, 1))
+    return x
+
+
+@nki.jit
+def fails_on_core_1(x):
+    t = nl.load(x[nl.program_id(0)])
+    if nl.program_id(0) == 1:
+        raise LookupError("core 1")
+    nisa.core_barrier(data=x, cores=(0, 1))
+    return x
+
+
+def test_logical_cores_take_turns(monkeypatch):
+    x = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    want, _, _ = run_both(exchanges[2], x)
+    assert (want == 2 * x).all()
+    monkeypatch.setenv("NKI_EAGER", "1")
+    threads = threading.active_count()
+    for kernel, error in ((deadlocks, klr.Error), (fails_on_core_1, LookupError)):
+        with pytest.raises(error) as caught:
+            kernel[2](x)
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "fails_on_core_1"
+    assert (exchanges[2](x) == 2 * x).all()
+    time.sleep(0.05)
+    assert threading.active_count() == threads
+
+
+# ---- what kernels are made of
+
+@dataclasses.dataclass
+class Settings(nl.NKIObject):
+    weight: object = None
+    scale: float = 1.0
+
+
+@nki.jit
+def inner(tile, scale):
+    return nl.multiply(tile, scale)
+
+
+@nki.jit
+def composed(settings, parts, options, steps=3):
+    tile = inner(nl.load(settings.weight), settings.scale)
+    for part in parts:
+        tile = nl.add(tile, nl.load(part))
+    acc = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=nl.sbuf)
+    nisa.memset(dst=acc, value=0.0)
+
+    def step(i):
+        nisa.tensor_tensor(dst=acc, data1=acc, data2=tile, op=nl.add)
+    nl.fori_loop(0, steps, step)
+    out = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=options["buffer"])
+    nl.store(out, acc)
+    return out, settings.weight
+
+
+def test_arguments_and_helpers():
+    one = np.ones((4, 3), np.float32)
+    (out, weight), _, _ = run_both(composed, Settings(one, 2.0), (one * 3, one * 4), {"buffer": nl.shared_hbm})
+    assert (out == 27).all() and (weight == 1).all()
+
+
+@nki.jit
+def counts_down(x):
+    t = nl.load(x)
+    r = nisa.register_alloc(3)
+    left = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+    nisa.memset(dst=left, value=3)
+    n = nisa.register_alloc(3)
+    while n:
+        nisa.tensor_scalar(dst=t, data=t, op0=nl.multiply, operand0=2.0)
+        nisa.tensor_scalar(dst=left, data=left, op0=nl.subtract, operand0=1)
+        nisa.register_load(n, left)
+    if r == 3:
+        nisa.tensor_scalar(dst=t, data=t, op0=nl.add, operand0=1.0)
+    else:
+        nisa.memset(dst=t, value=0.0)
+    nisa.dma_copy(dst=x, src=t)
+    return x
+
+
+def test_control_flow_over_registers():
+    want, _, _ = run_both(counts_down, np.ones((4, 3), np.float32))
+    assert (want == 9).all()
+
+
+@nki.jit
+def many_tiles(x):
+    tile = nl.load(x)
+    for _ in range(400):
+        tile = nl.add(tile, 1.0)
+    nisa.dma_copy(dst=x, src=tile)
+    return x
+
+
+def test_memory_of_tiles_that_nothing_holds_is_used_again(monkeypatch):
+    import resource
+
+    monkeypatch.setenv("NKI_EAGER", "1")
+    x = np.zeros((128, 8192), np.float32)  # 4 MiB, 400 times over
+    many_tiles(x)
+    assert (x == 400).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_000_000
+
+
+def test_functions_of_the_library_are_functions():
+    assert nl.add.__name__ == "add" and nl.add.__doc__
+    assert pickle.loads(pickle.dumps(nl.add)) is nl.add and copy.deepcopy(nl.add) is nl.add
+    assert list(inspect.signature(nisa.memset).parameters)[:2] == ["dst", "value"]
+    assert inspect.isroutine(nl.add)
+    with pytest.raises(RuntimeError, match="nki.jit"):
+        nisa.memset(None, 1)
+
+
+# ---- debuggers
+
+SCRIPT = """
+import numpy as np
+import klr.nki as nki, klr.nki.isa as nisa, klr.nki.language as nl
+
+@nki.jit
+def kernel(x):
+    t = nl.load(x)
+    STOP
+    u = nl.add(t, 1.0)
+    nisa.dma_copy(dst=x, src=u)
+    return x
+
+print(kernel(np.ones((1, 3), np.float32)))
+"""
+
+
+def session(tmp_path, stop, typed, *options, **environment):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.replace("STOP", stop))
+    environment = {**os.environ, "PYTHONPATH": PACKAGE, **environment}
+    return subprocess.run([sys.executable, *options, str(path)], input=typed, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("stop", ["breakpoint()", "import pdb; pdb.set_trace()"])
+def test_breakpoints_stop(tmp_path, stop):
+    ran = session(tmp_path, stop, "n\nprint(np.asarray(u))\nnisa.memset(dst=u, value=7.0)\nc\n", NKI_EAGER="1")
+    assert "[[2. 2. 2.]]" in ran.stdout and ran.stdout.endswith("[[7. 7. 7.]]\n"), ran.stdout + ran.stderr
+
+
+def test_a_breakpoint_in_a_traced_kernel(tmp_path):
+    ran = session(tmp_path, "breakpoint()", "p t\nc\n", NKI_EAGER="")
+    assert "t.1: sbuf float32[1, 3]" in ran.stdout, ran.stdout + ran.stderr
+    ran = session(tmp_path, "breakpoint()", "", NKI_EAGER="0")
+    assert "error[E0320]" in ran.stderr
+
+
+def test_a_breakpoint_for_the_program_is_a_warning(tmp_path):
+    (tmp_path / "k.py").write_text("import nki\n\n\n@nki.jit\ndef k(x):\n    breakpoint()\n    return x\n")
+    ran = run_klr("trace", tmp_path / "k.py", "x=f32[2,2]")
+    assert ran.returncode == 0 and "warning[W0321]" in ran.stderr
+
+
+def test_kernels_are_eager_under_a_debugger(tmp_path):
+    ran = session(tmp_path, "pass", "b 9\nc\np t\nq\n", "-m", "pdb", NKI_EAGER="")
+    assert "t.1: sbuf float32[1, 3]" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_tools_that_trace_without_being_debuggers(monkeypatch):
+    monkeypatch.delenv("NKI_EAGER", raising=False)
+    before = sys.gettrace()
+    try:
+        sys.settrace(lambda *_: None)
+        assert not _eager.wanted()
+        debugger = bdb.Bdb()
+        debugger.reset()
+        sys.settrace(debugger.trace_dispatch)
+        assert _eager.wanted()
+    finally:
+        sys.settrace(before)
