@@ -547,3 +547,16 @@ def test_tools_that_trace_without_being_debuggers(monkeypatch):
         assert _eager.wanted()
     finally:
         sys.settrace(before)
+
+
+def test_the_session_of_the_page(tmp_path):
+    with open(os.path.join(ROOT, "docs", "python.md")) as file:
+        page = file.read()
+    (script,), (shown,) = re.findall(r"```py\n(.*?)```", page, re.S), re.findall(r"```text\n\$ python look.py\n(.*?)```", page, re.S)
+    typed = re.findall(r"^\(Pdb\) (.*)$", shown, re.M)
+    (tmp_path / "look.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": PACKAGE, "NKI_EAGER": ""}
+    ran = subprocess.run([sys.executable, "look.py"], input="\n".join(typed) + "\n", capture_output=True, text=True, env=environment,
+                         cwd=tmp_path)
+    told = ran.stdout.replace(str(tmp_path) + os.sep, "")
+    assert told.split() == re.sub(r"(?m)^\(Pdb\) .*$", "(Pdb)", shown).split(), ran.stderr
