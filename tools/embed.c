@@ -24,7 +24,8 @@ static int is_package(const char *path)
 
 static void put_module_name(FILE *out, const char *path)
 {
-  size_t len = strlen(path) - (is_package(path) ? strlen("/__init__.py") : strlen(".py"));  // .md is as long
+  const char *dot = strrchr(path, '.');
+  size_t len = is_package(path) ? strlen(path) - strlen("/__init__.py") : dot ? (size_t)(dot - path) : strlen(path);
   for (size_t i = 0; i < len; i++)
     fputc(path[i] == '/' ? '.' : path[i], out);
 }

@@ -3,11 +3,16 @@
 #include "cli/cli.h"
 #include "cli/schema_run.h"
 #include "cli/write.h"
+#include "schema/build.h"
 #include "schema/check.h"
 #include "schema/front.h"
 #include "schema/json.h"
+#include "schema/write_c.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // A checked file from Python; NULL after reporting.
 static SchemaFile *read_schema(Cli *cli, Arena *arena, const char *path)
@@ -37,11 +42,85 @@ static int schema_run(Cli *cli, Arena *arena, const char *const *arguments, size
   return file ? schema_run_file(cli, file, arguments[1], arguments + 2, count - 2) : EXIT_USER;
 }
 
+// "a/b/add.py" in folder "kernels": "kernels/add.so".
+static const char *library_path(Arena *arena, const char *folder, const char *source, const char *ending)
+{
+  const char *slash = strrchr(source, '/'), *stem = slash ? slash + 1 : source, *dot = strrchr(stem, '.');
+  return arena_printf(arena, "%s/%.*s%s", folder, (int)(dot ? (size_t)(dot - stem) : strlen(stem)), stem, ending);
+}
+
+static int build_one(Cli *cli, Arena *arena, const char *source, const char *folder)
+{
+  SchemaFile *file = read_schema(cli, arena, source);
+  if (!file)
+    return EXIT_USER;
+  if (cli->options.emit_c) {
+    SchemaSource text;
+    return schema_write_c(cli->session, arena, &file, 1, "", &text) &&
+                   file_write(cli->session, library_path(arena, folder, source, ".c"), text.text)
+               ? EXIT_OK
+               : EXIT_USER;
+  }
+  const char *path = library_path(arena, folder, source, ".so");
+  SchemaBuildOptions options = {.compiler = cli->options.compiler, .is_checked = cli->options.checked};
+  SchemaBuilt built;
+  if (!schema_build(cli->session, arena, &file, 1, path, &options, &built))
+    return EXIT_USER;
+  size_t kernels = 0;
+  for (size_t i = 0; i < file->functions.count; i++)
+    kernels += file->functions.items[i]->is_kernel;
+  strbuf_printf(&cli->out, "%s: %zu kernel%s, ", path, kernels, kernels == 1 ? "" : "s");
+  if (built.was_kept)
+    strbuf_puts(&cli->out, "from the cache\n");
+  else
+    strbuf_printf(&cli->out, "%s in %.0f ms\n", built.compiler, built.seconds * 1e3);
+  return EXIT_OK;
+}
+
+static int schema_build_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
+{
+  const char *folder = cli->options.output;
+  if (!count || !folder)
+    return cli_usage(cli, "`klr schema build` takes files of kernels and a folder: klr schema build k.py -o kernels/");
+  struct stat info;
+  if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0) {
+    diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", folder, strerror(errno));
+    return EXIT_USER;
+  }
+  int status = EXIT_OK;
+  for (size_t i = 0; i < count; i++)
+    if (build_one(cli, arena, arguments[i], folder) != EXIT_OK)
+      status = EXIT_USER;
+  return status;
+}
+
+static int schema_cache(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
+{
+  const char *folder = schema_cache_folder(arena);
+  if (count == 1 && strcmp(arguments[0], "clear") == 0) {
+    strbuf_printf(&cli->out, "%zu libraries removed\n", schema_cache_clear(arena));
+    return EXIT_OK;
+  }
+  if (count != 1 || strcmp(arguments[0], "ls") != 0)
+    return cli_usage(cli, "`klr schema cache` takes ls or clear");
+  SchemaKeptList kept = {0};
+  schema_cache_list(arena, &kept);
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < kept.count; i++) {
+    strbuf_printf(&cli->out, "%9" PRIu64 "  %s\n", kept.items[i].bytes, kept.items[i].name);
+    bytes += kept.items[i].bytes;
+  }
+  strbuf_printf(&cli->out, "%zu libraries, %" PRIu64 " bytes, in %s\n", kept.count, bytes, folder ? folder : "no folder");
+  return EXIT_OK;
+}
+
 static const struct {
   const char *name;
   int (*run)(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
 } STEPS[] = {
     {"compile", schema_compile},
+    {"build", schema_build_step},
+    {"cache", schema_cache},
     {"run", schema_run},
 };
 enum { STEP_COUNT = sizeof STEPS / sizeof *STEPS };

@@ -148,6 +148,15 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
     g->function->grid[dimension] = as_count(g, count, includes);
 }
 
+static void read_guard(Guard *g, const SchemaNode *node, bool in_range)
+{
+  SchemaNode *condition = SCHEMA_AS(if, node)->condition, *had = g->function->grid[0];
+  read_condition(g, condition, in_range);
+  SchemaBinary op = condition->kind == SCHEMA_binary_op ? SCHEMA_AS(binary_op, condition)->op : BINARY_COUNT;
+  if (!had && g->function->grid[0] && g->function->dims == 1 && op != BINARY_and && op != BINARY_or)
+    g->function->guard = node;
+}
+
 static bool only_returns(SchemaList list)
 {
   return list.count == 1 && list.items[0]->kind == SCHEMA_return;
@@ -158,6 +167,7 @@ void schema_find_grid(SchemaFile *file, SchemaFunction *function)
   Guard g = {.file = file, .function = function};
   for (int i = 0; i < 3; i++)
     function->grid[i] = NULL;
+  function->guard = NULL;
   if (!function->is_kernel)
     return;
   for (uint32_t i = 0; i < function->body.count; i++) {
@@ -173,12 +183,12 @@ void schema_find_grid(SchemaFile *file, SchemaFunction *function)
       return;
     Schema_if *s = SCHEMA_AS(if, node);
     if (only_returns(s->then_body) && !s->else_body.count) {
-      read_condition(&g, s->condition, false);
+      read_guard(&g, node, false);
       continue;
     }
     bool is_last = i + 1 == function->body.count || (i + 2 == function->body.count && function->body.items[i + 1]->kind == SCHEMA_return);
     if (is_last && !s->else_body.count)
-      read_condition(&g, s->condition, true);
+      read_guard(&g, node, true);
     return;
   }
 }

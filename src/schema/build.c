@@ -1,0 +1,245 @@
+// build.c -- runs the C compiler, without a shell, and keeps what it has made.
+//
+// A library is kept under a hash of everything it depends on: the C text, the compiler's file, its flags, the processor. Files are
+// written under a name of their own and renamed, so readers see whole ones, and whoever comes last wins with the same bytes.
+
+#define _XOPEN_SOURCE 700  // realpath
+
+#include "schema/build.h"
+#include "schema/write_c.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+extern char **environ;
+
+static const char *const FLAGS[] = {"-std=gnu17", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
+                                    "-fno-trapping-math", "-w", "-xc"};
+enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_ARGUMENTS = FLAG_COUNT + 12 };
+
+// ---- the compiler
+
+static bool is_program(const char *path)
+{
+  struct stat info;
+  return access(path, X_OK) == 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// The file that `name` means: itself when it has a slash, else the first in PATH. NULL: none.
+static const char *find_program(Arena *arena, const char *name)
+{
+  if (strchr(name, '/'))
+    return is_program(name) ? name : NULL;
+  const char *at = getenv("PATH");
+  while (at && *at) {
+    size_t len = strcspn(at, ":");
+    const char *path = arena_printf(arena, "%.*s/%s", (int)len, at, name);
+    if (len && is_program(path))
+      return path;
+    at += len + (at[len] == ':');
+  }
+  return NULL;
+}
+
+static const char *find_compiler(Session *session, Arena *arena, const SchemaBuildOptions *options)
+{
+  const char *const wanted = options->compiler ? options->compiler : getenv("KLR_CC") ? getenv("KLR_CC") : getenv("CC");
+  if (wanted && *wanted) {
+    const char *path = find_program(arena, wanted);
+    if (!path) {
+      Diag *diag = diag_error(session, E_SCHEMA_BUILD, "there is no compiler `%s`", wanted);
+      diag_help(diag, "name one that exists by --compiler, KLR_CC or CC; arguments cannot stand there");
+    }
+    return path;
+  }
+  static const char *const NAMES[] = {"cc", "gcc", "clang"};
+  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    const char *path = find_program(arena, NAMES[i]);
+    if (path)
+      return path;
+  }
+  Diag *diag = diag_error(session, E_SCHEMA_BUILD, "there is no C compiler");
+  diag_help(diag, "install gcc or clang, or name one by KLR_CC; `klr schema run` interprets kernels without one");
+  return NULL;
+}
+
+// What changes when the compiler does.
+static const char *identity_of(Arena *arena, const char *compiler)
+{
+  struct stat info = {0};
+  char resolved[4096];
+  const char *path = realpath(compiler, resolved) ? resolved : compiler;
+  stat(path, &info);
+  return arena_printf(arena, "%s %lld %lld", path, (long long)info.st_size, (long long)info.st_mtime);
+}
+
+// ---- the cache
+
+const char *schema_cache_folder(Arena *arena)
+{
+  const char *own = getenv("KLR_CACHE"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (own)
+    return *own ? own : NULL;
+  if (cache && *cache)
+    return arena_printf(arena, "%s/klr", cache);
+  return home && *home ? arena_printf(arena, "%s/.cache/klr", home) : NULL;
+}
+
+static bool make_folders(Arena *arena, const char *folder)
+{
+  char *path = (char *)arena_printf(arena, "%s", folder);
+  for (char *at = path + 1; *at; at++)
+    if (*at == '/') {
+      *at = 0;
+      mkdir(path, 0777);
+      *at = '/';
+    }
+  return mkdir(path, 0777) == 0 || errno == EEXIST;
+}
+
+static bool copy_file(Session *session, const char *from, const char *to)
+{
+  Arena arena = session_arena(session);
+  Str bytes;
+  struct stat info;
+  bool ok = stat(from, &info) == 0 && file_read(session, &arena, from, &bytes) && file_write(session, to, bytes);
+  if (ok)
+    chmod(to, 0755);
+  arena_free(&arena);
+  return ok;
+}
+
+void schema_cache_list(Arena *arena, SchemaKeptList *out)
+{
+  const char *folder = schema_cache_folder(arena);
+  DIR *dir = folder ? opendir(folder) : NULL;
+  for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+    struct stat info;
+    Str name = str_from(entry->d_name);
+    if (str_ends_with(name, ".so") && stat(arena_printf(arena, "%s/%s", folder, entry->d_name), &info) == 0)
+      vec_push(arena, out, (SchemaKept){arena_printf(arena, "%s", entry->d_name), (uint64_t)info.st_size});
+  }
+  if (dir)
+    closedir(dir);
+}
+
+size_t schema_cache_clear(Arena *arena)
+{
+  SchemaKeptList kept = {0};
+  schema_cache_list(arena, &kept);
+  size_t removed = 0;
+  for (size_t i = 0; i < kept.count; i++)
+    removed += unlink(arena_printf(arena, "%s/%s", schema_cache_folder(arena), kept.items[i].name)) == 0;
+  return removed;
+}
+
+// ---- running the compiler
+
+// Runs it with standard error in the file `log`. The exit status, or -1 when it could not be started.
+static int run_program(const char *const *arguments, const char *log)
+{
+  posix_spawn_file_actions_t actions;
+  pid_t pid;
+  int status = -1;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  int started = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (started != 0)
+    return -1;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR)
+      return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void tell_failure(Session *session, const char *compiler, const char *log)
+{
+  Arena arena = session_arena(session);
+  Str said = {"", 0};
+  if (access(log, R_OK) == 0)
+    file_read(session, &arena, log, &said);
+  Diag *diag = diag_error(session, E_SCHEMA_BUILD, "the compiler `%s` has failed", compiler);
+  size_t shown = said.len > 2000 ? 2000 : said.len;
+  if (shown)
+    diag_note(diag, "it says:\n%.*s", (int)shown, said.data);
+  diag_help(diag, "--emit-c keeps the C text; `klr schema run` interprets the kernel meanwhile");
+  arena_free(&arena);
+}
+
+static double now_seconds(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+// Compiles `text` to `path` by way of files beside it.
+static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const char *path, const SchemaBuildOptions *options)
+{
+  const char *stem = arena_printf(arena, "%s.%ld", path, (long)getpid());
+  const char *source = arena_printf(arena, "%s.c", stem), *made = arena_printf(arena, "%s.tmp", stem), *log = arena_printf(arena, "%s.log", stem);
+  if (!file_write(session, source, text))
+    return false;
+  const char *arguments[MOST_ARGUMENTS] = {compiler};
+  size_t count = 1;
+  for (size_t i = 0; i < FLAG_COUNT; i++)
+    arguments[count++] = FLAGS[i];
+  if (options->is_checked)
+    arguments[count++] = "-DKLR_CHECKED";
+  arguments[count++] = source;
+  arguments[count++] = "-o";
+  arguments[count++] = made;
+  arguments[count++] = "-lm";
+  bool ok = run_program(arguments, log) == 0;
+  if (!ok)
+    tell_failure(session, compiler, log);
+  else if (rename(made, path) != 0) {
+    diag_error(session, E_FILE_WRITE, "cannot write `%s`: %s", path, strerror(errno));
+    ok = false;
+  }
+  unlink(source), unlink(log), unlink(made);
+  return ok;
+}
+
+bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
+                  const SchemaBuildOptions *options, SchemaBuilt *built)
+{
+  *built = (SchemaBuilt){.compiler = find_compiler(session, arena, options)};
+  if (!built->compiler)
+    return false;
+  StrBuf flags = strbuf_new(arena);
+  for (size_t i = 0; i < FLAG_COUNT; i++)
+    strbuf_printf(&flags, "%s ", FLAGS[i]);
+  const char *build = arena_printf(arena, "%s %s%s", built->compiler, strbuf_cstr(&flags), options->is_checked ? "-DKLR_CHECKED" : "");
+  SchemaSource source;
+  if (!schema_write_c(session, arena, files, file_count, build, &source))
+    return false;
+  const char *key = arena_printf(arena, "%s %s", build, identity_of(arena, built->compiler));
+  const char *folder = options->no_cache ? NULL : schema_cache_folder(arena);
+  const char *kept = folder ? arena_printf(arena, "%s/%.*s-%016" PRIx64 ".so", folder, STR_ARG(source.hash), (uint64_t)XXH3_64bits(key, strlen(key))) : NULL;
+  if (kept && access(kept, R_OK) == 0) {
+    built->was_kept = true;
+    return copy_file(session, kept, path);
+  }
+  double start = now_seconds();
+  if (!compile(session, arena, built->compiler, source.text, path, options))
+    return false;
+  built->seconds = now_seconds() - start;
+  if (kept && make_folders(arena, folder) && access(folder, W_OK) == 0)
+    copy_file(session, path, kept);  // one that cannot be written is no error: the library is there
+  return true;
+}

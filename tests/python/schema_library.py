@@ -1,0 +1,111 @@
+"""Compiled kernel libraries, called through the structures of include/klr_kernel_abi.h."""
+
+import ctypes
+
+import numpy as np
+
+DTYPES = [np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float16, np.uint16, np.float32, np.float64]
+BLOCK = 4096
+
+
+class Argument(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("count", ctypes.c_uint64), ("value", ctypes.c_uint64)]
+
+
+class Param(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_uint8), ("is_array", ctypes.c_uint8), ("direction", ctypes.c_uint8), ("reserved", ctypes.c_uint8 * 5)]
+
+
+class Fault(ctypes.Structure):
+    _fields_ = [("kind", ctypes.c_uint32), ("line", ctypes.c_uint32), ("param", ctypes.c_uint32), ("reserved", ctypes.c_uint32), ("index", ctypes.c_int64),
+                ("count", ctypes.c_uint64), ("thread", ctypes.c_uint64)]
+
+
+class Grid(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_uint64 * 3), ("local", ctypes.c_uint64 * 3)]
+
+
+BODY = ctypes.CFUNCTYPE(None, ctypes.POINTER(Argument), ctypes.POINTER(Grid), ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(Fault))
+COMBINE = ctypes.CFUNCTYPE(None, ctypes.POINTER(Argument), ctypes.POINTER(Grid), ctypes.POINTER(ctypes.c_uint64), ctypes.c_uint64)
+GRID = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.POINTER(Argument), ctypes.POINTER(ctypes.c_uint64))
+NEEDED = ctypes.CFUNCTYPE(None, ctypes.POINTER(Argument), ctypes.POINTER(Grid), ctypes.POINTER(ctypes.c_uint64))
+
+
+class Stage(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_uint32), ("unit_is_group", ctypes.c_uint32), ("reduction_count", ctypes.c_uint32), ("cost", ctypes.c_uint32),
+                ("bodies", ctypes.c_void_p * 3), ("combine", ctypes.c_void_p), ("grid", ctypes.c_void_p), ("needed", ctypes.c_void_p)]
+
+
+class Info(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_uint32), ("param_count", ctypes.c_uint32), ("stage_count", ctypes.c_uint32), ("dims", ctypes.c_uint32),
+                ("is_checked", ctypes.c_uint32), ("line", ctypes.c_uint32), ("name", ctypes.c_char_p), ("doc", ctypes.c_char_p), ("path", ctypes.c_char_p),
+                ("params", ctypes.POINTER(Param)), ("stages", ctypes.POINTER(Stage)), ("schema", ctypes.c_char_p), ("schema_hash", ctypes.c_char_p)]
+
+
+class Library(ctypes.Structure):
+    _fields_ = [("magic", ctypes.c_uint32), ("abi", ctypes.c_uint32), ("bytes", ctypes.c_uint32), ("kernel_count", ctypes.c_uint32),
+                ("kernels", ctypes.POINTER(ctypes.POINTER(Info))), ("generator", ctypes.c_char_p), ("build", ctypes.c_char_p)]
+
+
+def cpu_has(isa):
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as text:
+        flags = text.read()
+    return isa == 0 or (isa == 1 and " avx2 " in flags and " fma " in flags) or (isa == 2 and " avx512dq " in flags and " avx512vl " in flags)
+
+
+class Kernels:
+    """The kernels of a library by name; calling one runs it on copies and returns the written arrays by name."""
+
+    def __init__(self, path):
+        self.path = path
+        self.loaded = ctypes.CDLL(str(path))
+        self.library = Library.in_dll(self.loaded, "klr_kernel_library")
+        assert self.library.magic == 0x4b524c4b and self.library.abi == 1
+        self.infos = {self.library.kernels[i].contents.name.decode(): self.library.kernels[i].contents for i in range(self.library.kernel_count)}
+
+    def run(self, name, values, grid=None, local=(256, 1, 1), isa=0, pieces=1):
+        """`pieces`: into how many ranges the work is cut. Returns (arrays by name, fault)."""
+        info = self.infos[name]
+        stage = info.stages[0]
+        arguments = (Argument * (info.param_count + 1))()
+        arrays = {}
+        for i in range(info.param_count):
+            param, value = info.params[i], values[info.params[i].name.decode()]
+            if param.is_array:
+                array = arrays[param.name.decode()] = np.ascontiguousarray(value).copy()
+                arguments[i].data, arguments[i].count = array.ctypes.data, array.size
+            else:
+                number = np.array([value]).astype(DTYPES[param.dtype])
+                ctypes.memmove(ctypes.byref(arguments[i], Argument.value.offset), number.ctypes.data, number.itemsize)
+        launch = Grid((ctypes.c_uint64 * 3)(1, 1, 1), (ctypes.c_uint64 * 3)(*local))
+        if not GRID(stage.grid)(arguments, launch.size):
+            assert grid, "the kernel does not tell its grid"
+        if grid:
+            launch.size[:] = grid
+        units = 1
+        for size, group in zip(launch.size, local):
+            units *= -(-size // group) if stage.unit_is_group else size
+        blocks = -(-units // BLOCK)
+        partials = (ctypes.c_uint64 * (blocks * stage.reduction_count + 1))()
+        fault = Fault()
+        step = max(1, -(-units // pieces))
+        step = -(-step // BLOCK) * BLOCK if stage.reduction_count else step
+        for begin in range(0, units, step):
+            part = ctypes.cast(ctypes.addressof(partials) + begin // BLOCK * stage.reduction_count * 8, ctypes.POINTER(ctypes.c_uint64))
+            BODY(stage.bodies[isa])(arguments, launch, begin, min(begin + step, units), part, fault)
+        if stage.combine:
+            COMBINE(stage.combine)(arguments, launch, partials, blocks)
+        written = {info.params[i].name.decode() for i in range(info.param_count) if info.params[i].is_array and info.params[i].direction >= 2}
+        return {key: array for key, array in arrays.items() if key in written}, fault
+
+    def needed(self, name, values, size):
+        info = self.infos[name]
+        stage = info.stages[0]
+        arguments = (Argument * (info.param_count + 1))()
+        for i in range(info.param_count):
+            if not info.params[i].is_array:
+                number = np.array([values[info.params[i].name.decode()]]).astype(DTYPES[info.params[i].dtype])
+                ctypes.memmove(ctypes.byref(arguments[i], Argument.value.offset), number.ctypes.data, number.itemsize)
+        out = (ctypes.c_uint64 * (info.param_count + 1))()
+        NEEDED(stage.needed)(arguments, Grid((ctypes.c_uint64 * 3)(size, 1, 1), (ctypes.c_uint64 * 3)(256, 1, 1)), out)
+        return list(out)[:info.param_count]

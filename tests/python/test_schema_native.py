@@ -1,0 +1,158 @@
+"""`klr schema build`: compiled kernels compute the interpreter's bits, with every instruction set and however the work is cut."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import run_klr
+from schema_library import Kernels, cpu_has
+from test_schema_interpret import run as interpret
+
+HEAD = "from atlas_kernel import *\n"
+COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+
+
+def build(tmp_path, text, *options, compiler=None):
+    (tmp_path / "k.py").write_text(HEAD + text)
+    chosen = ["--compiler", compiler] if compiler else []
+    result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", *options, *chosen, environment={"KLR_CACHE": str(tmp_path / "cache")})
+    assert result.returncode == 0, result.stderr
+    return Kernels(tmp_path / "lib" / "k.so")
+
+
+def f32(n, seed=0):
+    return np.random.default_rng(seed).standard_normal(n).astype(np.float32)
+
+
+GUARD = "    i = get_global_id()\n    if i < n:\n        "
+N = 10007
+# name, text, arguments, options of the launch
+KERNELS = [
+    ("saxpy", f"def saxpy(x: DeviceArray[f32], y: DeviceArray[f32], s: f32, n: u32):\n{GUARD}y[i] = s * x[i] + y[i]\n",
+     dict(x=f32(N), y=f32(N, 1), s=2.5, n=N), {}),
+    ("math", f"@inline\ndef gelu(v):\n    return 0.5 * v * (1.0 + tanh(0.7978845608 * (v + 0.044715 * v * v * v)))\n"
+             f"def math(x: DeviceArray[f32], y: DeviceArray[f32], n: u32):\n{GUARD}y[i] = gelu(x[i]) + exp(-x[i]) * sin(x[i] * 100) + log(abs(x[i])) + erf(x[i]) + pow(abs(x[i]), 0.3)\n",
+     dict(x=f32(N), y=f32(N, 1), n=N), {}),
+    ("dot", f"def dot(a: DeviceArray[f32], b: DeviceArray[f32], r: DeviceArray[f32], n: u32):\n{GUARD}atomic_add_f32(r, a[i] * b[i])\n",
+     dict(a=f32(N), b=f32(N, 1), r=np.ones(1, np.float32), n=N), {}),
+    ("extremes", f"def extremes(a: DeviceArray[f32], r: DeviceArray[f32], c: DeviceArray[i32], n: u32):\n{GUARD}atomic_min(r, 0, a[i])\n        atomic_add(c, 2, i32(a[i] * 10))\n",
+     dict(a=f32(N), r=np.full(1, 9, np.float32), c=np.zeros(3, np.int32), n=N), {}),
+    ("mm", "def mm(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32], m: u32, n: u32, k: u32):\n    column, row = get_global_id(0), get_global_id(1)\n"
+           "    if row >= m or column >= n:\n        return\n    total = 0.0\n    for p in range(k):\n        total += A[row * k + p] * B[p * n + column]\n    C[row * n + column] = total\n",
+     dict(A=f32(17 * 9), B=f32(9 * 23), C=f32(17 * 23), m=17, n=23, k=9), {}),
+    ("histogram", f"def histogram(a: DeviceArray[u8], h: DeviceArray[u32], n: u32):\n{GUARD}atomic_add(h, a[i], 1)\n",
+     dict(a=np.random.default_rng(3).integers(0, 256, N).astype(np.uint8), h=np.zeros(256, np.uint32), n=N), {}),
+    ("sums", "def sums(x: DeviceArray[f32], out: DeviceArray[f32], n: u32):\n    part = shared_array(f32, 64)\n    i = get_global_id()\n    local = get_local_id()\n"
+             "    part[local] = x[i] if i < n else 0.0\n    barrier()\n    half = get_local_size() // 2\n    while half > 0:\n        if local < half:\n            part[local] += part[local + half]\n"
+             "        barrier()\n        half = half // 2\n    if local == 0:\n        out[get_group_id()] = part[0]\n",
+     dict(x=f32(300), out=np.zeros(5, np.float32), n=300), dict(grid=(320, 1, 1), local=(64, 1, 1))),
+    ("whole", "def whole(a: DeviceArray[f32], b: DeviceArray[f32], i: DeviceArray[u32], o: DeviceArray[f32], r: DeviceArray[f32], n: u32):\n    half = n // 2\n    parallel_map_binary(a, b, o, 'max', n)\n"
+              "    parallel_map_unary(o, o, 'exp', half)\n    parallel_reduce(o, r, 'sum', n)\n    parallel_scan(o, b, 'sum', half)\n    parallel_gather(b, i, o, n)\n",
+     dict(a=f32(9000), b=f32(9000, 1), i=np.random.default_rng(1).permutation(9000).astype(np.uint32), o=f32(9000), r=f32(1), n=9000), {}),
+    ("narrow", f"def narrow(x: DeviceArray[f16], y: DeviceArray[i8], z: DeviceArray[f64], n: u32):\n{GUARD}x[i] = x[i] * 1.5\n        y[i] = y[i] * y[i] + i\n        z[i] = z[i] / 3 + x[i] // 0.7 + i % 7\n",
+     dict(x=f32(N).astype(np.float16), y=np.random.default_rng(5).integers(-128, 128, N).astype(np.int8), z=f32(N).astype(np.float64), n=N), {}),
+    ("control", "@inline\ndef collatz(v):\n    steps = 0\n    while True:\n        if v <= 1:\n            return steps\n        v = v // 2 if v % 2 == 0 else 3 * v + 1\n        steps += 1\n"
+                "def control(o: DeviceArray[i32], n: u32, m: i32):\n    i = get_global_id()\n    if i >= n:\n        return\n    total = 0\n    m += i32(i)\n    for j in range(i + 20, -1, -3):\n"
+                "        if j % 5 == 0:\n            continue\n        if j == 8:\n            break\n        if j == 2 and i == 7:\n            return\n        total += j\n    o[i] = collatz(i + 1) * 1000 + total + (m << 3) ** 2\n",
+     dict(o=np.zeros(300, np.int32), n=300, m=5), {}),
+]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_bits(tmp_path, compiler):
+    if len(KERNELS) != len({name for name, _, _, _ in KERNELS}):
+        raise AssertionError("two kernels of one name")
+    helpers = "".join(text for _, text, _, _ in KERNELS)
+    kernels = build(tmp_path, helpers, compiler=compiler)
+    for name, _, arguments, launch in KERNELS:
+        options = [word for key, option in (("grid", "--grid"), ("local", "--group")) if key in launch for word in (option, ",".join(map(str, launch[key])))]
+        small = {key: value for key, value in arguments.items() if not (isinstance(value, np.ndarray) and value.dtype == np.float64)}
+        if len(small) != len(arguments):
+            continue  # the command line has no f64 arrays: see test_narrow_types
+        want = interpret(tmp_path, helpers, name, arguments, *options)
+        for isa in range(3):
+            for pieces in (1, 3):
+                if cpu_has(isa):
+                    got, _ = kernels.run(name, arguments, isa=isa, pieces=pieces, **launch)
+                    assert set(got) == set(want)
+                    for key in want:
+                        assert got[key].tobytes() == want[key].tobytes(), (name, key, isa, pieces)
+
+
+def test_narrow_types(tmp_path):
+    name, text, arguments, _ = next(row for row in KERNELS if row[0] == "narrow")
+    got, _ = build(tmp_path, text).run(name, arguments)
+    i = np.arange(N)
+    x = (arguments["x"].astype(np.float32) * np.float32(1.5)).astype(np.float16)
+    wide = x.astype(np.float32)
+    assert np.array_equal(got["x"], x)
+    assert np.array_equal(got["y"], (arguments["y"].astype(np.int64) ** 2 + i).astype(np.int8))
+    assert np.array_equal(got["z"], (arguments["z"] / 3 + (wide // np.float32(0.7)).astype(np.float64)) + i % 7)
+
+
+def test_accesses_are_checked_on_request(tmp_path):
+    kernels = build(tmp_path, f"def k(x: DeviceArray[f32], n: u32):\n{GUARD}x[i + 1] = 1.0\n", "--checked")
+    assert kernels.infos["k"].is_checked
+    got, fault = kernels.run("k", dict(x=np.zeros(5, np.float32), n=5))
+    assert (fault.kind, fault.line, fault.param, fault.index, fault.count, fault.thread) == (1, 5, 0, 5, 5, 4)
+    assert got["x"].tolist() == [0, 1, 1, 1, 1]
+
+
+def test_a_launch_knows_how_long_arrays_must_be(tmp_path):
+    kernels = build(tmp_path, f"def k(x: DeviceArray[f32], y: DeviceArray[f32], z: DeviceArray[f32], n: u32):\n{GUARD}x[i] = y[i + 1]\n        if x[i] > 0:\n            z[i] = 1\n")
+    assert kernels.needed("k", dict(n=100), 100) == [100, 0, 0, 0]
+
+
+def test_what_was_built_is_kept(tmp_path):
+    (tmp_path / "k.py").write_text(HEAD + "def k(x: DeviceArray[f32]):\n    x[0] = 1.0\n")
+    environment = {"KLR_CACHE": str(tmp_path / "cache")}
+    for kept in (False, True):
+        result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", environment=environment)
+        assert result.returncode == 0 and ("from the cache" in result.stdout) == kept
+    assert "1 libraries" in run_klr("schema", "cache", "ls", environment=environment).stdout
+    assert "1 libraries removed" in run_klr("schema", "cache", "clear", environment=environment).stdout
+    result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", "--checked", environment={**environment, "KLR_CACHE": "/proc/none"})
+    assert result.returncode == 0, "a cache that cannot be written is no error"
+
+
+def test_a_compiler_that_is_missing_or_fails(tmp_path):
+    (tmp_path / "k.py").write_text(HEAD + "def k(x: DeviceArray[f32]):\n    x[0] = 1.0\n")
+    result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", "--compiler", "nosuchcc")
+    assert result.returncode == 1 and "E1010" in result.stderr and "nosuchcc" in result.stderr
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho k.py:3: it hurts >&2\nexit 1\n")
+    broken.chmod(0o755)
+    result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", "--compiler", broken, environment={"KLR_CACHE": str(tmp_path / "c")})
+    assert result.returncode == 1 and "E1010" in result.stderr and "it hurts" in result.stderr
+    assert os.listdir(tmp_path / "lib") == []
+
+
+def test_the_text_compiles_without_warnings_and_leads_back(tmp_path):
+    (tmp_path / "k.py").write_text(HEAD + KERNELS[0][1])
+    assert run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "c", "--emit-c").returncode == 0
+    text = (tmp_path / "c" / "k.c").read_text()
+    assert f'#line 3 "{tmp_path}/k.py"' in text
+    for compiler in COMPILERS:
+        result = subprocess.run([compiler, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / "c" / "k.c"], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("params, layout, values", [
+    ("x: DeviceArray[f32], y: DeviceArray[f32], s: f32, n: u32", "<QQfI", lambda x, y: (x, y, 2.0, 50)),
+    ("s: f32, x: DeviceArray[f32], n: u32, y: DeviceArray[f32]", "<fxxxxQIxxxxQ", lambda x, y: (2.0, x, 50, y)),
+])
+def test_older_launchers_are_served(tmp_path, params, layout, values):
+    import struct
+    kernels = build(tmp_path, f"def k({params}):\n{GUARD}y[i] = s * x[i] + y[i]\n")
+    x, y = f32(50), f32(50, 1)
+    packed = struct.pack(layout, *values(x.ctypes.data, y.ctypes.data))
+    want = np.float32(2) * x + y
+    kernels.loaded.atlas_kernel_name.restype = ctypes.c_char_p
+    assert kernels.loaded.atlas_kernel_abi_version() == 1 and kernels.loaded.atlas_kernel_name() == b"k"
+    assert kernels.loaded.atlas_kernel_execute(None, packed, ctypes.c_size_t(len(packed)), None) == 0
+    assert np.array_equal(y, want)
+    error = ctypes.c_char_p()
+    assert kernels.loaded.atlas_kernel_execute(None, packed, ctypes.c_size_t(len(packed) - 1), ctypes.byref(error)) == 1 and b"short" in error.value
