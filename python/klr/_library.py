@@ -198,6 +198,10 @@ class NkiTensor(_native.Held):
 
     __slots__ = ()
 
+    def __class_getitem__(cls, shape):
+        """`tensor[128, 512]` in an annotation: the shape documents."""
+        return cls
+
 
 def __getattr__(name):
     if name.startswith("__"):

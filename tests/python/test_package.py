@@ -363,6 +363,21 @@ def test_scripts_that_say_import_nki(tmp_path):
     assert "usage: python -m klr SCRIPT" in helped.stdout
 
 
+def test_annotations_with_shapes_document():
+    import klr.nki.typing as nt
+
+    @nki.jit
+    def annotated(x: nt.tensor[128, 4], y: nt.mutable_tensor = None) -> nt.tensor[nl.float32, 128, 4]:
+        assert isinstance(x, nt.tensor) and not isinstance(3, nt.tensor)
+        t: nt.tensor[128, 4] = load(x)
+        assert isinstance(t, nt.tensor)
+        return store(t)
+
+    x = array(128, 4)
+    assert np.array_equal(annotated(x), x)
+    assert not isinstance(x, nt.tensor)
+
+
 def test_the_examples_of_the_page_run():
     page = open(os.path.join(ROOT, "docs", "python.md")).read()
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
