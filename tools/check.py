@@ -1,11 +1,13 @@
 """Runs every test and ends with `N passed, N failed`.
 
-The steps stand in STEPS: each is a command whose last line of output is `N passed, N failed` (also as pytest writes
-it), or which counts as one test by its exit status. `--long` adds the long ones, `--bless` rewrites golden files,
-`--only NAME[,NAME]` runs the steps whose name starts so.
+The steps stand in STEPS, builds first; tests run as many at a time as there are processors. Each step is a command
+whose last line of output is `N passed, N failed` (also as pytest writes it), or which counts as one test by its exit
+status. `--long` adds the long ones, `--bless` rewrites golden files, `--only NAME[,NAME]` runs the steps whose name
+starts so.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -53,6 +55,17 @@ def counts(output, status):
     return (1, 0) if status == 0 else (0, 1)
 
 
+def run_step(name, command, environment):
+    """(passed, failed) of one step, which is printed when it has ended."""
+    start = time.monotonic()
+    result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, text=True, errors="replace",
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ok, bad = counts(result.stdout, result.returncode)
+    text = f"{name:16s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s\n" + (result.stdout[-12000:] if bad else "")
+    print(text, end="", flush=True)
+    return ok, bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="also run the tests that take many minutes")
@@ -65,20 +78,20 @@ def main():
     environment["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1:" + environment.get("UBSAN_OPTIONS", "")
     if options.bless:
         environment["KLR_BLESS"] = "1"
-    passed = failed = 0
-    for name, command, when in STEPS:
-        if not name.startswith(tuple(options.only.split(","))) or (when == "long" and not options.long):
-            continue
-        start = time.monotonic()
-        result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, text=True, errors="replace",
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        ok, bad = counts(result.stdout, result.returncode)
-        passed, failed = passed + ok, failed + bad
-        print(f"{name:16s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s", flush=True)
-        if bad:
-            print(result.stdout[-12000:], flush=True)
-            if name.startswith("build"):
-                break
+    wanted = [(name, command) for name, command, when in STEPS
+              if name.startswith(tuple(options.only.split(","))) and (when == "check" or options.long)]
+    builds = [step for step in wanted if step[0].startswith("build")]
+    tests = [step for step in wanted if step not in builds]
+    results = []
+    for name, command in builds:
+        results.append(run_step(name, command, environment))
+        if results[-1][1]:
+            break
+    else:
+        # One test process is idle much of the time it waits for others; golden files are rewritten by one at a time.
+        with concurrent.futures.ThreadPoolExecutor(1 if options.bless else os.cpu_count() or 1) as pool:
+            results += pool.map(lambda step: run_step(*step, environment), tests)
+    passed, failed = sum(ok for ok, _ in results), sum(bad for _, bad in results)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
