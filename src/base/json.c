@@ -2,6 +2,7 @@
 
 #include "base/number_text.h"
 
+#include <math.h>
 #include <inttypes.h>
 
 JsonWriter json_writer(StrBuf *out, int indent)
@@ -153,4 +154,25 @@ void json_raw(JsonWriter *json, Str document)
   before_value(json);
   strbuf_add(json->out, document.data, document.len);
   json->needs_comma = true;
+}
+
+void json_member_text(JsonWriter *json, const char *key, Str text)
+{
+  json_key(json, key);
+  json_text(json, text);
+}
+
+void json_member_uint(JsonWriter *json, const char *key, uint64_t value)
+{
+  json_key(json, key);
+  json_uint(json, value);
+}
+
+void json_member_finite(JsonWriter *json, const char *key, double value)
+{
+  json_key(json, key);
+  if (isfinite(value))
+    json_double(json, value);
+  else
+    json_nothing(json);
 }

@@ -23,3 +23,8 @@ void json_double(JsonWriter *json, double value);  // shortest text that reads b
 void json_bool(JsonWriter *json, bool value);
 void json_nothing(JsonWriter *json);  // null; not named so because jansson has that symbol
 void json_raw(JsonWriter *json, Str document);  // an already written value
+
+// A key with its value.
+void json_member_text(JsonWriter *json, const char *key, Str text);
+void json_member_uint(JsonWriter *json, const char *key, uint64_t value);
+void json_member_finite(JsonWriter *json, const char *key, double value);  // null when it is not finite

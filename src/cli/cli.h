@@ -42,3 +42,6 @@ bool cli_wants(Cli *cli, size_t count);
 
 // The help page of a command.
 void cli_help(const char *command, StrBuf *out);
+
+// Ends the object of a JSON document in cli->out: the diagnostics, as its last member.
+void cli_end_document(Cli *cli, JsonWriter *json);

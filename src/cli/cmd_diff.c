@@ -259,13 +259,7 @@ static void report_json(Cli *cli, const Side *a, const Side *b, const DiffReport
   side_json(&json, "a", a);
   side_json(&json, "b", b);
   diff_print_json(cli->session, report, &json);
-  json_key(&json, "diagnostics");
-  StrBuf diags = strbuf_new(&cli->session->arena);
-  diag_print_json(cli->session, &diags);
-  json_raw(&json, strbuf_str(&diags));
-  cli->told_diagnostics = true;
-  json_end_object(&json);
-  strbuf_putc(&cli->out, '\n');
+  cli_end_document(cli, &json);
 }
 
 // A, B and what stands behind them; B may be left out.

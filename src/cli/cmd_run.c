@@ -240,13 +240,7 @@ static void report_json(Run *run)
     json_key(&json, "shadow");
     shadow_print_json(run->options.shadow, places_shown(cli), &json);
   }
-  json_key(&json, "diagnostics");
-  StrBuf diags = strbuf_new(&cli->session->arena);
-  diag_print_json(cli->session, &diags);
-  json_raw(&json, strbuf_str(&diags));
-  cli->told_diagnostics = true;
-  json_end_object(&json);
-  strbuf_putc(&cli->out, '\n');
+  cli_end_document(cli, &json);
 }
 
 static void print_result(Run *run, const RankRun *rank, const Result *result)

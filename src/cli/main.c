@@ -118,6 +118,17 @@ int cli_usage(Cli *cli, const char *format, ...)
   return EXIT_USAGE;
 }
 
+void cli_end_document(Cli *cli, JsonWriter *json)
+{
+  StrBuf diags = strbuf_new(&cli->session->arena);
+  diag_print_json(cli->session, &diags);
+  json_key(json, "diagnostics");
+  json_raw(json, strbuf_str(&diags));
+  cli->told_diagnostics = true;
+  json_end_object(json);
+  strbuf_putc(&cli->out, '\n');
+}
+
 bool cli_wants(Cli *cli, size_t count)
 {
   if (cli->options.arguments.count == count)

@@ -224,13 +224,7 @@ static void report(SchemaRun *run, const KlrKernelGrid *grid, double seconds)
   for (size_t i = 0; i < run->results.count; i++)
     result_json(&run->results.items[i], -1, true, &json);
   json_end_array(&json);
-  json_key(&json, "diagnostics");
-  StrBuf diags = strbuf_new(&cli->session->arena);
-  diag_print_json(cli->session, &diags);
-  json_raw(&json, strbuf_str(&diags));
-  cli->told_diagnostics = true;
-  json_end_object(&json);
-  strbuf_putc(&cli->out, '\n');
+  cli_end_document(cli, &json);
 }
 
 static double now_seconds(void)

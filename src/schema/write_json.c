@@ -4,22 +4,16 @@
 #include "base/bug.h"
 #include "base/json.h"
 
-static void write_text(JsonWriter *json, const char *key, Str text)
-{
-  json_key(json, key);
-  json_text(json, text);
-}
-
 // {"kind": "scalar", "type": "f32"} and {"kind": "device_array", "element_type": {...}}, as in version 1.0.
 static void write_type(JsonWriter *json, SchemaType type)
 {
   json_begin_object(json);
-  write_text(json, "kind", type.is_array ? STR("device_array") : STR("scalar"));
+  json_member_text(json, "kind", type.is_array ? STR("device_array") : STR("scalar"));
   if (type.is_array) {
     json_key(json, "element_type");
     write_type(json, (SchemaType){type.scalar, false});
   } else {
-    write_text(json, "type", str_from(scalar_name(type.scalar)));
+    json_member_text(json, "type", str_from(scalar_name(type.scalar)));
   }
   json_end_object(json);
 }
@@ -103,11 +97,11 @@ static void write_node(NodeWriter *w, const SchemaNode *node)
 {
   SchemaKindInfo info = schema_kind_info(node->kind);
   json_begin_object(&w->json);
-  write_text(&w->json, "type", str_from(info.json));
+  json_member_text(&w->json, "type", str_from(info.json));
   for (uint32_t i = 0; i < info.field_count; i++)
     write_field(w, schema_field(node, &info.fields[i]), &info.fields[i]);
   if (!info.is_statement && !node->type.is_array && node->type.scalar < SCALAR_COUNT)
-    write_text(&w->json, "dtype", str_from(scalar_name(node->type.scalar)));
+    json_member_text(&w->json, "dtype", str_from(scalar_name(node->type.scalar)));
   if (w->with_places && node->place.line)
     write_place(&w->json, node->place);
   json_end_object(&w->json);
@@ -118,18 +112,18 @@ static void write_function(NodeWriter *w, const SchemaFunction *function)
   static const char *const DIRECTIONS[] = {"none", "in", "out", "inout"};
   JsonWriter *json = &w->json;
   json_begin_object(json);
-  write_text(json, "name", function->name->str);
-  write_text(json, "doc", function->doc);
+  json_member_text(json, "name", function->name->str);
+  json_member_text(json, "doc", function->doc);
   json_key(json, "params");
   json_begin_array(json);
   for (size_t i = 0; i < function->params.count; i++) {
     const SchemaVar *param = function->params.items[i];
     json_begin_object(json);
-    write_text(json, "name", param->name->str);
+    json_member_text(json, "name", param->name->str);
     json_key(json, "type");
     write_type(json, param->type);
     if (param->type.is_array)
-      write_text(json, "direction", str_from(DIRECTIONS[param->direction]));
+      json_member_text(json, "direction", str_from(DIRECTIONS[param->direction]));
     json_end_object(json);
   }
   json_end_array(json);
@@ -169,11 +163,11 @@ void schema_write_json(const SchemaFile *file, StrBuf *out)
     bug("a schema that is not checked is written");
   NodeWriter w = {json_writer(out, 2), true};
   json_begin_object(&w.json);
-  write_text(&w.json, "version", STR("1.1"));
+  json_member_text(&w.json, "version", STR("1.1"));
   json_key(&w.json, "source");
   json_begin_object(&w.json);
-  write_text(&w.json, "path", str_from(file->path));
-  write_text(&w.json, "hash", file->source_hash);
+  json_member_text(&w.json, "path", str_from(file->path));
+  json_member_text(&w.json, "hash", file->source_hash);
   json_end_object(&w.json);
   write_functions(&w, file, "functions", false);
   write_functions(&w, file, "kernels", true);

@@ -155,27 +155,6 @@ void diff_print(Session *session, const DiffReport *report, StrBuf *out)
 
 // ---- JSON
 
-static void number_json(JsonWriter *json, const char *key, double value)
-{
-  json_key(json, key);
-  if (isfinite(value))
-    json_double(json, value);
-  else
-    json_nothing(json);
-}
-
-static void uint_json(JsonWriter *json, const char *key, uint64_t value)
-{
-  json_key(json, key);
-  json_uint(json, value);
-}
-
-static void text_json(JsonWriter *json, const char *key, Str value)
-{
-  json_key(json, key);
-  json_text(json, value);
-}
-
 static void element_json(JsonWriter *json, const char *key, const DiffElement *element)
 {
   json_key(json, key);
@@ -186,20 +165,20 @@ static void element_json(JsonWriter *json, const char *key, const DiffElement *e
   char bits[24];
   snprintf(bits, sizeof bits, "0x%0*" PRIx64, (int)(2 * dtype_bytes(element->dtype)), element->bits);
   json_begin_object(json);
-  text_json(json, "place", str_from(element->place));
-  text_json(json, "dtype", str_from(dtype_name(element->dtype)));
+  json_member_text(json, "place", str_from(element->place));
+  json_member_text(json, "dtype", str_from(dtype_name(element->dtype)));
   json_key(json, "value");
   json_double(json, element->value);
-  text_json(json, "bits", str_from(bits));
+  json_member_text(json, "bits", str_from(bits));
   json_end_object(json);
 }
 
 static void tally_json(JsonWriter *json, const DiffTally *tally)
 {
-  uint_json(json, "compared", tally->compared);
-  uint_json(json, "differing", tally->differing);
-  number_json(json, "max_ulps", tally->most_ulps);
-  number_json(json, "max_error", tally->most_error);
+  json_member_uint(json, "compared", tally->compared);
+  json_member_uint(json, "differing", tally->differing);
+  json_member_finite(json, "max_ulps", tally->most_ulps);
+  json_member_finite(json, "max_error", tally->most_error);
 }
 
 static void instr_json(Session *session, JsonWriter *json, const char *key, const DiffInstr *at)
@@ -212,19 +191,19 @@ static void instr_json(Session *session, JsonWriter *json, const char *key, cons
   StrBuf text = strbuf_new(&session->arena);
   core_print_op(at->instr->op, &text);
   json_begin_object(json);
-  uint_json(json, "number", at->number);
-  uint_json(json, "core", at->core);
-  text_json(json, "kind", str_from(op_info(at->instr->op->kind)->name));
-  text_json(json, "function", str_from(op_known_as(at->instr)));
+  json_member_uint(json, "number", at->number);
+  json_member_uint(json, "core", at->core);
+  json_member_text(json, "kind", str_from(op_info(at->instr->op->kind)->name));
+  json_member_text(json, "function", str_from(op_known_as(at->instr)));
   if (at->instr->name)
-    text_json(json, "name", str_from(at->instr->name));
+    json_member_text(json, "name", str_from(at->instr->name));
   if (at->where.path) {
-    text_json(json, "file", str_from(at->where.path));
-    uint_json(json, "line", at->where.line);
-    uint_json(json, "column", at->where.column);
-    text_json(json, "text", at->where.text);
+    json_member_text(json, "file", str_from(at->where.path));
+    json_member_uint(json, "line", at->where.line);
+    json_member_uint(json, "column", at->where.column);
+    json_member_text(json, "text", at->where.text);
   }
-  text_json(json, "instruction", strbuf_str(&text));
+  json_member_text(json, "instruction", strbuf_str(&text));
   json_end_object(json);
 }
 
@@ -234,20 +213,20 @@ static void step_json(Session *session, JsonWriter *json, const DiffStep *step, 
   instr_json(session, json, "a", &step->a);
   instr_json(session, json, "b", &step->b);
   if (!is_parted) {
-    text_json(json, "operand", str_from(step->result.name));
+    json_member_text(json, "operand", str_from(step->result.name));
     json_key(json, "element");
     json_begin_object(json);
     element_json(json, "a", &step->result.a);
     element_json(json, "b", &step->result.b);
     if (step->result.b.place)
-      number_json(json, "ulps", element_ulps(&step->result.a, &step->result.b));
+      json_member_finite(json, "ulps", element_ulps(&step->result.a, &step->result.b));
     json_end_object(json);
     tally_json(json, &step->result.tally);
     json_key(json, "operands");
     json_begin_array(json);
     for (uint32_t i = 0; i < step->operand_count; i++) {
       json_begin_object(json);
-      text_json(json, "name", str_from(step->operands[i].name));
+      json_member_text(json, "name", str_from(step->operands[i].name));
       element_json(json, "a", &step->operands[i].a);
       element_json(json, "b", &step->operands[i].b);
       tally_json(json, &step->operands[i].tally);
@@ -261,11 +240,11 @@ static void step_json(Session *session, JsonWriter *json, const DiffStep *step, 
 static void result_json(JsonWriter *json, const DiffResult *result)
 {
   json_begin_object(json);
-  text_json(json, "name", str_from(result->name));
+  json_member_text(json, "name", str_from(result->name));
   if (result->why) {
-    text_json(json, "not_compared", str_from(result->why));
+    json_member_text(json, "not_compared", str_from(result->why));
   } else {
-    text_json(json, "dtype", str_from(dtype_name(result->dtype)));
+    json_member_text(json, "dtype", str_from(dtype_name(result->dtype)));
     tally_json(json, &result->tally);
   }
   for (int i = 0; i < 2 && result->tally.differing; i++) {
@@ -284,12 +263,12 @@ void diff_print_json(Session *session, const DiffReport *report, JsonWriter *jso
   json_bool(json, !report->differs);
   json_key(json, "instructions");
   json_begin_object(json);
-  uint_json(json, "a", report->executed[0]);
-  uint_json(json, "b", report->executed[1]);
-  uint_json(json, "compared", report->compared);
-  uint_json(json, "differing", report->differing);
-  uint_json(json, "only_a", report->alone[0]);
-  uint_json(json, "only_b", report->alone[1]);
+  json_member_uint(json, "a", report->executed[0]);
+  json_member_uint(json, "b", report->executed[1]);
+  json_member_uint(json, "compared", report->compared);
+  json_member_uint(json, "differing", report->differing);
+  json_member_uint(json, "only_a", report->alone[0]);
+  json_member_uint(json, "only_b", report->alone[1]);
   json_end_object(json);
   json_key(json, report->parted ? "parted" : "first");
   if (report->has_first)

@@ -481,58 +481,37 @@ void shadow_print(Shadow *shadow, uint32_t top, StrBuf *out)
     strbuf_printf(out, "  %s  %s\n", where_text(&shadow->session->arena, &entries[i]->where), op_known_as(entries[i]->instr));
 }
 
-static void number_json(JsonWriter *json, const char *key, double value)
-{
-  json_key(json, key);
-  if (isfinite(value))
-    json_double(json, value);
-  else
-    json_nothing(json);
-}
-
-static void text_json(JsonWriter *json, const char *key, Str text)
-{
-  json_key(json, key);
-  json_text(json, text);
-}
-
-static void uint_json(JsonWriter *json, const char *key, uint64_t value)
-{
-  json_key(json, key);
-  json_uint(json, value);
-}
-
 static void errors_json(JsonWriter *json, const char *key, const Errors *errors)
 {
   json_key(json, key);
   json_begin_object(json);
-  number_json(json, "relative", relative(errors));
-  number_json(json, "max", errors->most);
-  number_json(json, "max_ulps", errors->most_ulps);
+  json_member_finite(json, "relative", relative(errors));
+  json_member_finite(json, "max", errors->most);
+  json_member_finite(json, "max_ulps", errors->most_ulps);
   json_end_object(json);
 }
 
 static void entry_json(JsonWriter *json, const Entry *entry)
 {
   json_begin_object(json);
-  text_json(json, "kind", str_from(op_info(entry->instr->op->kind)->name));
-  text_json(json, "function", str_from(op_known_as(entry->instr)));
+  json_member_text(json, "kind", str_from(op_info(entry->instr->op->kind)->name));
+  json_member_text(json, "function", str_from(op_known_as(entry->instr)));
   if (entry->where.path) {
-    text_json(json, "file", str_from(entry->where.path));
-    uint_json(json, "line", entry->where.line);
-    text_json(json, "text", entry->where.text);
+    json_member_text(json, "file", str_from(entry->where.path));
+    json_member_uint(json, "line", entry->where.line);
+    json_member_text(json, "text", entry->where.text);
   }
-  uint_json(json, "times", entry->runs);
+  json_member_uint(json, "times", entry->runs);
   if (entry->is_followed) {
     const Measure *worst = &entry->worst;
-    text_json(json, "operand", str_from(worst->field));
-    text_json(json, "dtype", str_from(dtype_name(worst->dtype)));
+    json_member_text(json, "operand", str_from(worst->field));
+    json_member_text(json, "dtype", str_from(dtype_name(worst->dtype)));
     errors_json(json, "added", &worst->added);
     errors_json(json, "carried", &worst->carried);
     errors_json(json, "total", &worst->total);
-    number_json(json, "operands", worst->incoming);
-    number_json(json, "amplified", worst->incoming > 0 ? relative(&worst->carried) / worst->incoming : NAN);
-    uint_json(json, "not_finite", worst->lost);
+    json_member_finite(json, "operands", worst->incoming);
+    json_member_finite(json, "amplified", worst->incoming > 0 ? relative(&worst->carried) / worst->incoming : NAN);
+    json_member_uint(json, "not_finite", worst->lost);
   }
   json_end_object(json);
 }
@@ -547,14 +526,14 @@ void shadow_print_json(Shadow *shadow, uint32_t top, JsonWriter *json)
   for (size_t i = 0; i < shadow->results.count; i++) {
     const ShadowResult *result = &shadow->results.items[i];
     json_begin_object(json);
-    text_json(json, "name", str_from(result->name));
-    text_json(json, "dtype", str_from(dtype_name(result->dtype)));
-    uint_json(json, "elements", result->elements);
+    json_member_text(json, "name", str_from(result->name));
+    json_member_text(json, "dtype", str_from(dtype_name(result->dtype)));
+    json_member_uint(json, "elements", result->elements);
     errors_json(json, "error", &result->errors);
-    text_json(json, "worst", str_from(result->worst));
-    number_json(json, "actual", result->actual);
-    number_json(json, "exact", result->twin);
-    uint_json(json, "not_finite", result->lost);
+    json_member_text(json, "worst", str_from(result->worst));
+    json_member_finite(json, "actual", result->actual);
+    json_member_finite(json, "exact", result->twin);
+    json_member_uint(json, "not_finite", result->lost);
     json_end_object(json);
   }
   json_end_array(json);
@@ -563,7 +542,7 @@ void shadow_print_json(Shadow *shadow, uint32_t top, JsonWriter *json)
   for (uint32_t i = 0; i < adding && i < top; i++)
     entry_json(json, entries[i]);
   json_end_array(json);
-  uint_json(json, "more_places", adding > top ? adding - top : 0);
+  json_member_uint(json, "more_places", adding > top ? adding - top : 0);
   json_key(json, "not_followed");
   json_begin_array(json);
   for (uint32_t i = adding; i < adding + lost; i++)
