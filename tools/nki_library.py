@@ -8,7 +8,8 @@ is told to compute those (KLR_MX_SCALES=ocp); and they expect zeros in memory th
 Cases of several ranks, which its simulation mode leaves out, run on as many ranks.
 
 With KLR_REPORT=FILE in the environment a line of JSON is written there for each case: its kernel, whether it was traced,
-run and matched, seconds, and what went wrong; first of all how many there are.
+run and matched, seconds, and what went wrong; first of all how many there are. With KLR_ORACLE=1 each kernel is also run
+as plain Python, and what both ways execute and compute must be the same, instruction by instruction and bit by bit.
 """
 
 import importlib.abc
@@ -222,6 +223,49 @@ class _Report:
             self._write(**case, matched=not call.excinfo, skipped=skipped, seconds=call.duration, failure=failure[:300])
 
 
+def _first_difference(traced, eager):
+    """Where two kernels that should be one differ, as text; None where they do not, or one has loops of the run time."""
+    import itertools
+
+    from klr import core
+
+    traced, eager = core.Kernel(traced.session, traced.handle), core.Kernel(eager.session, eager.handle)
+    for of_core in range(traced.cores):
+        texts = [[op.text for op in kernel.operators(of_core)] for kernel in (traced, eager)]
+        if any(re.match(r"(cmp_branch|br|tensor_load|register)", text) for text in texts[0]):
+            continue
+        for i, (a, b) in enumerate(itertools.zip_longest(*texts)):
+            if a != b:
+                return f"core {of_core}, instruction {i}: traced `{a}`, as plain Python `{b}`"
+    return None
+
+
+def _check_against_python(jit):
+    """Every call of a kernel is done both ways."""
+    import copy
+
+    inner = jit.Kernel.__call__
+
+    def call(kernel, *arguments, **keywords):
+        from klr import _native
+
+        if _native.in_kernel():
+            return inner(kernel, *arguments, **keywords)
+        options, other = jit.Options(), kernel.bind(*copy.deepcopy((arguments, keywords)))
+        traced, arrays = kernel._find(kernel.bind(arguments, keywords), options)
+        result = jit.run(traced, traced.inputs(arrays), options, kernel._home())
+        again, eager = kernel._run_eagerly(other, options)
+        difference = _first_difference(traced, eager)
+        if difference:
+            raise AssertionError(difference)
+        for a, b in zip(*(list(r) if isinstance(r, (tuple, list)) else [r] for r in (result, again)), strict=True):
+            if a is not None and a.tobytes() != b.tobytes():
+                raise AssertionError("as plain Python the results have other bits")
+        return result
+
+    jit.Kernel.__call__ = call
+
+
 def main():
     if len(sys.argv) < 2:
         print(__doc__)
@@ -238,6 +282,10 @@ def main():
     os.chdir(checkout)
     import pytest
 
+    if os.environ.get("KLR_ORACLE"):
+        from klr import _jit
+
+        _check_against_python(_jit)
     return pytest.main(["-p", "no:cacheprovider", "--test-mode", "simulation", "-q", *sys.argv[2:]],
                        plugins=[_Plugin, *([_Report(os.environ["KLR_REPORT"])] if os.environ.get("KLR_REPORT") else [])])
 
