@@ -39,7 +39,7 @@ typedef struct EagerObject {
   OpenKernel *open;
   Kernel *kernel;  // once it is closed
   const Machine *machine;
-  Verifier *verifier;
+  Verifier *verifiers[2];  // of each core
   MachineChecker *checker;
   Sim *sim;
   SimRank rank;
@@ -461,7 +461,7 @@ static bool run_added(Work *work)
   while ((instr = kernel_next(e->open))) {
     if (instr->op->kind == OP_cmp_branch)  // from one block to the next
       continue;
-    if (!verifier_accepts(e->verifier, instr) || !machine_checker_accepts(e->checker, instr) ||
+    if (!verifier_accepts(e->verifiers[e->core], instr) || !machine_checker_accepts(e->checker, instr) ||
         !sim_give(e->sim, e->core, instr))
       return false;
     if (sim_waits(e->sim, e->core))
@@ -1115,7 +1115,8 @@ static bool begin_run(void *context)
   uint32_t cores = e->rank.kernel->bodies.count;
   if (!machine_check(session, e->machine, e->rank.kernel))  // of no instructions yet: whether it has so many cores
     return false;
-  e->verifier = verifier_new(session);
+  for (uint32_t core = 0; core < cores; core++)
+    e->verifiers[core] = verifier_new(session);
   e->checker = machine_checker_new(session, e->machine, cores);
   e->sim = sim_begin(klr_core_session(e->session->klr), &e->rank, 1, &e->options);
   return e->sim != NULL;
@@ -1316,7 +1317,8 @@ static void eager_dealloc(PyObject *self)
   free_arrays(e->rank.inputs, kernel ? kernel->inputs.count : 0);
   free_arrays(e->rank.outputs, e->kernel ? kernel->outputs.count : 0);
   tracer_free(e->t);
-  verifier_free(e->verifier);
+  verifier_free(e->verifiers[0]);
+  verifier_free(e->verifiers[1]);
   machine_checker_free(e->checker);
   PyObject *owned[] = {(PyObject *)e->session, e->hooks, e->live.kept, e->value_type,
                        e->tensor_type, e->register_type, e->instruction_type, e->live.error_type, e->live.error_value, e->live.error_trace};

@@ -90,6 +90,7 @@ typedef struct Look {
   uint32_t core;
   const View *view;
   Array *out;
+  bool zeros;  // is how it reads
   uint64_t unwritten;
 } Look;
 
@@ -106,7 +107,7 @@ static void look_at_nothing(Look *look)
   uint32_t item = dtype_bytes(dtype);
   uint8_t unit[8] = {0};
   look->unwritten = array_elements(look->out);
-  if (!dtype_is_packed(dtype))
+  if (!dtype_is_packed(dtype) && !look->zeros)
     dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
   for (uint64_t i = 0; i < look->unwritten; i++)
     memcpy((char *)look->out->data + i * item, unit, item);
@@ -117,7 +118,7 @@ static void look_at_tile(Look *look, const Tile *tile)
   DType dtype = look->out->dtype;
   uint8_t unit[8] = {0}, *out = look->out->data;
   bool complete = tile_is_written(tile);
-  if (!complete && !dtype_is_packed(dtype))
+  if (!complete && !dtype_is_packed(dtype) && !look->zeros)
     dtype_from_f32(dtype, dtype_is_float(dtype) ? f32_from_bits(F32_NAN_BITS) : 4, unit);
   for (uint64_t p = 0; p < tile->partitions; p++, out += tile->free_elems * tile->item) {
     tile_gather(tile, p, 0, tile->free_elems, out);
@@ -161,7 +162,7 @@ static void do_look(Sim *sim, void *context)
 
 bool sim_read(Sim *sim, uint32_t core, const View *view, Array *out, uint64_t *unwritten)
 {
-  Look look = {core, view, out, 0};
+  Look look = {core, view, out, sim->options.zeros, 0};
   *out = (Array){0};
   bool failed = sim->failed;  // one looks all the more at a run that has failed
   sim->failed = false;

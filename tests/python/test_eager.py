@@ -384,6 +384,23 @@ def fails_on_core_1(x):
     return x
 
 
+@nki.jit
+def shares_unevenly(x):
+    rows = 3 if nl.program_id(0) == 0 else 2
+    first = 3 * nl.program_id(0)
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    tile = nl.ndarray((rows, x.shape[1]), dtype=x.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=tile, src=x[first:first + rows])
+    nisa.dma_copy(dst=out[first:first + rows], src=tile)
+    return out
+
+
+def test_tensors_of_one_name_on_each_core():
+    x = np.arange(20, dtype=np.float32).reshape(5, 4)
+    want, traced, eager = run_both(shares_unevenly[2], x)
+    assert (want == x).all() and str(eager) == str(traced)
+
+
 def test_logical_cores_take_turns(monkeypatch):
     x = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
     want, _, _ = run_both(exchanges[2], x)
