@@ -1,0 +1,8 @@
+from atlas_kernel import DeviceArray, f32, u32, get_global_id
+
+
+def vector_abs(a: DeviceArray[f32], c: DeviceArray[f32], n: u32):
+    """c = the absolute value of a."""
+    i = get_global_id()
+    if i < n:
+        c[i] = abs(a[i])
