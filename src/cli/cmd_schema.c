@@ -14,11 +14,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// A checked file from Python; NULL after reporting.
+// A checked file from Python, or from JSON; NULL after reporting.
 static SchemaFile *read_schema(Cli *cli, Arena *arena, const char *path)
 {
   Source *source = session_read_source(cli->session, path);
-  SchemaFile *file = source ? schema_read_python(cli->session, arena, source) : NULL;
+  bool is_json = str_ends_with(str_from(path), ".json");
+  SchemaFile *file = !source   ? NULL
+                     : is_json ? schema_read_json(cli->session, arena, source->text, path)
+                               : schema_read_python(cli->session, arena, source);
   return file && schema_check(file) ? file : NULL;
 }
 
@@ -32,6 +35,31 @@ static int schema_compile(Cli *cli, Arena *arena, const char *const *arguments, 
   StrBuf text = strbuf_new(arena);
   schema_write_json(file, &text);
   return cli_write(cli, strbuf_str(&text)) ? EXIT_OK : EXIT_USER;
+}
+
+static size_t kernel_count(const SchemaFile *file)
+{
+  size_t kernels = 0;
+  for (size_t i = 0; i < file->functions.count; i++)
+    kernels += file->functions.items[i]->is_kernel;
+  return kernels;
+}
+
+static int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
+{
+  if (!count)
+    return cli_usage(cli, "`klr schema check` takes files: klr schema check k.json");
+  int status = EXIT_OK;
+  for (size_t i = 0; i < count; i++) {
+    const SchemaFile *file = read_schema(cli, arena, arguments[i]);
+    if (!file) {
+      status = EXIT_USER;
+      continue;
+    }
+    size_t kernels = kernel_count(file);
+    strbuf_printf(&cli->out, "%s: %zu kernel%s\n", arguments[i], kernels, kernels == 1 ? "" : "s");
+  }
+  return status;
 }
 
 static int schema_run(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
@@ -66,9 +94,7 @@ static int build_one(Cli *cli, Arena *arena, const char *source, const char *fol
   SchemaBuilt built;
   if (!schema_build(cli->session, arena, &file, 1, path, &options, &built))
     return EXIT_USER;
-  size_t kernels = 0;
-  for (size_t i = 0; i < file->functions.count; i++)
-    kernels += file->functions.items[i]->is_kernel;
+  size_t kernels = kernel_count(file);
   strbuf_printf(&cli->out, "%s: %zu kernel%s, ", path, kernels, kernels == 1 ? "" : "s");
   if (built.was_kept)
     strbuf_puts(&cli->out, "from the cache\n");
@@ -119,6 +145,7 @@ static const struct {
   int (*run)(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
 } STEPS[] = {
     {"compile", schema_compile},
+    {"check", schema_check_step},
     {"build", schema_build_step},
     {"cache", schema_cache},
     {"run", schema_run},

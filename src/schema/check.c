@@ -6,6 +6,7 @@
 
 #include "schema/check.h"
 #include "base/bug.h"
+#include "schema/json.h"
 #include "schema/whole.h"
 
 #include <string.h>
@@ -845,6 +846,8 @@ static void finish_assign(Checker *c, SchemaNode *node)
 static void finish_for(Checker *c, SchemaNode *node)
 {
   Schema_for *s = SCHEMA_AS(for, node);
+  if (node->var->type.is_array)
+    refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned");
   s->start = index_of(c, s->start), s->stop = index_of(c, s->stop), s->step = index_of(c, s->step);
   if (s->step->kind != SCHEMA_literal || SCHEMA_AS(literal, s->step)->value.magnitude == 0) {
     Diag *diag = refuse(c, s->step->place, E_SCHEMA_SYNTAX, "the step of a loop is a literal that is not 0");
@@ -1161,5 +1164,5 @@ bool schema_check(SchemaFile *file)
     return false;
   // Helpers stand before their callers now, and instances in the place of what they are made from.
   memcpy(&file->functions, &file->checked, sizeof file->functions);
-  return file->is_checked = true;
+  return file->is_checked = schema_claims_hold(file);
 }

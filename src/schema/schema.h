@@ -225,6 +225,8 @@ struct SchemaFunction {
   const SchemaNode *guard;
 };
 
+typedef struct SchemaClaims SchemaClaims;
+
 typedef struct SchemaFile {
   Arena *arena;
   Session *session;
@@ -234,6 +236,7 @@ typedef struct SchemaFile {
   Vec(SchemaVar *) constants;      // of the module, those that are used
   Vec(SchemaFunction *) functions;  // kernels and what they call; in source order, once checked callees first
   Vec(SchemaFunction *) checked;    // the checker's: what it is done with
+  SchemaClaims *claims;      // read_json.c: what a document says of types; NULL: nothing
   bool is_checked;
 } SchemaFile;
 

@@ -1626,7 +1626,8 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
     return false;
   StrBuf text = strbuf_new(arena);
   Writer w = {.arena = arena, .out = &text};
-  put(&w, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", file_count == 1 ? files[0]->path : "several files");
+  const char *path = file_count != 1 || strstr(files[0]->path, "*/") ? "files of kernels" : files[0]->path;
+  put(&w, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", path);
   const char *const PARTS[] = {"klr_kernel_abi.h", "klr_scalar.h", "klr_atomic.h"};
   for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
     Str part = run_time_text(PARTS[i]);

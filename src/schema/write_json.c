@@ -27,16 +27,20 @@ static void write_place(JsonWriter *json, SchemaPlace place)
   json_raw(json, strbuf_str(&text));
 }
 
-// A float has a point or an exponent, so that it is one again when it is read; what JSON has no number for is text.
+// A float has a point or an exponent, so that it is one again when it is read; what JSON
+// or its readers have no number for is text.
 static void write_literal(JsonWriter *json, const SchemaLiteral *literal)
 {
   StrBuf text = strbuf_new(json->out->arena);
   switch (literal->kind) {
   case LITERAL_BOOL: json_bool(json, literal->magnitude != 0); return;
-  case LITERAL_INT:
-    strbuf_printf(&text, "%s%llu", literal->is_negative ? "-" : "", (unsigned long long)literal->magnitude);
+  case LITERAL_INT: {
+    bool is_long = literal->magnitude > INT64_MAX;
+    strbuf_printf(&text, is_long ? "\"%s%llu\"" : "%s%llu", literal->is_negative && literal->magnitude ? "-" : "",
+                  (unsigned long long)literal->magnitude);
     json_raw(json, strbuf_str(&text));
     return;
+  }
   case LITERAL_FLOAT:
     if (literal->real != literal->real || literal->real - literal->real != 0) {
       json_text(json, literal->real != literal->real ? STR("nan") : literal->real > 0 ? STR("inf") : STR("-inf"));
