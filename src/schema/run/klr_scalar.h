@@ -54,117 +54,72 @@ KLR_FN uint16_t klr_f32_to_f16(float x)
 /* ---- integers: everything wraps, nothing traps */
 
 
-KLR_FN int32_t klr_add_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-KLR_FN int32_t klr_sub_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
-KLR_FN int32_t klr_mul_i32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
-KLR_FN int32_t klr_neg_i32(int32_t a) { return (int32_t)(0u - (uint32_t)a); }
-KLR_FN int32_t klr_abs_i32(int32_t a) { return a < 0 ? klr_neg_i32(a) : a; }
-KLR_FN int32_t klr_shl_i32(int32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : (int32_t)((uint32_t)a << by); }
-KLR_FN int32_t klr_shr_i32(int32_t a, int64_t by) { return a >> (by < 0 || by > 31 ? 31 : by); }
-KLR_FN int32_t klr_floor_div_i32(int32_t a, int32_t b)
-{
-  if (b == 0)
-    return 0;
-  if (b == -1)
-    return klr_neg_i32(a);
-  int32_t quotient = a / b;
-  return quotient - (a % b != 0 && (a < 0) != (b < 0));
-}
-KLR_FN int32_t klr_mod_i32(int32_t a, int32_t b)
-{
-  if (b == 0 || b == -1)
-    return 0;
-  int32_t rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-}
-KLR_FN int32_t klr_pow_i32(int32_t a, int32_t n)
-{
-  if (n < 0)
-    return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;
-  uint32_t result = 1, base = (uint32_t)a;
-  for (uint32_t rest = (uint32_t)n; rest; rest >>= 1) {
-    result = rest & 1 ? result * base : result;
-    base *= base;
-  }
-  return (int32_t)result;
-}
-
-KLR_FN int64_t klr_add_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
-KLR_FN int64_t klr_sub_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
-KLR_FN int64_t klr_mul_i64(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
-KLR_FN int64_t klr_neg_i64(int64_t a) { return (int64_t)(0u - (uint64_t)a); }
-KLR_FN int64_t klr_abs_i64(int64_t a) { return a < 0 ? klr_neg_i64(a) : a; }
-KLR_FN int64_t klr_shl_i64(int64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : (int64_t)((uint64_t)a << by); }
-KLR_FN int64_t klr_shr_i64(int64_t a, int64_t by) { return a >> (by < 0 || by > 63 ? 63 : by); }
-KLR_FN int64_t klr_floor_div_i64(int64_t a, int64_t b)
-{
-  if (b == 0)
-    return 0;
-  if (b == -1)
-    return klr_neg_i64(a);
-  int64_t quotient = a / b;
-  return quotient - (a % b != 0 && (a < 0) != (b < 0));
-}
-KLR_FN int64_t klr_mod_i64(int64_t a, int64_t b)
-{
-  if (b == 0 || b == -1)
-    return 0;
-  int64_t rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-}
-KLR_FN int64_t klr_pow_i64(int64_t a, int64_t n)
-{
-  if (n < 0)
-    return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;
-  uint64_t result = 1, base = (uint64_t)a;
-  for (uint64_t rest = (uint64_t)n; rest; rest >>= 1) {
-    result = rest & 1 ? result * base : result;
-    base *= base;
-  }
-  return (int64_t)result;
+#define KLR_SIGNED(tag, type, bits_type, bits)                                                                         \
+KLR_FN type klr_add_##tag(type a, type b) { return (type)((bits_type)a + (bits_type)b); }                              \
+KLR_FN type klr_sub_##tag(type a, type b) { return (type)((bits_type)a - (bits_type)b); }                              \
+KLR_FN type klr_mul_##tag(type a, type b) { return (type)((bits_type)a * (bits_type)b); }                              \
+KLR_FN type klr_neg_##tag(type a) { return (type)(0u - (bits_type)a); }                                                \
+KLR_FN type klr_abs_##tag(type a) { return a < 0 ? klr_neg_##tag(a) : a; }                                             \
+KLR_FN type klr_shl_##tag(type a, int64_t by) { return by < 0 || by > bits - 1 ? 0 : (type)((bits_type)a << by); }     \
+KLR_FN type klr_shr_##tag(type a, int64_t by) { return a >> (by < 0 || by > bits - 1 ? bits - 1 : by); }               \
+KLR_FN type klr_floor_div_##tag(type a, type b)                                                                        \
+{                                                                                                                      \
+  if (b == 0)                                                                                                          \
+    return 0;                                                                                                          \
+  if (b == -1)                                                                                                         \
+    return klr_neg_##tag(a);                                                                                           \
+  type quotient = a / b;                                                                                               \
+  return quotient - (a % b != 0 && (a < 0) != (b < 0));                                                                \
+}                                                                                                                      \
+KLR_FN type klr_mod_##tag(type a, type b)                                                                              \
+{                                                                                                                      \
+  if (b == 0 || b == -1)                                                                                               \
+    return 0;                                                                                                          \
+  type rest = a % b;                                                                                                   \
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;                                                         \
+}                                                                                                                      \
+KLR_FN type klr_pow_##tag(type a, type n)                                                                              \
+{                                                                                                                      \
+  if (n < 0)                                                                                                           \
+    return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;                                                                \
+  bits_type result = 1, base = (bits_type)a;                                                                           \
+  for (bits_type rest = (bits_type)n; rest; rest >>= 1) {                                                              \
+    result = rest & 1 ? result * base : result;                                                                        \
+    base *= base;                                                                                                      \
+  }                                                                                                                    \
+  return (type)result;                                                                                                 \
 }
 
-KLR_FN uint32_t klr_add_u32(uint32_t a, uint32_t b) { return a + b; }
-KLR_FN uint32_t klr_sub_u32(uint32_t a, uint32_t b) { return a - b; }
-KLR_FN uint32_t klr_mul_u32(uint32_t a, uint32_t b) { return a * b; }
-KLR_FN uint32_t klr_neg_u32(uint32_t a) { return (uint32_t)(0u - a); }
-KLR_FN uint32_t klr_abs_u32(uint32_t a) { return a; }
-KLR_FN uint32_t klr_shl_u32(uint32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : a << by; }
-KLR_FN uint32_t klr_shr_u32(uint32_t a, int64_t by) { return by < 0 || by > 31 ? 0 : a >> by; }
-KLR_FN uint32_t klr_floor_div_u32(uint32_t a, uint32_t b) { return b ? a / b : 0; }
-KLR_FN uint32_t klr_mod_u32(uint32_t a, uint32_t b) { return b ? a % b : 0; }
-KLR_FN uint32_t klr_pow_u32(uint32_t a, uint32_t n)
-{
-  uint32_t result = 1;
-  for (; n; n >>= 1, a *= a)
-    result = n & 1 ? result * a : result;
-  return result;
+#define KLR_UNSIGNED(tag, type, bits)                                                                                  \
+KLR_FN type klr_add_##tag(type a, type b) { return a + b; }                                                            \
+KLR_FN type klr_sub_##tag(type a, type b) { return a - b; }                                                            \
+KLR_FN type klr_mul_##tag(type a, type b) { return a * b; }                                                            \
+KLR_FN type klr_neg_##tag(type a) { return (type)(0u - a); }                                                           \
+KLR_FN type klr_abs_##tag(type a) { return a; }                                                                        \
+KLR_FN type klr_shl_##tag(type a, int64_t by) { return by < 0 || by > bits - 1 ? 0 : a << by; }                        \
+KLR_FN type klr_shr_##tag(type a, int64_t by) { return by < 0 || by > bits - 1 ? 0 : a >> by; }                        \
+KLR_FN type klr_floor_div_##tag(type a, type b) { return b ? a / b : 0; }                                              \
+KLR_FN type klr_mod_##tag(type a, type b) { return b ? a % b : 0; }                                                    \
+KLR_FN type klr_pow_##tag(type a, type n)                                                                              \
+{                                                                                                                      \
+  type result = 1;                                                                                                     \
+  for (; n; n >>= 1, a *= a)                                                                                           \
+    result = n & 1 ? result * a : result;                                                                              \
+  return result;                                                                                                       \
 }
 
-KLR_FN uint64_t klr_add_u64(uint64_t a, uint64_t b) { return a + b; }
-KLR_FN uint64_t klr_sub_u64(uint64_t a, uint64_t b) { return a - b; }
-KLR_FN uint64_t klr_mul_u64(uint64_t a, uint64_t b) { return a * b; }
-KLR_FN uint64_t klr_neg_u64(uint64_t a) { return (uint64_t)(0u - a); }
-KLR_FN uint64_t klr_abs_u64(uint64_t a) { return a; }
-KLR_FN uint64_t klr_shl_u64(uint64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : a << by; }
-KLR_FN uint64_t klr_shr_u64(uint64_t a, int64_t by) { return by < 0 || by > 63 ? 0 : a >> by; }
-KLR_FN uint64_t klr_floor_div_u64(uint64_t a, uint64_t b) { return b ? a / b : 0; }
-KLR_FN uint64_t klr_mod_u64(uint64_t a, uint64_t b) { return b ? a % b : 0; }
-KLR_FN uint64_t klr_pow_u64(uint64_t a, uint64_t n)
-{
-  uint64_t result = 1;
-  for (; n; n >>= 1, a *= a)
-    result = n & 1 ? result * a : result;
-  return result;
-}
-KLR_FN int32_t klr_min_i32(int32_t a, int32_t b) { return b < a ? b : a; }
-KLR_FN int32_t klr_max_i32(int32_t a, int32_t b) { return b > a ? b : a; }
-KLR_FN int64_t klr_min_i64(int64_t a, int64_t b) { return b < a ? b : a; }
-KLR_FN int64_t klr_max_i64(int64_t a, int64_t b) { return b > a ? b : a; }
-KLR_FN uint32_t klr_min_u32(uint32_t a, uint32_t b) { return b < a ? b : a; }
-KLR_FN uint32_t klr_max_u32(uint32_t a, uint32_t b) { return b > a ? b : a; }
-KLR_FN uint64_t klr_min_u64(uint64_t a, uint64_t b) { return b < a ? b : a; }
-KLR_FN uint64_t klr_max_u64(uint64_t a, uint64_t b) { return b > a ? b : a; }
+#define KLR_LEAST_AND_MOST(tag, type)                                                                                  \
+KLR_FN type klr_min_##tag(type a, type b) { return b < a ? b : a; }                                                    \
+KLR_FN type klr_max_##tag(type a, type b) { return b > a ? b : a; }
+
+KLR_SIGNED(i32, int32_t, uint32_t, 32)
+KLR_SIGNED(i64, int64_t, uint64_t, 64)
+KLR_UNSIGNED(u32, uint32_t, 32)
+KLR_UNSIGNED(u64, uint64_t, 64)
+KLR_LEAST_AND_MOST(i32, int32_t)
+KLR_LEAST_AND_MOST(i64, int64_t)
+KLR_LEAST_AND_MOST(u32, uint32_t)
+KLR_LEAST_AND_MOST(u64, uint64_t)
 
 /* ---- casts from floats: towards 0, at the ends of the type, NaN to 0 */
 
@@ -187,88 +142,50 @@ KLR_FN uint64_t klr_cast_f64_u64(double x) { return x > -1.0 && x < 0x1.00000000
 
 /* ---- floats */
 
-KLR_FN float klr_neg_f32(float x) { return klr_from_bits_f32(klr_bits_f32(x) ^ 0x80000000u); }
-KLR_FN float klr_abs_f32(float x) { return klr_from_bits_f32(klr_bits_f32(x) & ~0x80000000u); }
-KLR_FN float klr_copysign_f32(float x, float of) { return klr_from_bits_f32((klr_bits_f32(x) & ~0x80000000u) | (klr_bits_f32(of) & 0x80000000u)); }
-KLR_FN float klr_sqrt_f32(float x) { return sqrtf(x); }
-KLR_FN float klr_rsqrt_f32(float x) { return 1.0f / sqrtf(x); }
-KLR_FN float klr_reciprocal_f32(float x) { return 1.0f / x; }
-KLR_FN float klr_floor_f32(float x) { return floorf(x); }
-KLR_FN float klr_ceil_f32(float x) { return ceilf(x); }
-KLR_FN float klr_trunc_f32(float x) { return truncf(x); }
-KLR_FN float klr_round_f32(float x) { return rintf(x); }
-KLR_FN float klr_relu_f32(float x) { return x != x || x > 0.0f ? x : 0.0f; }
-KLR_FN uint8_t klr_isnan_f32(float x) { return x != x; }
-KLR_FN uint8_t klr_isinf_f32(float x) { return klr_abs_f32(x) == INFINITY; }
-KLR_FN float klr_min_f32(float a, float b)
-{
-  float least = b < a || (a == b && klr_bits_f32(b) >> 31) ? b : a;
-  return a != a ? a : b != b ? b : least;
-}
-KLR_FN float klr_max_f32(float a, float b)
-{
-  float most = b > a || (a == b && klr_bits_f32(a) >> 31) ? b : a;
-  return a != a ? a : b != b ? b : most;
-}
-/* The remainder has the divisor's sign, as in Python; the quotient goes with it. */
-KLR_FN float klr_mod_f32(float a, float b)
-{
-  float rest = fmodf(a, b);
-  return rest != 0.0f ? ((rest < 0.0f) != (b < 0.0f) ? rest + b : rest) : klr_copysign_f32(rest, b);
-}
-KLR_FN float klr_floor_div_f32(float a, float b)
-{
-  if (b == 0.0f)
-    return a / b;
-  float rest = fmodf(a, b), quotient = (a - rest) / b;
-  quotient -= rest != 0.0f && (rest < 0.0f) != (b < 0.0f) ? 1.0f : 0.0f;
-  float whole = floorf(quotient);
-  whole += quotient - whole > 0.5f ? 1.0f : 0.0f;
-  return quotient != 0.0f ? whole : klr_copysign_f32(0.0f, a / b);
-}
-KLR_FN float klr_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+/* Remainders have the divisor's sign, as in Python, and quotients go with them. */
+#define KLR_FLOAT(tag, type, suffix, sign_bit, top)                                                                    \
+KLR_FN type klr_neg_##tag(type x) { return klr_from_bits_##tag(klr_bits_##tag(x) ^ sign_bit); }                        \
+KLR_FN type klr_abs_##tag(type x) { return klr_from_bits_##tag(klr_bits_##tag(x) & ~sign_bit); }                       \
+KLR_FN type klr_copysign_##tag(type x, type of) { return klr_from_bits_##tag((klr_bits_##tag(x) & ~sign_bit) | (klr_bits_##tag(of) & sign_bit)); } \
+KLR_FN type klr_sqrt_##tag(type x) { return sqrt##suffix(x); }                                                         \
+KLR_FN type klr_rsqrt_##tag(type x) { return (type)1.0 / sqrt##suffix(x); }                                            \
+KLR_FN type klr_reciprocal_##tag(type x) { return (type)1.0 / x; }                                                     \
+KLR_FN type klr_floor_##tag(type x) { return floor##suffix(x); }                                                       \
+KLR_FN type klr_ceil_##tag(type x) { return ceil##suffix(x); }                                                         \
+KLR_FN type klr_trunc_##tag(type x) { return trunc##suffix(x); }                                                       \
+KLR_FN type klr_round_##tag(type x) { return rint##suffix(x); }                                                        \
+KLR_FN type klr_relu_##tag(type x) { return x != x || x > (type)0.0 ? x : (type)0.0; }                                 \
+KLR_FN uint8_t klr_isnan_##tag(type x) { return x != x; }                                                              \
+KLR_FN uint8_t klr_isinf_##tag(type x) { return klr_abs_##tag(x) == INFINITY; }                                        \
+KLR_FN type klr_min_##tag(type a, type b)                                                                              \
+{                                                                                                                      \
+  type least = b < a || (a == b && klr_bits_##tag(b) >> top) ? b : a;                                                  \
+  return a != a ? a : b != b ? b : least;                                                                              \
+}                                                                                                                      \
+KLR_FN type klr_max_##tag(type a, type b)                                                                              \
+{                                                                                                                      \
+  type most = b > a || (a == b && klr_bits_##tag(a) >> top) ? b : a;                                                   \
+  return a != a ? a : b != b ? b : most;                                                                               \
+}                                                                                                                      \
+KLR_FN type klr_mod_##tag(type a, type b)                                                                              \
+{                                                                                                                      \
+  type rest = fmod##suffix(a, b);                                                                                      \
+  return rest != (type)0.0 ? ((rest < (type)0.0) != (b < (type)0.0) ? rest + b : rest) : klr_copysign_##tag(rest, b);  \
+}                                                                                                                      \
+KLR_FN type klr_floor_div_##tag(type a, type b)                                                                        \
+{                                                                                                                      \
+  if (b == (type)0.0)                                                                                                  \
+    return a / b;                                                                                                      \
+  type rest = fmod##suffix(a, b), quotient = (a - rest) / b;                                                           \
+  quotient -= rest != (type)0.0 && (rest < (type)0.0) != (b < (type)0.0) ? (type)1.0 : (type)0.0;                      \
+  type whole = floor##suffix(quotient);                                                                                \
+  whole += quotient - whole > (type)0.5 ? (type)1.0 : (type)0.0;                                                       \
+  return quotient != (type)0.0 ? whole : klr_copysign_##tag((type)0.0, a / b);                                         \
+}                                                                                                                      \
+KLR_FN type klr_fma_##tag(type a, type b, type c) { return fma##suffix(a, b, c); }
 
-KLR_FN double klr_neg_f64(double x) { return klr_from_bits_f64(klr_bits_f64(x) ^ UINT64_C(0x8000000000000000)); }
-KLR_FN double klr_abs_f64(double x) { return klr_from_bits_f64(klr_bits_f64(x) & ~UINT64_C(0x8000000000000000)); }
-KLR_FN double klr_copysign_f64(double x, double of) { return klr_from_bits_f64((klr_bits_f64(x) & ~UINT64_C(0x8000000000000000)) | (klr_bits_f64(of) & UINT64_C(0x8000000000000000))); }
-KLR_FN double klr_sqrt_f64(double x) { return sqrt(x); }
-KLR_FN double klr_rsqrt_f64(double x) { return 1.0 / sqrt(x); }
-KLR_FN double klr_reciprocal_f64(double x) { return 1.0 / x; }
-KLR_FN double klr_floor_f64(double x) { return floor(x); }
-KLR_FN double klr_ceil_f64(double x) { return ceil(x); }
-KLR_FN double klr_trunc_f64(double x) { return trunc(x); }
-KLR_FN double klr_round_f64(double x) { return rint(x); }
-KLR_FN double klr_relu_f64(double x) { return x != x || x > 0.0 ? x : 0.0; }
-KLR_FN uint8_t klr_isnan_f64(double x) { return x != x; }
-KLR_FN uint8_t klr_isinf_f64(double x) { return klr_abs_f64(x) == INFINITY; }
-KLR_FN double klr_min_f64(double a, double b)
-{
-  double least = b < a || (a == b && klr_bits_f64(b) >> 63) ? b : a;
-  return a != a ? a : b != b ? b : least;
-}
-KLR_FN double klr_max_f64(double a, double b)
-{
-  double most = b > a || (a == b && klr_bits_f64(a) >> 63) ? b : a;
-  return a != a ? a : b != b ? b : most;
-}
-/* The remainder has the divisor's sign, as in Python; the quotient goes with it. */
-KLR_FN double klr_mod_f64(double a, double b)
-{
-  double rest = fmod(a, b);
-  return rest != 0.0 ? ((rest < 0.0) != (b < 0.0) ? rest + b : rest) : klr_copysign_f64(rest, b);
-}
-KLR_FN double klr_floor_div_f64(double a, double b)
-{
-  if (b == 0.0)
-    return a / b;
-  double rest = fmod(a, b), quotient = (a - rest) / b;
-  quotient -= rest != 0.0 && (rest < 0.0) != (b < 0.0) ? 1.0 : 0.0;
-  double whole = floor(quotient);
-  whole += quotient - whole > 0.5 ? 1.0 : 0.0;
-  return quotient != 0.0 ? whole : klr_copysign_f64(0.0, a / b);
-}
-KLR_FN double klr_fma_f64(double a, double b, double c) { return fma(a, b, c); }
-
+KLR_FLOAT(f32, float, f, 0x80000000u, 31)
+KLR_FLOAT(f64, double, , UINT64_C(0x8000000000000000), 63)
 
 /* ---- f32 functions, in double */
 
