@@ -36,7 +36,8 @@ static void stmts_of(Front *f, StmtList list);
 
 static SchemaPlace place_of(Front *f, Span span)
 {
-  Place start = source_place(f->source, f->arena, span.start), end = source_place(f->source, f->arena, span.end);
+  Arena *lasting = &f->session->arena;  // the table of lines is kept with the source
+  Place start = source_place(f->source, lasting, span.start), end = source_place(f->source, lasting, span.end);
   return (SchemaPlace){span, start.line, start.column, end.line, end.column};
 }
 
