@@ -291,7 +291,10 @@ static Scalar type_of(Checker *c, SchemaNode *node)
     return a == SCALAR_BOOL && b == SCALAR_BOOL ? a : common_of(e->then_value, e->else_value, a, b);
   }
   case SCHEMA_cast: return SCHEMA_AS(cast, node)->to;
-  case SCHEMA_call: return call_type(c, SCHEMA_AS(call, node)->function, SCHEMA_AS(call, node)->args);
+  case SCHEMA_call:
+    if (node->callee)  // finished: it has the name of an instance, which no call in the file has
+      return node->type.scalar;
+    return call_type(c, SCHEMA_AS(call, node)->function, SCHEMA_AS(call, node)->args);
   default: break;
   }
   bug("`%s` is no expression", schema_kind_info(node->kind).json);

@@ -205,3 +205,10 @@ def test_a_kernel_without_a_guard_needs_a_grid(tmp_path):
 
 def test_an_endless_loop_is_given_up(tmp_path):
     assert "limit" in refuse(tmp_path, "def k(x: DeviceArray[f32]):\n    while True:\n        x[0] = 1.0\n", "k", "x=zeros:f32[1]", "--max-steps", "1000")
+
+
+def test_helpers_of_helpers_values(tmp_path):
+    text = ("@inline\ndef twice(a):\n    return a * 2\ndef k(y: DeviceArray[f32], n: u32):\n    i = get_global_id()\n    if i < n:\n"
+            "        y[i] = twice(twice(i)) + twice(twice(0.25) + max(twice(n), 1))\n")
+    got = run(tmp_path, text, "k", {"y": np.zeros(3, np.float32), "n": 3})["y"]
+    assert got.tolist() == [13.0, 17.0, 21.0]
