@@ -6,6 +6,7 @@
 #include "machine/gaps.h"
 #include "machine/machine.h"
 #include "machine/rule_list.h"
+#include "schema/schema.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -123,6 +124,17 @@ static void list_gaps(Lister *list)
   }
 }
 
+// The functions of scalar kernels.
+static void list_schema(Lister *list)
+{
+  Arena *arena = &list->cli->session->arena;
+  for (int i = 0; i < BUILTIN_COUNT; i++) {
+    const SchemaBuiltinInfo *info = schema_builtin_info((SchemaBuiltin)i);
+    const char *most = info->most > info->least ? arena_printf(arena, " to %d", info->most) : "";
+    row(list, info->name, "arguments", arena_printf(arena, "%d%s", info->least, most), info->doc);
+  }
+}
+
 static void text_field(Lister *list, const char *key, const char *value)
 {
   json_key(&list->json, key);
@@ -165,7 +177,7 @@ static const Table tables[] = {
     {"builtins", list_builtins},   {"targets", list_targets},
     {"operators", list_operators}, {"enums", list_enums},   {"alu", list_alu},
     {"activations", list_activations}, {"dtypes", list_dtypes}, {"errors", list_errors},
-    {"gaps", list_gaps},           {"rules", list_rules},
+    {"gaps", list_gaps},           {"rules", list_rules},   {"schema", list_schema},
 };
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 

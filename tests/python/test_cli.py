@@ -134,7 +134,7 @@ def test_trace_only_runs_nothing():
     assert "traced and verified" in ok("run", "examples/softmax.py", "x=f32[8,8]", "--trace-only")
 
 
-@pytest.mark.parametrize("table", ["operators", "enums", "dtypes", "activations", "alu", "errors", "builtins", "targets"])
+@pytest.mark.parametrize("table", ["operators", "enums", "dtypes", "activations", "alu", "errors", "builtins", "targets", "schema"])
 def test_lists_as_text_and_json(table):
     assert len(ok("list", table).splitlines()) >= 3
     assert len(json.loads(ok("list", table, "--json"))) >= 3
