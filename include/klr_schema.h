@@ -1,7 +1,7 @@
 /* klr_schema.h -- compiled scalar kernels by name: load libraries, look at kernels, launch them. Needs neither Python nor a compiler.
  *
  *   KlrRegistry *registry = klr_registry_new();
- *   klr_registry_scan(registry, "kernels/");              // bad files are told, good ones load
+ *   klr_registry_scan(registry, "kernels/", NULL, NULL, NULL);  // bad files are told, good ones load
  *   KlrKernelHandle add = klr_registry_find(registry, "vector_add");
  *   KlrLaunchArgument arguments[] = {klr_array(a, n, KLR_F32), klr_array(b, n, KLR_F32), klr_array(c, n, KLR_F32), klr_u32(n)};
  *   if (!klr_launch(registry, add, arguments, 4, NULL))
@@ -49,14 +49,15 @@ typedef struct KlrLoadOptions {
 bool klr_registry_scan(KlrRegistry *registry, const char *folder, const KlrLoadOptions *options,
                        const KlrLoadResult **results, size_t *count);
 bool klr_registry_load(KlrRegistry *registry, const char *path, const KlrLoadOptions *options);
-bool klr_registry_unload(KlrRegistry *registry, const char *path); /* its handles end; waits for its launches */
+bool klr_registry_unload(KlrRegistry *registry, const char *path); /* its handles end; waits for its launches, so never from one */
 
 /* ---- looking */
 
 KlrKernelHandle klr_registry_find(const KlrRegistry *registry, const char *name);
 size_t klr_registry_count(const KlrRegistry *registry);
 KlrKernelHandle klr_registry_at(const KlrRegistry *registry, size_t index); /* by name, ascending */
-const KlrKernelInfo *klr_kernel_info(const KlrRegistry *registry, KlrKernelHandle kernel); /* NULL: a stale handle */
+/* NULL: a stale handle. What they give belongs to the library and ends with it. */
+const KlrKernelInfo *klr_kernel_info(const KlrRegistry *registry, KlrKernelHandle kernel);
 const char *klr_kernel_path(const KlrRegistry *registry, KlrKernelHandle kernel);
 
 /* ---- launching */
@@ -97,7 +98,8 @@ typedef struct KlrLaunch {
 } KlrLaunch;
 
 /* Runs the kernel and returns when it has ended. Number, types, lengths and overlaps of the arguments are checked first (arrays that are
- * written may overlap others only when they are the same array); `launch` may be NULL. */
+ * written may overlap others only when they are the same array); in checked libraries an access outside of an array is a failure too.
+ * `launch` may be NULL. */
 bool klr_launch(KlrRegistry *registry, KlrKernelHandle kernel, const KlrLaunchArgument *arguments, size_t count,
                 const KlrLaunch *launch);
 

@@ -65,7 +65,9 @@ static int schema_check_step(Cli *cli, Arena *arena, const char *const *argument
 static int schema_run(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
 {
   if (count < 2)
-    return cli_usage(cli, "`klr schema run` takes a file and the name of a kernel, then arguments: klr schema run k.py add a=ones:f32[8] n=8");
+    return cli_usage(cli, "`klr schema run` takes a file or folder and the name of a kernel, then arguments: klr schema run k.py add a=ones:f32[8] n=8");
+  if (schema_is_built(arguments[0]))
+    return schema_run_built(cli, arguments[0], arguments[1], arguments + 2, count - 2);
   SchemaFile *file = read_schema(cli, arena, arguments[0]);
   return file ? schema_run_file(cli, file, arguments[1], arguments + 2, count - 2) : EXIT_USER;
 }
@@ -120,6 +122,12 @@ static int schema_build_step(Cli *cli, Arena *arena, const char *const *argument
   return status;
 }
 
+static int schema_list(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
+{
+  (void)arena;
+  return count == 1 ? schema_list_built(cli, arguments[0]) : cli_usage(cli, "`klr schema list` takes a folder of libraries, or one library");
+}
+
 static int schema_cache(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
 {
   const char *folder = schema_cache_folder(arena);
@@ -148,6 +156,7 @@ static const struct {
     {"check", schema_check_step},
     {"build", schema_build_step},
     {"cache", schema_cache},
+    {"list", schema_list},
     {"run", schema_run},
 };
 enum { STEP_COUNT = sizeof STEPS / sizeof *STEPS };

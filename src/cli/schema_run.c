@@ -3,6 +3,7 @@
 #include "cli/schema_run.h"
 #include "cli/arg.h"
 #include "cli/result.h"
+#include "klr_schema.h"
 #include "schema/check.h"
 #include "schema/interpret.h"
 #include "syntax/parser.h"
@@ -26,6 +27,17 @@ typedef struct SchemaRun {
 
 // ---- which kernel
 
+// Tells which kernels there are.
+static void refuse_name(Cli *cli, Arena *arena, const char *path, const char *name, const char *const *names, size_t count)
+{
+  Diag *diag = diag_error(cli->session, E_SCHEMA_LAUNCH, "`%s` has no kernel `%s`", path, name);
+  diag_suggest(diag, str_from(name), names, count);
+  StrBuf all = strbuf_new(arena);
+  for (size_t i = 0; i < count; i++)
+    strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+  diag_note(diag, "its kernels: %s", strbuf_cstr(&all));
+}
+
 static const SchemaFunction *find_kernel(Cli *cli, const SchemaFile *file, const char *name)
 {
   Vec(const char *) names = {0};
@@ -37,12 +49,7 @@ static const SchemaFunction *find_kernel(Cli *cli, const SchemaFile *file, const
       return function;
     vec_push(file->arena, &names, function->name->str.data);
   }
-  Diag *diag = diag_error(cli->session, E_SCHEMA_LAUNCH, "`%s` has no kernel `%s`", file->path, name);
-  diag_suggest(diag, str_from(name), names.items, names.count);
-  StrBuf all = strbuf_new(file->arena);
-  for (size_t i = 0; i < names.count; i++)
-    strbuf_printf(&all, "%s%s", i ? ", " : "", names.items[i]);
-  diag_note(diag, "its kernels: %s", strbuf_cstr(&all));
+  refuse_name(cli, file->arena, file->path, name, names.items, names.count);
   return NULL;
 }
 
@@ -198,12 +205,15 @@ static bool write_files(SchemaRun *run)
   return results_write(run->cli, run->results.items, run->results.count, run->kernel->name->str.data, NULL, -1, folder);
 }
 
+// `grid` is NULL where only the kernel knows it.
 static void report(SchemaRun *run, const KlrKernelGrid *grid, double seconds)
 {
   Cli *cli = run->cli;
   if (!cli->options.json) {
-    strbuf_printf(&cli->out, "%s: %" PRIu64 " threads in %.1f ms\n", run->kernel->name->str.data, grid->size[0] * grid->size[1] * grid->size[2],
-                  seconds * 1e3);
+    strbuf_printf(&cli->out, "%s: ", run->kernel->name->str.data);
+    if (grid)
+      strbuf_printf(&cli->out, "%" PRIu64 " threads in ", grid->size[0] * grid->size[1] * grid->size[2]);
+    strbuf_printf(&cli->out, "%.*f ms\n", grid ? 1 : 3, seconds * 1e3);
     for (size_t i = 0; i < run->results.count; i++)
       result_text(&cli->session->arena, &run->results.items[i], cli->options.out_dir, &cli->out);
     return;
@@ -212,11 +222,13 @@ static void report(SchemaRun *run, const KlrKernelGrid *grid, double seconds)
   json_begin_object(&json);
   json_key(&json, "kernel");
   json_text(&json, run->kernel->name->str);
-  json_key(&json, "grid");
-  json_begin_array(&json);
-  for (int d = 0; d < 3; d++)
-    json_uint(&json, grid->size[d]);
-  json_end_array(&json);
+  if (grid) {
+    json_key(&json, "grid");
+    json_begin_array(&json);
+    for (int d = 0; d < 3; d++)
+      json_uint(&json, grid->size[d]);
+    json_end_array(&json);
+  }
   json_key(&json, "seconds");
   json_double(&json, seconds);
   json_key(&json, "outputs");
@@ -252,6 +264,12 @@ static bool execute(SchemaRun *run)
   return true;
 }
 
+static void free_arrays(SchemaRun *run)
+{
+  for (size_t i = 0; run->arrays && i < run->kernel->params.count; i++)
+    array_free(&run->arrays[i]);
+}
+
 int schema_run_file(Cli *cli, const SchemaFile *file, const char *name, const char *const *texts, size_t count)
 {
   SchemaRun run = {.cli = cli, .file = file, .kernel = find_kernel(cli, file, name)};
@@ -260,7 +278,198 @@ int schema_run_file(Cli *cli, const SchemaFile *file, const char *name, const ch
   if (!read_sizes(cli, "--grid", cli->options.grid, run.launch.grid) || !read_sizes(cli, "--group", cli->options.group, run.launch.local))
     return EXIT_USAGE;
   bool ok = read_arguments(&run, texts, count) && execute(&run);
-  for (size_t i = 0; run.arrays && i < run.kernel->params.count; i++)
-    array_free(&run.arrays[i]);
+  free_arrays(&run);
+  return ok ? EXIT_OK : EXIT_USER;
+}
+
+// ---- libraries
+
+bool schema_is_built(const char *path)
+{
+  struct stat info;
+  size_t length = strlen(path);
+  return (length > 3 && strcmp(path + length - 3, ".so") == 0) || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+static bool load_built(Cli *cli, KlrRegistry *registry, const char *path)
+{
+  struct stat info;
+  const KlrLoadResult *results;
+  size_t count = 0;
+  bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  bool ok = is_folder ? klr_registry_scan(registry, path, NULL, &results, &count) : klr_registry_load(registry, path, NULL);
+  if (!ok)
+    diag_error(cli->session, E_SCHEMA_LIBRARY, "%s", klr_registry_error(registry));
+  for (size_t i = 0; i < count; i++)
+    if (results[i].error) {
+      diag_error(cli->session, E_SCHEMA_LIBRARY, "%s: %s", results[i].path, results[i].error);
+      ok = false;
+    }
+  return ok;
+}
+
+// What argument reading and results need to know of a compiled kernel.
+static SchemaFunction *describe(Cli *cli, const KlrKernelInfo *info)
+{
+  Session *session = cli->session;
+  SchemaFunction *kernel = arena_new(&session->arena, SchemaFunction);
+  kernel->name = name_intern(&session->names, str_from(info->name));
+  for (uint32_t i = 0; i < info->param_count; i++) {
+    SchemaVar *param = arena_new(&session->arena, SchemaVar);
+    param->name = name_intern(&session->names, str_from(info->params[i].name));
+    param->type.scalar = (Scalar)info->params[i].dtype;
+    param->type.is_array = info->params[i].is_array;
+    param->direction = (SchemaDirection)info->params[i].direction;
+    param->index = i;
+    vec_push(&session->arena, &kernel->params, param);
+  }
+  return kernel;
+}
+
+static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle kernel)
+{
+  size_t count = run->kernel->params.count;
+  KlrLaunchArgument *arguments = arena_array(&run->cli->session->arena, KlrLaunchArgument, count + 1);
+  for (size_t i = 0; i < count; i++) {
+    const SchemaVar *param = run->kernel->params.items[i];
+    arguments[i] = (KlrLaunchArgument){.data = run->arguments[i].data, .count = run->arguments[i].count, .value = run->arguments[i].value,
+                                       .dtype = (uint8_t)param->type.scalar, .is_array = param->type.is_array};
+  }
+  KlrLaunch launch = {.threads = (uint32_t)run->cli->options.threads};
+  memcpy(launch.grid, run->launch.grid, sizeof launch.grid);
+  memcpy(launch.local, run->launch.local, sizeof launch.local);
+  double start = now_seconds();
+  if (!klr_launch(registry, kernel, arguments, count, &launch)) {
+    diag_error(run->cli->session, E_SCHEMA_LAUNCH, "%s", klr_registry_error(registry));
+    return false;
+  }
+  double seconds = now_seconds() - start;
+  collect_results(run);
+  if (!write_files(run))
+    return false;
+  report(run, NULL, seconds);
+  return true;
+}
+
+static KlrKernelHandle find_built(Cli *cli, KlrRegistry *registry, const char *path, const char *name)
+{
+  KlrKernelHandle kernel = klr_registry_find(registry, name);
+  if (kernel)
+    return kernel;
+  Arena *arena = &cli->session->arena;
+  size_t count = klr_registry_count(registry);
+  const char **names = arena_array(arena, const char *, count + 1);
+  for (size_t i = 0; i < count; i++)
+    names[i] = klr_kernel_info(registry, klr_registry_at(registry, i))->name;
+  refuse_name(cli, arena, path, name, names, count);
+  return 0;
+}
+
+static int run_built(Cli *cli, KlrRegistry *registry, const char *path, const char *name, const char *const *texts, size_t count)
+{
+  KlrKernelHandle kernel = load_built(cli, registry, path) ? find_built(cli, registry, path, name) : 0;
+  if (!kernel)
+    return EXIT_USER;
+  SchemaFile file = {.session = cli->session, .arena = &cli->session->arena, .path = path};
+  SchemaRun run = {.cli = cli, .file = &file, .kernel = describe(cli, klr_kernel_info(registry, kernel))};
+  if (!read_sizes(cli, "--grid", cli->options.grid, run.launch.grid) || !read_sizes(cli, "--group", cli->options.group, run.launch.local))
+    return EXIT_USAGE;
+  bool ok = read_arguments(&run, texts, count) && execute_built(&run, registry, kernel);
+  free_arrays(&run);
+  return ok ? EXIT_OK : EXIT_USER;
+}
+
+int schema_run_built(Cli *cli, const char *path, const char *name, const char *const *texts, size_t count)
+{
+  KlrRegistry *registry = klr_registry_new();
+  if (cli->options.threads < 0 || cli->options.threads > 256)
+    return klr_registry_free(registry), cli_usage(cli, "`--threads` takes 1 to 256");
+  int status = registry ? run_built(cli, registry, path, name, texts, count) : EXIT_USER;
+  klr_registry_free(registry);
+  return status;
+}
+
+// "saxpy(x: in f32[], y: inout f32[], s: f32, n: u32)"
+static void put_signature(const KlrKernelInfo *info, StrBuf *out)
+{
+  static const char *const DIRECTIONS[] = {"unused ", "in ", "out ", "inout "};
+  strbuf_printf(out, "%s(", info->name);
+  for (uint32_t i = 0; i < info->param_count; i++) {
+    const KlrKernelParam *param = &info->params[i];
+    strbuf_printf(out, "%s%s: %s%s%s", i ? ", " : "", param->name, param->is_array ? DIRECTIONS[param->direction] : "",
+                  scalar_name((Scalar)param->dtype), param->is_array ? "[]" : "");
+  }
+  strbuf_puts(out, ")");
+}
+
+static void list_json(JsonWriter *json, const KlrRegistry *registry, KlrKernelHandle kernel)
+{
+  static const char *const DIRECTIONS[] = {"unused", "in", "out", "inout"};
+  const KlrKernelInfo *info = klr_kernel_info(registry, kernel);
+  const struct {
+    const char *key, *text;
+  } texts[] = {{"name", info->name}, {"doc", info->doc}, {"library", klr_kernel_path(registry, kernel)}, {"source", info->path},
+               {"schema_hash", info->schema_hash}};
+  json_begin_object(json);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    json_key(json, texts[i].key);
+    json_text(json, str_from(texts[i].text ? texts[i].text : ""));
+  }
+  json_key(json, "line");
+  json_uint(json, info->line);
+  json_key(json, "dims");
+  json_uint(json, info->dims);
+  json_key(json, "checked");
+  json_bool(json, info->is_checked != 0);
+  json_key(json, "params");
+  json_begin_array(json);
+  for (uint32_t i = 0; i < info->param_count; i++) {
+    json_begin_object(json);
+    json_key(json, "name");
+    json_text(json, str_from(info->params[i].name));
+    json_key(json, "dtype");
+    json_text(json, str_from(scalar_name((Scalar)info->params[i].dtype)));
+    json_key(json, "array");
+    json_bool(json, info->params[i].is_array != 0);
+    json_key(json, "direction");
+    json_text(json, str_from(DIRECTIONS[info->params[i].direction]));
+    json_end_object(json);
+  }
+  json_end_array(json);
+  json_end_object(json);
+}
+
+static void list_all_json(Cli *cli, const KlrRegistry *registry)
+{
+  JsonWriter json = json_writer(&cli->out, 1);
+  json_begin_object(&json);
+  json_key(&json, "kernels");
+  json_begin_array(&json);
+  for (size_t i = 0; i < klr_registry_count(registry); i++)
+    list_json(&json, registry, klr_registry_at(registry, i));
+  json_end_array(&json);
+  json_key(&json, "diagnostics");
+  StrBuf diags = strbuf_new(&cli->session->arena);
+  diag_print_json(cli->session, &diags);
+  json_raw(&json, strbuf_str(&diags));
+  cli->told_diagnostics = true;
+  json_end_object(&json);
+  strbuf_putc(&cli->out, '\n');
+}
+
+int schema_list_built(Cli *cli, const char *path)
+{
+  KlrRegistry *registry = klr_registry_new();
+  if (!registry)
+    return EXIT_USER;
+  bool ok = load_built(cli, registry, path);
+  if (cli->options.json)
+    list_all_json(cli, registry);
+  for (size_t i = 0; !cli->options.json && i < klr_registry_count(registry); i++) {
+    KlrKernelHandle kernel = klr_registry_at(registry, i);
+    put_signature(klr_kernel_info(registry, kernel), &cli->out);
+    strbuf_printf(&cli->out, "\n    %s\n", klr_kernel_path(registry, kernel));
+  }
+  klr_registry_free(registry);
   return ok ? EXIT_OK : EXIT_USER;
 }

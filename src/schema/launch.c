@@ -1,0 +1,307 @@
+// launch.c -- runs a compiled kernel: its arguments are checked, its threads shared among the cores. See include/klr_schema.h.
+
+#include "schema/registry.h"
+#include "schema/schema.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_THREADS 256u
+#define MOST_UNITS (UINT64_C(1) << 48)
+// Below this many nanoseconds of work waking a thread costs more than it brings.
+#define SMALL_LAUNCH 30000u
+#define SMALL_CHUNK 10000u
+
+typedef struct Call {
+  KlrRegistry *registry;
+  const KlrKernelInfo *info;
+  const KlrLaunchArgument *given;
+  KlrKernelArgument *arguments;
+  KlrKernelGrid grid;
+} Call;
+
+// ---- arguments
+
+static const char *type_name(unsigned type)
+{
+  return type <= KLR_F64 ? scalar_name((Scalar)type) : "no type";
+}
+
+static bool check_argument(const Call *call, uint32_t i)
+{
+  const KlrKernelParam *param = &call->info->params[i];
+  const KlrLaunchArgument *given = &call->given[i];
+  const char *kernel = call->info->name;
+  if (param->is_array != (given->is_array != 0))
+    return registry_fail(call->registry, "%s: `%s` is %s, not %s", kernel, param->name, param->is_array ? "an array" : "a number",
+                         param->is_array ? "a number" : "an array");
+  if (given->dtype != param->dtype)
+    return registry_fail(call->registry, "%s: `%s` is of %s, not %s", kernel, param->name, type_name(param->dtype), type_name(given->dtype));
+  if (!param->is_array)
+    return true;
+  const uint32_t size = scalar_info((Scalar)param->dtype)->bytes;
+  if (given->count && !given->data)
+    return registry_fail(call->registry, "%s: `%s` has %" PRIu64 " elements and no address", kernel, param->name, given->count);
+  if (given->count > (UINTPTR_MAX - (uintptr_t)given->data) / size)
+    return registry_fail(call->registry, "%s: `%s` has %" PRIu64 " elements, more than there is memory", kernel, param->name, given->count);
+  if ((uintptr_t)given->data % size)
+    return registry_fail(call->registry, "%s: the address of `%s` is no multiple of %u", kernel, param->name, size);
+  if (given->is_read_only && param->direction >= KLR_OUT)
+    return registry_fail(call->registry, "%s writes to `%s`, which may only be read", kernel, param->name);
+  return true;
+}
+
+static bool overlap(const Call *call, uint32_t a, uint32_t b)
+{
+  const KlrLaunchArgument *x = &call->given[a], *y = &call->given[b];
+  if (x->data == y->data && x->count == y->count && x->dtype == y->dtype)
+    return false;  // one array under two names
+  const uintptr_t x_first = (uintptr_t)x->data, y_first = (uintptr_t)y->data;
+  return x->count && y->count && x_first < y_first + y->count * scalar_info((Scalar)y->dtype)->bytes &&
+         y_first < x_first + x->count * scalar_info((Scalar)x->dtype)->bytes;
+}
+
+static bool check_overlaps(const Call *call)
+{
+  const KlrKernelParam *params = call->info->params;
+  for (uint32_t a = 0; a < call->info->param_count; a++)
+    for (uint32_t b = 0; b < call->info->param_count; b++)
+      if (a != b && params[a].is_array && params[b].is_array && params[a].direction >= KLR_OUT && overlap(call, a, b))
+        return registry_fail(call->registry, "%s writes to `%s`, which shares memory with `%s`", call->info->name, params[a].name,
+                             params[b].name);
+  return true;
+}
+
+static bool take_arguments(Call *call, size_t count)
+{
+  if (count != call->info->param_count)
+    return registry_fail(call->registry, "%s takes %u arguments, not %zu", call->info->name, call->info->param_count, count);
+  for (uint32_t i = 0; i < count; i++) {
+    if (!check_argument(call, i))
+      return false;
+    call->arguments[i] = (KlrKernelArgument){call->given[i].data, call->given[i].count, call->given[i].value};
+    if (!call->info->params[i].is_array)
+      call->arguments[i].data = NULL, call->arguments[i].count = 0;
+  }
+  return check_overlaps(call);
+}
+
+// ---- the grid
+
+static bool find_grid(Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
+{
+  static const KlrLaunch NOTHING = {0};
+  const KlrLaunch *l = launch ? launch : &NOTHING;
+  const bool has_grid = l->grid[0] || l->grid[1] || l->grid[2], has_local = l->local[0] || l->local[1] || l->local[2];
+  KlrKernelGrid *grid = &call->grid;
+  *grid = (KlrKernelGrid){{1, 1, 1}, {256, 1, 1}};
+  if (!has_grid && !stage->grid(call->arguments, grid->size))
+    return registry_fail(call->registry, "nothing says how many threads %s needs: give the launch a grid", call->info->name);
+  uint64_t threads = 1, group = 1;
+  for (int d = 0; d < 3; d++) {
+    if (has_grid)
+      grid->size[d] = l->grid[d] ? l->grid[d] : 1;
+    if (has_local)
+      grid->local[d] = l->local[d] ? l->local[d] : 1;
+    if (grid->local[d] > 65536 || (group *= grid->local[d]) > 65536)
+      return registry_fail(call->registry, "%s: a group has at most 65536 threads", call->info->name);
+    if (grid->size[d] > MOST_UNITS || (threads && grid->size[d] > MOST_UNITS / threads))
+      return registry_fail(call->registry, "%s: a grid has at most 2^48 threads", call->info->name);
+    threads *= grid->size[d];
+  }
+  return true;
+}
+
+static bool check_lengths(const Call *call, const KlrKernelStage *stage, uint64_t *needed)
+{
+  if (!stage->needed)
+    return true;
+  memset(needed, 0, call->info->param_count * sizeof *needed);
+  stage->needed(call->arguments, &call->grid, needed);
+  for (uint32_t i = 0; i < call->info->param_count; i++)
+    if (call->info->params[i].is_array && needed[i] > call->arguments[i].count)
+      return registry_fail(call->registry, "%s: `%s` has %" PRIu64 " elements, %" PRIu64 " are needed", call->info->name,
+                           call->info->params[i].name, call->arguments[i].count, needed[i]);
+  return true;
+}
+
+// ---- work
+
+typedef struct Work {
+  const Call *call;
+  KlrKernelBody *body;
+  uint64_t units, chunk;  // a chunk is a multiple of KLR_BLOCK where there are reductions
+  uint32_t reduction_count;
+  uint64_t *partials;
+  atomic_uint_least64_t next;
+  pthread_mutex_t lock;
+  KlrKernelFault fault;  // of the thread with the least number
+} Work;
+
+static void run_chunks(Work *work)
+{
+  KlrKernelFault fault = {0};
+  const bool is_checked = work->call->info->is_checked != 0;
+  for (uint64_t begin; (begin = atomic_fetch_add(&work->next, work->chunk)) < work->units;) {
+    uint64_t end = work->units - begin < work->chunk ? work->units : begin + work->chunk;
+    uint64_t *partials = work->partials ? work->partials + begin / KLR_BLOCK * work->reduction_count : NULL;
+    work->body(work->call->arguments, &work->call->grid, begin, end, partials, is_checked ? &fault : NULL);
+  }
+  if (!fault.kind)
+    return;
+  pthread_mutex_lock(&work->lock);
+  if (!work->fault.kind || fault.thread < work->fault.thread)
+    work->fault = fault;
+  pthread_mutex_unlock(&work->lock);
+}
+
+static void run_share(void *context, uint64_t first, uint64_t last)
+{
+  (void)first, (void)last;  // everyone takes what is left
+  run_chunks(context);
+}
+
+static bool cpu_has(KlrIsa isa)
+{
+#if defined __x86_64__
+  if (isa == KLR_ISA_AVX2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == KLR_ISA_AVX512)
+    return cpu_has(KLR_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+  return isa == KLR_ISA_BASE;
+}
+
+static KlrKernelBody *best_body(const KlrKernelStage *stage)
+{
+  int isa = KLR_ISA_COUNT - 1;
+  while (isa > KLR_ISA_BASE && (!stage->bodies[isa] || !cpu_has((KlrIsa)isa)))
+    isa--;
+  return stage->bodies[isa];
+}
+
+static unsigned thread_count(const KlrLaunch *launch)
+{
+  long count = launch ? launch->threads : 0;
+  const char *asked = getenv("KLR_THREADS");
+  if (!count && asked)
+    count = strtol(asked, NULL, 10);
+  if (count < 1)
+    count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count < 1 ? 1 : count > (long)MOST_THREADS ? MOST_THREADS : (unsigned)count;
+}
+
+// On `count` threads; on the caller's alone when another launch has the others, which keep the cores busy then.
+static void run_shared(KlrRegistry *registry, Work *work, unsigned count)
+{
+  LaunchPool *pool = registry_pool(registry);
+  if (pthread_mutex_trylock(&pool->lock) != 0) {
+    run_chunks(work);
+    return;
+  }
+  if (pool->size < count) {
+    threads_free(pool->threads);
+    pool->threads = threads_new(count);
+    pool->size = pool->threads ? count : 0;
+  }
+  if (pool->threads)
+    threads_run(pool->threads, count, run_share, work);
+  else
+    run_chunks(work);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static uint64_t count_units(const KlrKernelGrid *grid, bool in_groups)
+{
+  uint64_t units = 1;
+  for (int d = 0; d < 3; d++)
+    units *= in_groups ? (grid->size[d] + grid->local[d] - 1) / grid->local[d] : grid->size[d];
+  return units;
+}
+
+static uint64_t round_up(uint64_t n, uint64_t step)
+{
+  return (n + step - 1) / step * step;
+}
+
+// About 8 chunks a thread, none of too little work; where elements are next to each other no two threads share a cache line for long.
+static uint64_t chunk_of(const KlrKernelStage *stage, uint64_t units, unsigned threads)
+{
+  uint64_t cost = stage->cost ? stage->cost : 1, chunk = units / (8 * (uint64_t)threads) + 1, least = SMALL_CHUNK / cost + 1;
+  chunk = chunk < least ? least : chunk;
+  return stage->reduction_count ? round_up(chunk, KLR_BLOCK) : stage->unit_is_group ? chunk : round_up(chunk, 64);
+}
+
+static bool tell_fault(const Call *call, const KlrKernelFault *fault)
+{
+  const KlrKernelInfo *info = call->info;
+  if (!fault->kind)
+    return true;
+  const char *array = fault->param < info->param_count ? info->params[fault->param].name : "a shared array";
+  return registry_fail(call->registry, "%s: index %" PRId64 " is outside of `%s`, which has %" PRIu64 " elements, in thread %" PRIu64 " (%s, line %u)",
+                       info->name, fault->index, array, fault->count, fault->thread, info->path ? info->path : "?", fault->line);
+}
+
+static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
+{
+  Work work = {.call = call, .body = best_body(stage), .units = count_units(&call->grid, stage->unit_is_group != 0),
+               .reduction_count = stage->reduction_count};
+  const uint64_t blocks = (work.units + KLR_BLOCK - 1) / KLR_BLOCK;
+  if (stage->reduction_count && !(work.partials = calloc(blocks + 1, stage->reduction_count * sizeof *work.partials)))
+    return registry_fail(call->registry, "%s: there is no memory for %" PRIu64 " partial results", call->info->name, blocks);
+  atomic_init(&work.next, 0);
+  pthread_mutex_init(&work.lock, NULL);
+  const bool is_small = work.units < 2 || work.units <= SMALL_LAUNCH / (stage->cost ? stage->cost : 1);
+  unsigned threads = is_small ? 1 : thread_count(launch);
+  work.chunk = threads == 1 ? round_up(work.units + 1, KLR_BLOCK) : chunk_of(stage, work.units, threads);
+  if (threads == 1)
+    run_chunks(&work);
+  else
+    run_shared(call->registry, &work, threads);
+  pthread_mutex_destroy(&work.lock);
+  if (stage->combine)
+    stage->combine(call->arguments, &call->grid, work.partials, blocks);
+  free(work.partials);
+  return tell_fault(call, &work.fault);
+}
+
+// ---- launching
+
+static bool run_kernel(Call *call, size_t count, const KlrLaunch *launch, uint64_t *needed)
+{
+  if (!take_arguments(call, count))
+    return false;
+  for (uint32_t i = 0; i < call->info->stage_count; i++) {
+    const KlrKernelStage *stage = kernel_stage(call->info, i);
+    if (!find_grid(call, stage, launch) || !check_lengths(call, stage, needed) || !run_stage(call, stage, launch))
+      return false;
+  }
+  return true;
+}
+
+bool klr_launch(KlrRegistry *registry, KlrKernelHandle kernel, const KlrLaunchArgument *arguments, size_t count, const KlrLaunch *launch)
+{
+  enum { FEW = 16 };
+  KlrKernelArgument few_arguments[FEW];
+  uint64_t few_needed[FEW];
+  Library *library = NULL;
+  const KlrKernelInfo *info = registry_enter(registry, kernel, &library);
+  if (!info)
+    return false;
+  const size_t most = info->param_count;
+  void *memory = most > FEW ? calloc(most, sizeof *few_arguments + sizeof *few_needed) : NULL;
+  bool ok = most <= FEW || memory;
+  if (ok) {
+    Call call = {.registry = registry, .info = info, .given = arguments, .arguments = memory ? memory : few_arguments};
+    ok = run_kernel(&call, count, launch, memory ? (uint64_t *)(void *)(call.arguments + most) : few_needed);
+  } else {
+    registry_fail(registry, "there is no memory left");
+  }
+  free(memory);
+  registry_leave(registry, library);
+  return ok;
+}
