@@ -36,7 +36,8 @@ def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("readme")
     (where / "build").mkdir()
     (where / "build" / "klr").symlink_to(KLR)
-    (where / "examples").symlink_to(os.path.join(ROOT, "examples"))
+    for name in ("examples", "kernels"):
+        (where / name).symlink_to(os.path.join(ROOT, name))
     (where / "bin").mkdir()
     (where / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (where / "bin" / "python").chmod(0o755)
