@@ -266,6 +266,8 @@ def mutated(document, rng):
     document = copy.deepcopy(document)
     for _ in range(rng.randint(1, 3)):
         all_places = places(document, [])
+        if len(all_places) == 1:
+            break
         target, donor = rng.choice(all_places[1:]), rng.choice(all_places)
         value = document
         for key in donor:
