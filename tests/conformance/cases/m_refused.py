@@ -177,6 +177,8 @@ CASES = [
      "nisa.quantize_mx(dst=out, src=x, dst_scale=out2)"),
     ("quantize_mx", "columns", "E0515", "a multiple of 4 columns", TRN3, "x:bfloat16[32,6] out:float8_e5m2_x4[32,2] out2:uint8[4,2]",
      "nisa.quantize_mx(dst=out, src=x, dst_scale=out2)"),
+    ("quantize_mx", "scale_rows", "E0537", "scales have at most the partitions of what is quantized", TRN3, "x:bfloat16[64,64] out:float8_e4m3fn_x4[64,16] out2:uint8[96,16]",
+     "nisa.quantize_mx(dst=out, src=x, dst_scale=out2)"),
     ("quantize_mx", "psum", "E0517", "all operands are in SBUF", TRN3, "x:bfloat16[32,8]@psum out:float8_e5m2_x4[32,2] out2:uint8[4,2]",
      "nisa.quantize_mx(dst=out, src=x, dst_scale=out2)"),
     ("tensor_tensor", "both_psum", "E0535", "the operands are not both in PSUM", ALL, "x:float32[4,8]@psum y:float32[4,8]@psum out:float32[4,8]",
