@@ -185,6 +185,7 @@ const OpInfo *op_info(OpKind kind);
 bool op_find(Str name, OpKind *out);                  // by our name
 bool op_from_wire(uint64_t number, OpKind *out);      // by constructor number
 Engine op_engine(const Op *op);                       // the table's, or the operator's own field
+bool branch_holds(BrCmpOp op, double left, double right); // whether a branch on it is taken
 
 Op *op_new(Arena *arena, OpKind kind);  // zeroed payload
 

@@ -211,6 +211,27 @@ Engine op_engine(const Op *op)
   bug("operator %s has no engine field", info->name);
 }
 
+bool branch_holds(BrCmpOp op, double left, double right)
+{
+  switch (op) {
+  case BR_CMP_OP_ALWAYS: return true;
+  case BR_CMP_OP_LT_IMM:
+  case BR_CMP_OP_LT_REG: return left < right;
+  case BR_CMP_OP_LE_IMM:
+  case BR_CMP_OP_LE_REG: return left <= right;
+  case BR_CMP_OP_EQ_IMM:
+  case BR_CMP_OP_EQ_REG: return left == right;
+  case BR_CMP_OP_NE_IMM:
+  case BR_CMP_OP_NE_REG: return left != right;
+  case BR_CMP_OP_GE_IMM:
+  case BR_CMP_OP_GE_REG: return left >= right;
+  case BR_CMP_OP_GT_IMM:
+  case BR_CMP_OP_GT_REG: return left > right;
+  case BR_CMP_OP_COUNT: break;
+  }
+  bug("branch comparison %d", (int)op);
+}
+
 Op *op_new(Arena *arena, OpKind kind)
 {
   Op *op = arena_alloc(arena, op_infos[kind].bytes);

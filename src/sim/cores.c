@@ -57,33 +57,20 @@ void cores_run_instruction(Sim *sim, const Instr *instr)
 }
 
 // ---- branches
+
+// What a register holds, as a number.
+static double register_number(Sim *sim, const char *name)
+{
+  const Register *reg = state_read_register(sim, name);
+  return reg->is_float ? (double)f32_from_bits(reg->bits) : (double)(int32_t)reg->bits;
+}
+
 static bool compare(Sim *sim, const struct Op_cmp_branch *o)
 {
   if (o->op == BR_CMP_OP_ALWAYS)
     return true;
-  const Register *left = state_read_register(sim, o->reg1);
-  double a = left->is_float ? (double)f32_from_bits(left->bits) : (double)(int32_t)left->bits, b = (double)o->imm;
-  if (o->op >= BR_CMP_OP_LT_REG) {
-    const Register *right = state_read_register(sim, o->reg2);
-    b = right->is_float ? (double)f32_from_bits(right->bits) : (double)(int32_t)right->bits;
-  }
-  switch (o->op) {
-  case BR_CMP_OP_ALWAYS: return true;
-  case BR_CMP_OP_LT_IMM:
-  case BR_CMP_OP_LT_REG: return a < b;
-  case BR_CMP_OP_LE_IMM:
-  case BR_CMP_OP_LE_REG: return a <= b;
-  case BR_CMP_OP_EQ_IMM:
-  case BR_CMP_OP_EQ_REG: return a == b;
-  case BR_CMP_OP_NE_IMM:
-  case BR_CMP_OP_NE_REG: return a != b;
-  case BR_CMP_OP_GE_IMM:
-  case BR_CMP_OP_GE_REG: return a >= b;
-  case BR_CMP_OP_GT_IMM:
-  case BR_CMP_OP_GT_REG: return a > b;
-  case BR_CMP_OP_COUNT: break;
-  }
-  bug("branch comparison %d", (int)o->op);
+  double left = register_number(sim, o->reg1);
+  return branch_holds(o->op, left, o->op >= BR_CMP_OP_LT_REG ? register_number(sim, o->reg2) : (double)o->imm);
 }
 
 static uint32_t find_block(Sim *sim, const Map *labels, const char *label)

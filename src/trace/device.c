@@ -734,27 +734,6 @@ bool device_register(const RegisterObject *reg, ReadRegister *read, void *contex
   return true;
 }
 
-static bool compare_numbers(BrCmpOp op, double a, double b)
-{
-  switch (op) {
-  case BR_CMP_OP_ALWAYS: return true;
-  case BR_CMP_OP_LT_IMM:
-  case BR_CMP_OP_LT_REG: return a < b;
-  case BR_CMP_OP_LE_IMM:
-  case BR_CMP_OP_LE_REG: return a <= b;
-  case BR_CMP_OP_EQ_IMM:
-  case BR_CMP_OP_EQ_REG: return a == b;
-  case BR_CMP_OP_NE_IMM:
-  case BR_CMP_OP_NE_REG: return a != b;
-  case BR_CMP_OP_GE_IMM:
-  case BR_CMP_OP_GE_REG: return a >= b;
-  case BR_CMP_OP_GT_IMM:
-  case BR_CMP_OP_GT_REG: return a > b;
-  case BR_CMP_OP_COUNT: break;
-  }
-  return false;
-}
-
 bool device_condition(Value condition, ReadRegister *read, void *context, bool *out)
 {
   const RegisterObject *reg = value_is_register(condition);
@@ -768,7 +747,7 @@ bool device_condition(Value condition, ReadRegister *read, void *context, bool *
   right = (double)test->imm;
   if (!read(context, test->reg1, &left) || (test->op >= BR_CMP_OP_LT_REG && !read(context, test->reg2, &right)))
     return false;
-  *out = compare_numbers(test->op, left, right);
+  *out = branch_holds(test->op, left, right);
   return true;
 }
 
