@@ -58,13 +58,23 @@ static bool wrong(Session *session, const Arg *arg, const char *what)
   return false;
 }
 
+// The element type `name`, which may be float64 where the argument takes that.
+static bool read_dtype(Arg *arg, Str name)
+{
+  arg->is_f64 = arg->takes_f64 && (str_is(name, "f64") || str_is(name, "float64"));
+  if (arg->is_f64)
+    arg->dtype = DTYPE_UINT64;
+  return arg->is_f64 || dtype_from_short_name(name, &arg->dtype);
+}
+
 static bool dtype_unknown(Session *session, const Arg *arg, Str name)
 {
   wrong(session, arg, arena_printf(&session->arena, "`%.*s` is no dtype", STR_ARG(name)));
-  const char *names[SHORT_NAME_COUNT];
+  const char *names[SHORT_NAME_COUNT + 1] = {"f64"};
   for (int i = 0; i < SHORT_NAME_COUNT; i++)
-    names[i] = short_names[i].name;
-  diag_suggest(session->diags.items[session->diags.count - 1], name, names, SHORT_NAME_COUNT);
+    names[i + 1] = short_names[i].name;
+  const int hidden = arg->takes_f64 ? 0 : 1;
+  diag_suggest(session->diags.items[session->diags.count - 1], name, names + hidden, (size_t)(SHORT_NAME_COUNT + 1 - hidden));
   return false;
 }
 
@@ -93,7 +103,7 @@ static bool read_dtype_and_shape(Session *session, Arg *arg, const char *at)
 {
   const char *bracket = strchr(at, '[');
   Str name = {at, bracket ? (size_t)(bracket - at) : strlen(at)};
-  if (!dtype_from_short_name(name, &arg->dtype))
+  if (!read_dtype(arg, name))
     return dtype_unknown(session, arg, name);
   arg->has_dtype = true;
   return bracket ? read_shape(session, arg, bracket) : wrong(session, arg, "a shape must follow the dtype: f32[128,512]");
@@ -116,11 +126,11 @@ static bool read_bounds(Session *session, Arg *arg, const char **at)
   return wrong(session, arg, "randint needs its bounds, low < high: randint(0,10):i32[4]");
 }
 
-static bool is_shape_form(const char *text)
+static bool is_shape_form(const Arg *arg)
 {
-  DType dtype;
-  const char *bracket = strchr(text, '[');
-  return bracket && dtype_from_short_name((Str){text, (size_t)(bracket - text)}, &dtype);
+  Arg found = *arg;
+  const char *bracket = strchr(arg->text, '[');
+  return bracket && read_dtype(&found, (Str){arg->text, (size_t)(bracket - arg->text)});
 }
 
 static const FillName *fill_form(const char *text)
@@ -151,7 +161,7 @@ static bool load_file(Session *session, Arg *arg)
   arg->path = arg->text + 1;
   if (colon && colon > arg->text + 1 && !strchr(colon, '/')) {
     Str name = str_from(colon + 1);
-    if (!dtype_from_short_name(name, &arg->dtype))
+    if (!read_dtype(arg, name))
       return dtype_unknown(session, arg, name);
     arg->has_dtype = true;
     arg->path = arena_strndup(&session->arena, arg->text + 1, (size_t)(colon - arg->text - 1));
@@ -167,6 +177,10 @@ static bool load_file(Session *session, Arg *arg)
   memcpy(arg->shape, npy.shape, npy.rank * sizeof *npy.shape);
   DType found;
   bool has_type = dtype_from_npy_descr(str_from(npy.descr), &found);
+  if (!arg->has_dtype && arg->takes_f64 && strcmp(npy.descr, "<f8") == 0) {
+    read_dtype(arg, str_from("f64"));
+    return true;
+  }
   if (!arg->has_dtype && !has_type)
     return wrong(session, arg, arena_printf(&session->arena, "the file's dtype `%s` does not exist on the device; say "
                                             "which one to convert to: %s=@%s:f32", npy.descr, arg->name, arg->path));
@@ -182,7 +196,7 @@ static bool load_file(Session *session, Arg *arg)
   return true;
 }
 
-static bool parse_one(Session *session, const char *text, Arg *arg)
+static bool parse_one(Session *session, const char *text, bool takes_f64, Arg *arg)
 {
   const char *equals = strchr(text, '=');
   if (!equals || equals == text) {
@@ -190,7 +204,8 @@ static bool parse_one(Session *session, const char *text, Arg *arg)
     diag_help(diag, "for example x=randn:f32[128,512]");
     return false;
   }
-  *arg = (Arg){.name = arena_strndup(&session->arena, text, (size_t)(equals - text)), .text = equals + 1};
+  *arg = (Arg){.name = arena_strndup(&session->arena, text, (size_t)(equals - text)), .text = equals + 1,
+               .takes_f64 = takes_f64};
   const FillName *fill = fill_form(arg->text);
   if (arg->text[0] == '@') {
     arg->kind = ARG_FILE;
@@ -206,7 +221,7 @@ static bool parse_one(Session *session, const char *text, Arg *arg)
       return wrong(session, arg, "a dtype and a shape must follow: randn:f32[128,512]");
     return read_dtype_and_shape(session, arg, at + 1);
   }
-  if (is_shape_form(arg->text)) {
+  if (is_shape_form(arg)) {
     arg->kind = ARG_SHAPE;
     return read_dtype_and_shape(session, arg, arg->text);
   }
@@ -214,12 +229,12 @@ static bool parse_one(Session *session, const char *text, Arg *arg)
   return true;
 }
 
-bool args_parse(Session *session, const char *const *texts, size_t count, ArgList_ *out)
+static bool parse_all(Session *session, const char *const *texts, size_t count, bool takes_f64, ArgList_ *out)
 {
   bool ok = true;
   for (size_t i = 0; i < count; i++) {
     Arg arg;
-    if (!parse_one(session, texts[i], &arg)) {
+    if (!parse_one(session, texts[i], takes_f64, &arg)) {
       ok = false;
       continue;
     }
@@ -229,6 +244,16 @@ bool args_parse(Session *session, const char *const *texts, size_t count, ArgLis
     vec_push(&session->arena, out, arg);
   }
   return ok;
+}
+
+bool args_parse(Session *session, const char *const *texts, size_t count, ArgList_ *out)
+{
+  return parse_all(session, texts, count, false, out);
+}
+
+bool args_parse_scalar(Session *session, const char *const *texts, size_t count, ArgList_ *out)
+{
+  return parse_all(session, texts, count, true, out);
 }
 
 bool arg_for_rank(Session *session, const Arg *arg, uint32_t rank, Arg *out)
@@ -325,6 +350,32 @@ static void fill_integers(const Arg *arg, uint64_t seed, Array *out)
   }
 }
 
+// Normal numbers of all 53 bits: those of float32, and below their last bit others.
+static void normal_doubles(uint64_t seed, uint64_t first, size_t count, double *out)
+{
+  float coarse[BLOCK], fine[BLOCK];
+  normal_block(seed, first, count, coarse);
+  normal_block(~seed, first, count, fine);
+  for (size_t i = 0; i < count; i++)
+    out[i] = (double)coarse[i] + (double)fine[i] * 0x1p-26;
+}
+
+static void fill_doubles(const Arg *arg, uint64_t seed, Array *out)
+{
+  double block[BLOCK];
+  uint64_t total = array_elements(out);
+  for (uint64_t first = 0; first < total; first += BLOCK) {
+    size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
+    if (arg->fill == FILL_RANDN)
+      normal_doubles(seed, first, count, block);
+    else
+      for (size_t i = 0; i < count; i++)
+        block[i] = arg->fill == FILL_UNIFORM ? (double)(random_bits(seed, first + i) >> 11) * 0x1p-53
+                                             : (double)fill_integer(arg, seed, first + i);
+    memcpy((char *)out->data + first * sizeof *block, block, count * sizeof *block);
+  }
+}
+
 static bool new_array(Session *session, const Arg *arg, Array *out)
 {
   *out = array_new(arg->dtype, arg->rank, arg->shape);
@@ -340,6 +391,10 @@ static bool fill_array(Session *session, const Arg *arg, uint64_t seed, Array *o
   if (arg->fill == FILL_ZEROS && dtype_info(arg->dtype)->kind != DTYPE_KIND_SCALE)
     return true;
   uint64_t own_seed = seed ^ str_hash(str_from(arg->name));
+  if (arg->is_f64) {
+    fill_doubles(arg, own_seed, out);
+    return true;
+  }
   DTypeKind kind = dtype_info(arg->dtype)->kind;
   bool is_integer = kind == DTYPE_KIND_SIGNED || kind == DTYPE_KIND_UNSIGNED;
   if (is_integer && arg->fill != FILL_RANDN && arg->fill != FILL_UNIFORM)
@@ -365,6 +420,27 @@ static void convert_f64(const Npy *npy, Array *out)
   }
 }
 
+// Any number type to double, exactly but for integers beyond 2^53.
+static void convert_to_f64(const Npy *npy, DType from, Array *out)
+{
+  const DTypeKind kind = dtype_info(from)->kind;
+  const bool is_wide = npy->item_bytes == 8 && (kind == DTYPE_KIND_SIGNED || kind == DTYPE_KIND_UNSIGNED);
+  for (uint64_t i = 0, count = array_elements(out); i < count; i++) {
+    const char *item = (const char *)npy->data + i * npy->item_bytes;
+    float narrow;
+    double value;
+    int64_t integer;
+    if (is_wide) {
+      memcpy(&integer, item, sizeof integer);
+      value = kind == DTYPE_KIND_UNSIGNED ? (double)(uint64_t)integer : (double)integer;
+    } else {
+      convert_row_to_f32(from, 1, &narrow, item, (NumberMode){0});
+      value = (double)narrow;
+    }
+    memcpy((char *)out->data + i * sizeof value, &value, sizeof value);
+  }
+}
+
 static bool file_array(Session *session, const Arg *arg, Array *out)
 {
   Npy npy;
@@ -372,7 +448,11 @@ static bool file_array(Session *session, const Arg *arg, Array *out)
     return false;
   DType from;
   bool has_type = dtype_from_npy_descr(str_from(npy.descr), &from);
-  if ((has_type && from == arg->dtype) || npy.descr[1] == 'V') {
+  if (arg->is_f64 && has_type) {
+    convert_to_f64(&npy, from, out);
+    return true;
+  }
+  if ((has_type && from == arg->dtype) || npy.descr[1] == 'V' || arg->is_f64) {
     memcpy(out->data, npy.data, npy.bytes);
     return true;
   }

@@ -20,6 +20,8 @@ typedef struct Arg {
   const char *path;  // FILE
   bool has_dtype;
   DType dtype;
+  bool takes_f64;    // of scalar kernels, which have float64 besides the dtypes of tensors
+  bool is_f64;       // float64; `dtype` is then UINT64, whose elements hold the bits
   uint32_t rank;
   uint64_t *shape;   // of SHAPE and FILL; of FILE once it is read
   Fill fill;
@@ -33,6 +35,9 @@ typedef Vec(Arg) ArgList_;
 // Reads `texts[from..)` as NAME=VALUE. Files are opened (for their shape), other data is not made yet. False after
 // reporting every wrong one.
 bool args_parse(Session *session, const char *const *texts, size_t count, ArgList_ *out);
+
+// The same for scalar kernels: float64 (`f64`) is an element type too.
+bool args_parse_scalar(Session *session, const char *const *texts, size_t count, ArgList_ *out);
 
 // The same argument for another rank: a file whose name has `{rank}` in it is that rank's. False after reporting.
 bool arg_for_rank(Session *session, const Arg *arg, uint32_t rank, Arg *out);

@@ -55,7 +55,7 @@ static void collect_results(Run *run, RankRun *rank)
   const Kernel *kernel = run->program.kernel;
   Arena *arena = &run->cli->session->arena;
   for (uint32_t i = 0; i < run->output_count; i++)
-    vec_push(arena, &rank->results, (Result){kernel->outputs.items[i]->name, "output", &rank->outputs[i], NULL});
+    vec_push(arena, &rank->results, (Result){.name = kernel->outputs.items[i]->name, .role = "output", .array = &rank->outputs[i]});
   bool *written = arena_array(arena, bool, run->input_count);
   core_find_written(kernel, written);
   for (uint32_t i = 0; i < run->input_count; i++) {
@@ -63,7 +63,7 @@ static void collect_results(Run *run, RankRun *rank)
     for (uint32_t j = 0; j < run->output_count; j++)
       is_output = is_output || strcmp(kernel->outputs.items[j]->name, kernel->inputs.items[i]->name) == 0;
     if (!is_output && written[i])
-      vec_push(arena, &rank->results, (Result){kernel->inputs.items[i]->name, "input", &rank->inputs[i], NULL});
+      vec_push(arena, &rank->results, (Result){.name = kernel->inputs.items[i]->name, .role = "input", .array = &rank->inputs[i]});
   }
 }
 

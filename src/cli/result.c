@@ -1,6 +1,7 @@
 // result.c -- what a run computed: for people, as JSON, and as files.
 
 #include "cli/result.h"
+#include "base/npy.h"
 #include "cli/arg.h"
 #include "cli/running.h"
 #include "number/convert.h"
@@ -16,20 +17,40 @@ typedef struct Summary {
 
 enum { SUMMARY_BLOCK = 1024 };
 
-static Summary summarise(const Array *array)
+// Elements [first, first + count) as double; integers of 64 bits are rounded to float32.
+static void load_doubles(const Result *result, uint64_t first, size_t count, double *out)
 {
+  const Array *array = result->array;
+  const char *at = (const char *)array->data + first * dtype_bytes(array->dtype);
+  if (result->is_f64) {
+    memcpy(out, at, count * sizeof *out);
+    return;
+  }
+  float block[SUMMARY_BLOCK];
+  convert_row_to_f32(array->dtype, count, block, at, (NumberMode){0});
+  for (size_t i = 0; i < count; i++)
+    out[i] = (double)block[i];
+}
+
+static const char *element_name(const Result *result)
+{
+  return result->is_f64 ? "float64" : dtype_name(result->array->dtype);
+}
+
+static Summary summarise(const Result *result)
+{
+  const Array *array = result->array;
   Summary s = {.min = INFINITY, .max = -INFINITY};
   if (dtype_is_packed(array->dtype))
     return s;
   double sum = 0;
-  float block[SUMMARY_BLOCK];
+  double block[SUMMARY_BLOCK];
   uint64_t total = array_elements(array);
   for (uint64_t first = 0; first < total; first += SUMMARY_BLOCK) {
     size_t count = total - first < SUMMARY_BLOCK ? (size_t)(total - first) : SUMMARY_BLOCK;
-    convert_row_to_f32(array->dtype, count, block, (const char *)array->data + first * dtype_bytes(array->dtype),
-                       (NumberMode){0});
+    load_doubles(result, first, count, block);
     for (size_t i = 0; i < count; i++) {
-      double value = (double)block[i];
+      const double value = block[i];
       if (isnan(value))
         s.nan++;
       else if (isinf(value))
@@ -56,7 +77,7 @@ void result_json(const Result *result, int64_t rank, bool with_summary, JsonWrit
   json_key(json, "name");
   json_text(json, str_from(result->name));
   json_key(json, "dtype");
-  json_text(json, str_from(dtype_name(result->array->dtype)));
+  json_text(json, str_from(element_name(result)));
   json_key(json, "shape");
   json_begin_array(json);
   for (uint32_t i = 0; i < result->array->rank; i++)
@@ -69,7 +90,7 @@ void result_json(const Result *result, int64_t rank, bool with_summary, JsonWrit
     json_text(json, str_from(result->file));
   }
   if (with_summary) {
-    Summary s = summarise(result->array);
+    Summary s = summarise(result);
     if (s.finite) {
       json_key(json, "min");
       json_double(json, s.min);
@@ -88,8 +109,8 @@ void result_json(const Result *result, int64_t rank, bool with_summary, JsonWrit
 
 void result_text(Arena *arena, const Result *result, const char *folder, StrBuf *out)
 {
-  Summary s = summarise(result->array);
-  strbuf_printf(out, "  %-12s %-24s", result->name, shape_text(arena, result->array->dtype, result->array->rank, result->array->shape));
+  Summary s = summarise(result);
+  strbuf_printf(out, "  %-12s %-24s", result->name, shape_text(arena, element_name(result), result->array->rank, result->array->shape));
   if (s.finite)
     strbuf_printf(out, " min %.6g  max %.6g  mean %.6g", s.min, s.max, s.mean);
   if (s.nan)
@@ -108,7 +129,11 @@ bool results_write(Cli *cli, Result *results, size_t count, const char *kernel, 
   Arena *arena = &cli->session->arena;
   for (size_t i = 0; i < count; i++) {
     StrBuf npy = strbuf_new(arena);
-    array_to_npy(results[i].array, cli->options.raw, &npy);
+    const Array *array = results[i].array;
+    if (results[i].is_f64)
+      npy_format(&npy, "<f8", array->shape, array->rank, array->data, array->bytes);
+    else
+      array_to_npy(array, cli->options.raw, &npy);
     results[i].file = arena_printf(arena, "%s.npy", results[i].name);
     if (!file_write(cli->session, arena_printf(arena, "%s/%s", folder, results[i].file), strbuf_str(&npy)))
       return false;

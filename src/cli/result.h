@@ -9,6 +9,7 @@ typedef struct Result {
   const char *role;  // "output", or "input" for one that the kernel wrote
   const Array *array;
   const char *file;  // NULL: not written
+  bool is_f64;       // float64, of scalar kernels: `array` holds the bits as uint64
 } Result;
 
 // One object. `rank` below 0: a run without ranks. With a summary: the least, the largest, the mean, how many are no numbers.

@@ -14,10 +14,10 @@ static const Arg *find_arg(const Program *program, const char *name)
   return NULL;
 }
 
-const char *shape_text(Arena *arena, DType dtype, uint32_t rank, const uint64_t *shape)
+const char *shape_text(Arena *arena, const char *dtype, uint32_t rank, const uint64_t *shape)
 {
   StrBuf out = strbuf_new(arena);
-  strbuf_printf(&out, "%s[", dtype_name(dtype));
+  strbuf_printf(&out, "%s[", dtype);
   for (uint32_t i = 0; i < rank; i++)
     strbuf_printf(&out, i ? ",%" PRIu64 : "%" PRIu64, shape[i]);
   strbuf_putc(&out, ']');
@@ -41,9 +41,9 @@ static bool fits(Cli *cli, const Tensor *tensor, const Array *array)
   uint64_t *shape = arena_array(&session->arena, uint64_t, 1 + tensor->shape.free_dims.count);
   uint32_t rank;
   tensor_shape(tensor, shape, &rank);
-  const char *wanted = shape_text(&session->arena, tensor->dtype, rank, shape);
+  const char *wanted = shape_text(&session->arena, dtype_name(tensor->dtype), rank, shape);
   Diag *diag = diag_error(session, E_ARGUMENT, "input `%s` is %s, the kernel was made for %s", tensor->name,
-                          shape_text(&session->arena, array->dtype, array->rank, array->shape), wanted);
+                          shape_text(&session->arena, dtype_name(array->dtype), array->rank, array->shape), wanted);
   diag_help(diag, "give an array of that shape and dtype, or trace the kernel again for this one");
   return false;
 }
@@ -57,7 +57,7 @@ static bool tell_missing(Cli *cli, const Program *program, const Tensor *tensor)
   uint32_t rank;
   tensor_shape(tensor, shape, &rank);
   diag_help(diag, "add %s=randn:%s or %s=@file.npy", tensor->name,
-            shape_text(&session->arena, tensor->dtype, rank, shape), tensor->name);
+            shape_text(&session->arena, dtype_name(tensor->dtype), rank, shape), tensor->name);
   return false;
 }
 

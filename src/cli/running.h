@@ -14,4 +14,4 @@ bool program_knows_inputs(Cli *cli, const Program *program);
 bool program_sim_options(Cli *cli, const Program *program, SimOptions *out);
 
 // "float32[128,512]".
-const char *shape_text(Arena *arena, DType dtype, uint32_t rank, const uint64_t *shape);
+const char *shape_text(Arena *arena, const char *dtype, uint32_t rank, const uint64_t *shape);

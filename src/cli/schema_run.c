@@ -6,6 +6,7 @@
 #include "klr_schema.h"
 #include "schema/check.h"
 #include "schema/interpret.h"
+#include "schema/json.h"
 #include "syntax/parser.h"
 
 #include <inttypes.h>
@@ -63,8 +64,11 @@ static Arg *find_arg(SchemaRun *run, const char *name)
   return NULL;
 }
 
+// What the elements of a parameter's array are kept as.
 static DType dtype_of(Scalar scalar)
 {
+  if (scalar == SCALAR_F64)
+    return DTYPE_UINT64;
   DType dtype = DTYPE_FLOAT32;
   dtype_from_numpy_name(str_from(scalar_info(scalar)->numpy_name), &dtype);
   return dtype;
@@ -119,9 +123,10 @@ static bool read_array(SchemaRun *run, const SchemaVar *param, const Arg *arg, K
     return refuse(run, param, arg->kind == ARG_SHAPE ? "a shape without values" : "no array");
   if (!arg_make_array(run->cli->session, arg, (uint64_t)run->cli->options.seed, array))
     return false;
-  DType wanted = dtype_of(param->type.scalar);
-  if (array->dtype != wanted)
-    return refuse(run, param, arena_printf(arena, "an array of `%s`, not `%s`", dtype_name(array->dtype), dtype_name(wanted)));
+  const Scalar wanted = param->type.scalar;
+  if (array->dtype != dtype_of(wanted) || arg->is_f64 != (wanted == SCALAR_F64))
+    return refuse(run, param, arena_printf(arena, "an array of `%s`, not `%s`", arg->is_f64 ? "float64" : dtype_name(array->dtype),
+                                           scalar_info(wanted)->numpy_name));
   out->data = array->data;
   out->count = array_elements(array);
   return true;
@@ -131,7 +136,7 @@ static bool read_arguments(SchemaRun *run, const char *const *texts, size_t coun
 {
   Session *session = run->cli->session;
   const SchemaFunction *kernel = run->kernel;
-  if (!args_parse(session, texts, count, &run->args))
+  if (!args_parse_scalar(session, texts, count, &run->args))
     return false;
   bool ok = true;
   run->arguments = arena_array(&session->arena, KlrKernelArgument, kernel->params.count + 1);
@@ -188,7 +193,7 @@ static void collect_results(SchemaRun *run)
     bool is_written = param->direction == DIRECTION_OUT || param->direction == DIRECTION_INOUT;
     if (param->type.is_array && is_written)
       vec_push(&run->cli->session->arena, &run->results,
-               (Result){.name = param->name->str.data, .role = "output", .array = &run->arrays[i]});
+               (Result){.name = param->name->str.data, .role = "output", .array = &run->arrays[i], .is_f64 = param->type.scalar == SCALAR_F64});
   }
 }
 
@@ -365,10 +370,37 @@ static KlrKernelHandle find_built(Cli *cli, KlrRegistry *registry, const char *p
   return 0;
 }
 
+// Interprets the kernel from the schema that its library carries.
+static int interpret_built(Cli *cli, const KlrKernelInfo *info, const char *path, const char *const *texts, size_t count)
+{
+  if (!info->schema) {
+    Diag *diag = diag_error(cli->session, E_SCHEMA_LAUNCH, "the library of `%s` does not carry its schema, so there is nothing to interpret", info->name);
+    diag_help(diag, "give its source instead of `%s`: klr schema run FILE.py %s ...", path, info->name);
+    return EXIT_USER;
+  }
+  Arena *arena = &cli->session->arena;
+  SchemaFile *file = schema_read_json(cli->session, arena, str_from(info->schema), path);
+  return file && schema_check(file) ? schema_run_file(cli, file, info->name, texts, count) : EXIT_USER;
+}
+
+static bool is_checked_as_asked(Cli *cli, const KlrKernelInfo *info, const char *path)
+{
+  if (!cli->options.checked || info->is_checked)
+    return true;
+  Diag *diag = diag_error(cli->session, E_SCHEMA_LAUNCH, "`%s` was built without checks of its accesses", info->name);
+  diag_help(diag, "build it again: klr schema build %s --checked -o FOLDER; or interpret it, which checks them too: klr schema run %s %s --interpret ...",
+            info->path ? info->path : "FILE.py", path, info->name);
+  return false;
+}
+
 static int run_built(Cli *cli, KlrRegistry *registry, const char *path, const char *name, const char *const *texts, size_t count)
 {
   KlrKernelHandle kernel = load_built(cli, registry, path) ? find_built(cli, registry, path, name) : 0;
   if (!kernel)
+    return EXIT_USER;
+  if (cli->options.interpret)
+    return interpret_built(cli, klr_kernel_info(registry, kernel), path, texts, count);
+  if (!is_checked_as_asked(cli, klr_kernel_info(registry, kernel), path))
     return EXIT_USER;
   SchemaFile file = {.session = cli->session, .arena = &cli->session->arena, .path = path};
   SchemaRun run = {.cli = cli, .file = &file, .kernel = describe(cli, klr_kernel_info(registry, kernel))};

@@ -78,6 +78,41 @@ def test_groups(libraries, tmp_path):
     assert np.array_equal(np.load(tmp_path / "out" / "out.npy"), np.arange(6400).reshape(100, 64)[:, ::-1].ravel())
 
 
+WIDE = ("from atlas_kernel import *\ndef wide(a: DeviceArray[f64], k: DeviceArray[u64], j: DeviceArray[i64], b: DeviceArray[f64], n: u32):\n"
+        "    i = get_global_id()\n    if i < n:\n        b[i] = a[i] / 3 + k[i] // 5 - j[i]\n")
+
+
+def test_wide_types_and_what_a_library_says_of_itself(tmp_path):
+    draw = np.random.default_rng(4)
+    given = {"a": draw.standard_normal(999), "k": draw.integers(0, 1 << 52, 999).astype(np.uint64), "j": draw.integers(-1 << 50, 1 << 50, 999)}
+    for name, array_ in given.items():
+        np.save(tmp_path / f"{name}.npy", array_)
+    words = [*[f"{name}=@{tmp_path}/{name}.npy" for name in given], "b=ones:f64[1000]", "n=999"]
+    folder = build(tmp_path / "lib", WIDE, "wide").parent
+    os.remove(tmp_path / "wide.py")  # the library carries its schema
+    want = np.append(given["a"] / 3 + (given["k"] // 5).astype(np.float64) - given["j"], 1)
+    for option in ([], ["--interpret"]):
+        ran = run_klr("schema", "run", folder, "wide", *words, *option, "--out", tmp_path / "out")
+        assert ran.returncode == 0 and "float64[1000]" in ran.stdout, ran.stderr
+        got = np.load(tmp_path / "out" / "b.npy")
+        assert got.dtype == np.float64 and got.tobytes() == want.tobytes()
+    np.save(tmp_path / "a.npy", given["k"])  # becomes f64 on request only
+    assert "an array of `uint64`, not `float64`" in run_klr("schema", "run", folder, "wide", *words).stderr
+    assert run_klr("schema", "run", folder, "wide", words[0] + ":f64", *words[1:], "--out", tmp_path / "out").returncode == 0
+    assert np.load(tmp_path / "out" / "b.npy")[:-1].tobytes() == (given["k"].astype(np.float64) / 3 + (given["k"] // 5).astype(np.float64) - given["j"]).tobytes()
+    ran = run_klr("schema", "run", folder, "wide", "a=randn:f64[999]", *words[1:], "--json", "--seed", "3")
+    assert ran.returncode == 0 and json.loads(ran.stdout)["outputs"][0]["dtype"] == "float64"
+    told = run_klr("schema", "run", folder, "wide", "a=f64[999]", *words[1:]).stderr
+    assert "a shape without values" in told
+    for option, why in (("--interpret", "element 5 of `k`, which has 5"), ("--checked", "was built without checks")):
+        ran = run_klr("schema", "run", folder, "wide", words[0] + ":f64", "k=ones:u64[5]", *words[2:], option)
+        assert ran.returncode == 1 and why in ran.stderr
+    made = run_klr("schema", "run", folder, "wide", "a=uniform:f64[999]", "k=zeros:u64[999]", "j=zeros:i64[999]", *words[3:], "--out", tmp_path / "out")
+    got = np.load(tmp_path / "out" / "b.npy")[:-1] * 3
+    assert made.returncode == 0 and 0 <= got.min() < 0.02 and 0.98 < got.max() < 1 and len(set(got)) > 990 and (got != got.astype(np.float32)).any()
+    assert "no dtype" in run_klr("run", os.path.join(ROOT, "examples", "tensor_add.py"), "a_input=randn:f64[8]", "b_input=randn:f32[8]").stderr  # tensors have none
+
+
 def test_what_launches_refuse(libraries):
     def told(name, *arguments, kind="plain"):
         ran = launch(libraries / kind, name, *arguments)
