@@ -91,7 +91,7 @@ def run_once(program, vector, target, options, folder):
                *options]
     if "cores" in vector:
         command += ["--lnc", str(vector["cores"])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     try:
         document = json.loads(done.stdout)
     except ValueError:

@@ -7,13 +7,14 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KLR = os.path.join(ROOT, os.environ.get("KLR", "build/klr"))
+HANGS_SECONDS = 3600  # a process that still runs then waits for ever: a busy computer alone fails no test
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: not run again under the sanitizers")
 
 
-def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=120, environment=None, program=KLR):
+def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=HANGS_SECONDS, environment=None, program=KLR):
     """Runs the program and returns the CompletedProcess with text output."""
     return subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
                           cwd=cwd, timeout=timeout, env=dict(os.environ, **(environment or {})))

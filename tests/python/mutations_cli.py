@@ -4,10 +4,11 @@ import json
 import os
 import random
 import re
+import resource
 import subprocess
 
 import numpy as np
-from conftest import KLR, ROOT
+from conftest import HANGS_SECONDS, KLR, ROOT
 from test_same_bits import KERNELS
 
 WORD = re.compile(r"\s+|[A-Za-z_]\w*|\d[\w.]*|\"\"\"|[-+*/%@&|^~<>=!:,.;(){}\[\]]|.", re.S)
@@ -65,13 +66,18 @@ def mutated_bytes(rng, data):
     return bytes(data)
 
 
-def run(arguments, folder, limit_seconds=60):
+def limit_processor_time():
+    """Ends the program with SIGXCPU when it goes on for ever, however busy the computer is."""
+    resource.setrlimit(resource.RLIMIT_CPU, (600, 600))
+
+
+def run(arguments, folder):
     """Runs the program with --json; fails unless it ended by itself, with a document that gives every error a code."""
     def end_badly(why):
         raise AssertionError(f"{why}\n{arguments}\nin {folder}\n{result.stdout[-500:]}\n{result.stderr[-3000:]}")
 
     result = subprocess.run([KLR, *arguments, "--json"], capture_output=True, text=True, errors="replace", cwd=folder,
-                            timeout=limit_seconds, stdin=subprocess.DEVNULL)
+                            timeout=HANGS_SECONDS, stdin=subprocess.DEVNULL, preexec_fn=limit_processor_time)
     if result.returncode not in (0, 1, 2):
         end_badly(f"status {result.returncode}")
     if "runtime error" in result.stderr or "Sanitizer" in result.stderr:
@@ -125,7 +131,7 @@ class Mutations:
             path = self.folder / f"whole.{form}"
             form_name = "text" if form == "klrtxt" else "klr"
             result = subprocess.run([KLR, "trace", os.path.join(ROOT, "examples", kernel), *arguments, *options, "-o", path,
-                                     "--as", form_name], capture_output=True, text=True, timeout=120)
+                                     "--as", form_name], capture_output=True, text=True, timeout=HANGS_SECONDS)
             assert result.returncode == 0, result.stderr
             self.files[key] = path.read_bytes()
         return self.files[key], [a for a in arguments if "[" in a]

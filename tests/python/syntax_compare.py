@@ -4,7 +4,7 @@ import glob
 import os
 import subprocess
 
-from conftest import KLR
+from conftest import HANGS_SECONDS, KLR
 
 PYTHON = "/usr/bin/python3.11"
 LIBRARY = "/usr/lib/python3.11"
@@ -38,13 +38,13 @@ def read_pairs(output):
 
 def parse_ours(paths):
     """[(b"ok MINOR" or b"error", tree or messages)] in the order of `paths`."""
-    run = subprocess.run([KLR, "parse", "--as", "batch", *paths], capture_output=True, timeout=600)
+    run = subprocess.run([KLR, "parse", "--as", "batch", *paths], capture_output=True, timeout=HANGS_SECONDS)
     assert run.returncode == 0, run.stderr.decode(errors="replace")[-3000:]
     return read_pairs(run.stdout)
 
 
 def parse_theirs(paths):
-    run = subprocess.run([PYTHON, "-c", REFERENCE], input="\n".join(paths).encode(), capture_output=True, timeout=1200)
+    run = subprocess.run([PYTHON, "-c", REFERENCE], input="\n".join(paths).encode(), capture_output=True, timeout=HANGS_SECONDS)
     assert run.returncode == 0, run.stderr.decode(errors="replace")[-3000:]
     return read_pairs(run.stdout)
 

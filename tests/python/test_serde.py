@@ -7,13 +7,13 @@ import subprocess
 import pytest
 
 import klr_reference
-from conftest import ROOT
+from conftest import HANGS_SECONDS, ROOT
 
 TOOL = os.path.join(ROOT, os.path.dirname(os.environ.get("KLR", "build/klr")), "tests", "serde_tool")
 
 
 def tool(*arguments):
-    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, timeout=120)
+    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, timeout=HANGS_SECONDS)
 
 
 def random_files(folder, seed, ops, mode):

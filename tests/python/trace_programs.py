@@ -5,14 +5,14 @@ import re
 import subprocess
 import sys
 
-from conftest import KLR
+from conftest import HANGS_SECONDS, KLR
 
 EVAL_TOOL = os.path.join(os.path.dirname(KLR), "tests", "eval_tool")
 
 
 def run_ours(*paths, arguments=(), cwd=None):
     """[(printed text, "" or the class of the uncaught exception), ...] for each file, and all diagnostics."""
-    result = subprocess.run([EVAL_TOOL, *arguments, *map(str, paths)], capture_output=True, timeout=300, cwd=cwd)
+    result = subprocess.run([EVAL_TOOL, *arguments, *map(str, paths)], capture_output=True, timeout=HANGS_SECONDS, cwd=cwd)
     assert result.returncode == 0, result.stderr.decode(errors="replace")[-2000:]
     text = result.stdout.decode("utf-8", "surrogatepass")
     parts = re.split(r"^-- exit [01] ?(\w*)\n", text, flags=re.M)
@@ -36,7 +36,7 @@ for path in sys.argv[1:]:
 
 
 def run_theirs(*paths, cwd=None):
-    result = subprocess.run([sys.executable, "-c", DRIVER, *map(str, paths)], capture_output=True, timeout=300, cwd=cwd)
+    result = subprocess.run([sys.executable, "-c", DRIVER, *map(str, paths)], capture_output=True, timeout=HANGS_SECONDS, cwd=cwd)
     assert result.returncode == 0, result.stderr.decode(errors="replace")[-2000:]
     parts = re.split(r"^-- exit [01] ?(\w*)\n", result.stdout.decode("utf-8", "surrogatepass"), flags=re.M)
     return list(zip(parts[0::2], parts[1::2]))

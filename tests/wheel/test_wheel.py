@@ -61,7 +61,7 @@ print("ran", nki.__name__, sys.argv[1:])
 def call(*command, cwd, check=True, **environment):
     """The completed process, in an environment where nothing of this checkout is at hand."""
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")}
-    done = subprocess.run([str(c) for c in command], cwd=cwd, text=True, capture_output=True, timeout=600,
+    done = subprocess.run([str(c) for c in command], cwd=cwd, text=True, capture_output=True, timeout=3600,
                           env={**clean, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **environment})
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
