@@ -50,6 +50,7 @@ docs: all
 	@$(BUILD)/klr explain isa > docs/isa.md
 
 bench: setup all
+	@tools/setup.sh bench
 	@$(PYTHON) bench/run.py $(BUILD)/klr
 
 bless: setup all

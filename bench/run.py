@@ -1,4 +1,5 @@
-"""Measures klr side by side with NumPy, OpenBLAS and CPython, and prints one table: on one thread, but for whole kernels.
+"""Measures klr side by side with NumPy, OpenBLAS, CPython, Numba and C, and prints one table: on one thread, but for whole
+kernels and scalar kernels.
 
     bench/run.py build/klr [--markdown]
 
@@ -161,9 +162,18 @@ class Bench:
         seconds = {line.split()[0]: float(line.split()[1]) * 1e-9 for line in out.splitlines()}
         yield "placing a tile of 100,000, live ranges included", seconds["place"], "goal", 1e-6, "s", 1
 
+    def schema(self):
+        # In an environment of its own: nothing else needs Numba.
+        python = os.path.join(ROOT, ".venv-bench", "bin", "python")
+        if not os.path.exists(python):
+            raise Missing("Numba is not installed: tools/setup.sh bench")
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+        out, _, _ = run([python, os.path.join(HERE, "bench_schema.py"), self.klr, "--json"], environment)
+        yield from map(json.loads, out.splitlines())
+
     def rows(self):
         for part in (self.parser, self.tracer, self.process, self.matmul, self.classes, self.whole, self.overhead,
-                     self.placement):
+                     self.placement, self.schema):
             try:
                 yield from part()
             except Missing as reason:
