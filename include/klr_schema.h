@@ -8,6 +8,8 @@
  *     fputs(klr_registry_error(registry), stderr);
  *   klr_registry_free(registry);
  *
+ * Link with libklr_schema: cc main.c $(pkg-config --cflags --libs klr_schema). examples/schema/main.c is a whole program.
+ *
  * Any number of threads may launch at the same time; a launch that is under way keeps its library loaded. Functions that fail return
  * false, 0 or NULL and leave a text for the calling thread in klr_registry_error.
  */
@@ -21,6 +23,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+#if defined __GNUC__
+#pragma GCC visibility push(default) /* what follows is seen outside of libklr_schema */
 #endif
 
 typedef struct KlrRegistry KlrRegistry;
@@ -72,17 +77,22 @@ typedef struct KlrLaunchArgument {
 
 static inline KlrLaunchArgument klr_array(void *data, uint64_t count, KlrScalarType dtype)
 {
-  KlrLaunchArgument argument = {0};
+  KlrLaunchArgument argument = {NULL, 0, {0}, 0, 0, 0, {0}};
   argument.data = data, argument.count = count, argument.dtype = (uint8_t)dtype, argument.is_array = 1;
   return argument;
 }
 #define KLR_SCALAR_ARGUMENT(name, member, type, tag)                                                                   \
   static inline KlrLaunchArgument name(type value)                                                                     \
   {                                                                                                                    \
-    KlrLaunchArgument argument = {0};                                                                                  \
+    KlrLaunchArgument argument = {NULL, 0, {0}, 0, 0, 0, {0}};                                                      \
     argument.value.member = value, argument.dtype = tag;                                                               \
     return argument;                                                                                                   \
   }
+KLR_SCALAR_ARGUMENT(klr_bool, u8, bool, KLR_BOOL)
+KLR_SCALAR_ARGUMENT(klr_i8, i8, int8_t, KLR_I8)
+KLR_SCALAR_ARGUMENT(klr_i16, i16, int16_t, KLR_I16)
+KLR_SCALAR_ARGUMENT(klr_u8, u8, uint8_t, KLR_U8)
+KLR_SCALAR_ARGUMENT(klr_u16, u16, uint16_t, KLR_U16)
 KLR_SCALAR_ARGUMENT(klr_i32, i32, int32_t, KLR_I32)
 KLR_SCALAR_ARGUMENT(klr_i64, i64, int64_t, KLR_I64)
 KLR_SCALAR_ARGUMENT(klr_u32, u32, uint32_t, KLR_U32)
@@ -103,6 +113,9 @@ typedef struct KlrLaunch {
 bool klr_launch(KlrRegistry *registry, KlrKernelHandle kernel, const KlrLaunchArgument *arguments, size_t count,
                 const KlrLaunch *launch);
 
+#if defined __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,6 @@
 // launch.c -- runs a compiled kernel: its arguments are checked, its threads shared among the cores. See include/klr_schema.h.
 
 #include "schema/registry.h"
-#include "schema/schema.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -25,9 +24,18 @@ typedef struct Call {
 
 // ---- arguments
 
+// By KlrScalarType.
+static const struct {
+  const char *name;
+  uint32_t bytes;
+} TYPES[] = {
+#define SCALAR(enumerator, name, bytes, kind, c_type, numpy_name, doc) {name, bytes},
+#include "schema/types.def"
+};
+
 static const char *type_name(unsigned type)
 {
-  return type <= KLR_F64 ? scalar_name((Scalar)type) : "no type";
+  return type <= KLR_F64 ? TYPES[type].name : "no type";
 }
 
 static bool check_argument(const Call *call, uint32_t i)
@@ -42,7 +50,7 @@ static bool check_argument(const Call *call, uint32_t i)
     return registry_fail(call->registry, "%s: `%s` is of %s, not %s", kernel, param->name, type_name(param->dtype), type_name(given->dtype));
   if (!param->is_array)
     return true;
-  const uint32_t size = scalar_info((Scalar)param->dtype)->bytes;
+  const uint32_t size = TYPES[param->dtype].bytes;
   if (given->count && !given->data)
     return registry_fail(call->registry, "%s: `%s` has %" PRIu64 " elements and no address", kernel, param->name, given->count);
   if (given->count > (UINTPTR_MAX - (uintptr_t)given->data) / size)
@@ -60,8 +68,8 @@ static bool overlap(const Call *call, uint32_t a, uint32_t b)
   if (x->data == y->data && x->count == y->count && x->dtype == y->dtype)
     return false;  // one array under two names
   const uintptr_t x_first = (uintptr_t)x->data, y_first = (uintptr_t)y->data;
-  return x->count && y->count && x_first < y_first + y->count * scalar_info((Scalar)y->dtype)->bytes &&
-         y_first < x_first + x->count * scalar_info((Scalar)x->dtype)->bytes;
+  return x->count && y->count && x_first < y_first + y->count * TYPES[y->dtype].bytes &&
+         y_first < x_first + x->count * TYPES[x->dtype].bytes;
 }
 
 static bool check_overlaps(const Call *call)

@@ -191,7 +191,7 @@ class Options(ctypes.Structure):
 @pytest.fixture(scope="module")
 def api():
     """The launcher alone, as a library: nothing else of the program is in it but what it asks for."""
-    library = ctypes.CDLL(os.path.join(ROOT, "build", "tests", "number", "libschema_launch.so"))
+    library = ctypes.CDLL(os.path.join(ROOT, "build", "tools", "launcher", "libklr_schema.so"))
     library.klr_registry_new.restype = ctypes.c_void_p
     library.klr_registry_find.restype = ctypes.c_uint64
     library.klr_registry_error.restype = ctypes.c_char_p
