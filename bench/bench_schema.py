@@ -245,23 +245,24 @@ class Measure:
         function, make = PROBLEMS[name]
         kernel, values = function.py_func.__name__, make(n)
         contest, count = Contest(), ctypes.c_size_t(len(values))
-        ours, theirs, numbas = ([value.copy() if isinstance(value, np.ndarray) else value for value in values] for _ in range(3))
-        row, peer_row = as_arguments(ours), as_arguments(theirs)
+        theirs, numbas = ([value.copy() if isinstance(value, np.ndarray) else value for value in values] for _ in range(2))
+        row, peer_row = as_arguments(values), as_arguments(theirs)
         peer, repeat = getattr(self.peers_alone if n == 1000 else self.peers, kernel), repeated(function, len(values))
         self.launch(kernel, row, 1)
         self.bench.bench_peer(peer, peer_row, count, ctypes.c_uint64(1))
         repeat(1, *numbas)
-        same(name, ours, theirs), same(name, ours, numbas)
+        same(name, values, theirs), same(name, values, numbas)
+        del peer_row, theirs, numbas  # from now on all use the same memory
 
         def numba(times):
             start = time.perf_counter()
-            repeat(times, *numbas)
+            repeat(times, *values)
             return (time.perf_counter() - start) / times
 
         contest.add("ours", lambda times: self.launch(kernel, row, times))
         if n == 1000:
             contest.add("body", lambda times: self.bench.bench_body(kernel.encode(), row, count, ctypes.c_uint64(times)))
-        contest.add("C", lambda times: self.bench.bench_peer(peer, peer_row, count, ctypes.c_uint64(times)))
+        contest.add("C", lambda times: self.bench.bench_peer(peer, row, count, ctypes.c_uint64(times)))
         contest.add("Numba", numba)
         return contest.seconds()
 

@@ -21,12 +21,16 @@
 
 extern const EmbeddedModule embedded_run_time[];
 
+// An array that a kernel only adds to by atomics, at any element: see write_tallies.
+typedef Vec(const SchemaVar *) Tallies;
+
 typedef struct Writer {
   Arena *arena;
   StrBuf *out;
   const SchemaFile *file;
   const SchemaFunction *function;
   SchemaReductions reductions;
+  Tallies tallies;
   int indent;
   uint32_t line;       // of the Python source, as #line has said last
   bool in_group;       // local names are arrays by thread
@@ -445,12 +449,41 @@ static void put_combined(Writer *w, const SchemaReduction *r, const char *left, 
     put(w, "klr_%s_%s(%s, %s)", r->op == BUILTIN_atomic_add ? "add" : r->op == BUILTIN_atomic_min ? "min" : "max", scalar_name(r->type), left, right);
 }
 
+static bool is_tally(const Writer *w, const SchemaVar *array)
+{
+  for (size_t i = 0; i < w->tallies.count; i++)
+    if (w->tallies.items[i] == array)
+      return true;
+  return false;
+}
+
+// An atomic of an array that may have been taken over: see write_tallies.
+static void write_tally(Writer *w, const SchemaNode *node, SchemaList args)
+{
+  const SchemaVar *array = args.items[0]->var;
+  const char *type = scalar_name(array->type.scalar), *operation = schema_builtin_info(node->builtin)->name + strlen("atomic_");
+  put(w, "{ const int64_t klr_index = (int64_t)");
+  write_expr(w, args.items[1]);
+  put(w, "; const %s klr_value = ", c_type(array->type.scalar));
+  write_expr(w, args.items[2]);
+  put(w, ";\n");
+  put_line(w, "  if (klr_own%u) klr_own%u[klr_index] = klr_%s_%s(klr_own%u[klr_index], klr_value);", array->index, array->index, operation, type, array->index);
+  start_line(w);
+  put(w, "  else (void)klr_atomic_%s_%s(&KLR_ELEMENT(%s, ", operation, type, c_type(array->type.scalar));
+  put_name(w, array->name->str);
+  put(w, ", klr_index, klr_arguments[%u].count, %u, %u), klr_value); }\n", array->index, array->index, node->place.line);
+}
+
 static void write_perform(Writer *w, const SchemaNode *node)
 {
   uint32_t number;
   const SchemaReduction *r = reduction_of(w, node, &number);
   SchemaList args = SCHEMA_AS(perform, node)->args;
   start_line(w);
+  if (!r && args.count == 3 && is_tally(w, args.items[0]->var)) {
+    write_tally(w, node, args);
+    return;
+  }
   if (!r) {
     put(w, "(void)");
     write_call(w, node, args);
@@ -1183,6 +1216,72 @@ static void write_single(Writer *w, const SchemaFunction *function)
   put_line(w, "}");
 }
 
+// ---- tallies: arrays that a kernel only changes by atomics whose results nobody uses
+//
+// A body that runs all threads of a launch changes such an array itself. Sums of integers come out the same in any order: of a small array
+// each body has its own, from zeros, and adds it in the end.
+
+typedef struct TallyFinder {
+  const SchemaVar *array;
+  uint32_t uses, changes, sums;
+} TallyFinder;
+
+static void count_changes(SchemaNode *node, void *context)
+{
+  TallyFinder *f = context;
+  f->uses += node->kind == SCHEMA_var && node->var == f->array;
+  if (node->kind != SCHEMA_perform || !node->builtin || SCHEMA_AS(perform, node)->args.count != 3 || SCHEMA_AS(perform, node)->args.items[0]->var != f->array)
+    return;
+  bool is_sum = node->builtin == BUILTIN_atomic_add || node->builtin == BUILTIN_atomic_sub;
+  f->sums += is_sum;
+  f->changes += is_sum || node->builtin == BUILTIN_atomic_min || node->builtin == BUILTIN_atomic_max;
+}
+
+static TallyFinder changes_of(const SchemaFunction *function, const SchemaVar *array)
+{
+  TallyFinder f = {.array = array};
+  schema_walk_list(function->body, count_changes, &f);
+  return f;
+}
+
+static void find_tallies(Writer *w, const SchemaFunction *function)
+{
+  w->tallies = (Tallies){0};
+  if (w->reductions.count || function->uses_groups || function->has_whole)
+    return;
+  for (size_t i = 0; i < function->params.count; i++) {
+    const SchemaVar *param = function->params.items[i];
+    TallyFinder f = changes_of(function, param);
+    if (param->type.is_array && f.changes && f.uses == f.changes)
+      vec_push(w->arena, &w->tallies, param);
+  }
+}
+
+static void write_tallies(Writer *w, const SchemaFunction *function)
+{
+  for (size_t i = 0; i < w->tallies.count; i++) {
+    const SchemaVar *array = w->tallies.items[i];
+    TallyFinder f = changes_of(function, array);
+    bool any_order = scalar_is_integer(array->type.scalar) && f.sums == f.changes;
+    put_line(w, "%s *const klr_own%u = klr_own(&klr_arguments[%u], sizeof(%s), klr_grid, klr_begin, klr_end, %d);", c_type(array->type.scalar), array->index,
+             array->index, c_type(array->type.scalar), any_order);
+  }
+}
+
+static void end_tallies(Writer *w)
+{
+  for (size_t i = 0; i < w->tallies.count; i++) {
+    const SchemaVar *array = w->tallies.items[i];
+    uint32_t k = array->index;
+    put_line(w, "if (klr_own%u && klr_own%u != klr_arguments[%u].data) {", k, k, k);
+    put_line(w, "  for (uint64_t klr_i = 0; klr_i < klr_arguments[%u].count; klr_i++)", k);
+    put_line(w, "    if (klr_own%u[klr_i])", k);
+    put_line(w, "      klr_atomic_add_%s((%s *)klr_arguments[%u].data + klr_i, klr_own%u[klr_i]);", scalar_name(array->type.scalar), c_type(array->type.scalar), k, k);
+    put_line(w, "  free(klr_own%u);", k);
+    put_line(w, "}");
+  }
+}
+
 // ---- the functions of a kernel
 
 static void write_body(Writer *w, const SchemaFunction *function)
@@ -1202,6 +1301,7 @@ static void write_body(Writer *w, const SchemaFunction *function)
   } else {
     if (w->reductions.count)
       put_line(w, "const uint64_t klr_last = klr_end;");
+    write_tallies(w, function);
     put_bound(w, function);
     if (w->reductions.count) {
       write_reducing(w, function);
@@ -1223,6 +1323,7 @@ static void write_body(Writer *w, const SchemaFunction *function)
       w->indent = 1;
       put_line(w, "}");
     }
+    end_tallies(w);
   }
   w->indent = 0;
   put(w, "}\n");
@@ -1478,6 +1579,7 @@ static void write_kernel(Writer *w, const SchemaFunction *function, size_t file_
   w->reductions = schema_find_reductions(w->file, function);
   if (function->uses_groups && !function->has_barriers)
     w->reductions.count = 0;
+  find_tallies(w, function);
   put(w, "\n/* ---- %s */\n", function->name->str.data);
   if (w->reductions.count)
     write_reducing_thread(w, function);
@@ -1531,7 +1633,17 @@ static const char PRELUDE[] =
     "#define KLR_IS_CHECKED 0\n"
     "#define KLR_ELEMENT(type, array, index, count, param, line) (array)[index]\n"
     "#define KLR_TOUCH(element) ((void)0)\n"
-    "#endif\n";
+    "#endif\n"
+    "/* Where a body may add to an array without atomics: the array itself when it runs all threads; zeros that are added to the array in the\n"
+    " * end, when that pays and the order does not matter; else NULL. */\n"
+    "static inline __attribute__((unused)) void *klr_own(const KlrKernelArgument *array, size_t bytes, const KlrKernelGrid *grid, uint64_t begin, uint64_t end, int any_order)\n"
+    "{\n"
+    "  if (KLR_IS_CHECKED)\n"
+    "    return NULL;\n"
+    "  if (begin == 0 && end == grid->size[0] * grid->size[1] * grid->size[2])\n"
+    "    return array->data;\n"
+    "  return any_order && array->count <= 65536 && end - begin >= 4 * array->count ? calloc(array->count + 1, bytes) : NULL;\n"
+    "}\n";
 
 // Libraries of one kernel can be launched by older programs: see klr_kernel_abi.h.
 static const char COMPATIBLE[] =

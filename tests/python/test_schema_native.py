@@ -45,6 +45,9 @@ KERNELS = [
      dict(A=f32(17 * 9), B=f32(9 * 23), C=f32(17 * 23), m=17, n=23, k=9), {}),
     ("histogram", f"def histogram(a: DeviceArray[u8], h: DeviceArray[u32], n: u32):\n{GUARD}atomic_add(h, a[i], 1)\n",
      dict(a=np.random.default_rng(3).integers(0, 256, N).astype(np.uint8), h=np.zeros(256, np.uint32), n=N), {}),
+    ("tallies", f"def tallies(a: DeviceArray[u8], h: DeviceArray[i64], m: DeviceArray[f32], n: u32):\n{GUARD}for k in range(3):\n            atomic_sub(h, a[i] % 7 + k, i)\n"
+                "            atomic_add(h, k, a[i])\n        if a[i] > 9:\n            atomic_max(m, a[i], a[i] * 0.5)\n",
+     dict(a=np.random.default_rng(4).integers(0, 256, N).astype(np.uint8), h=np.arange(10), m=np.zeros(256, np.float32), n=N), {}),
     ("sums", "def sums(x: DeviceArray[f32], out: DeviceArray[f32], n: u32):\n    part = shared_array(f32, 64)\n    i = get_global_id()\n    local = get_local_id()\n"
              "    part[local] = x[i] if i < n else 0.0\n    barrier()\n    half = get_local_size() // 2\n    while half > 0:\n        if local < half:\n            part[local] += part[local + half]\n"
              "        barrier()\n        half = half // 2\n    if local == 0:\n        out[get_group_id()] = part[0]\n",

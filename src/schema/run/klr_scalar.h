@@ -144,6 +144,8 @@ KLR_FN uint64_t klr_cast_f64_u64(double x) { return x > -1.0 && x < 0x1.00000000
 
 /* Remainders have the divisor's sign, as in Python, and quotients go with them. */
 #define KLR_FLOAT(tag, type, suffix, sign_bit, top)                                                                    \
+KLR_FN type klr_add_##tag(type a, type b) { return a + b; }                                                            \
+KLR_FN type klr_sub_##tag(type a, type b) { return a - b; }                                                            \
 KLR_FN type klr_neg_##tag(type x) { return klr_from_bits_##tag(klr_bits_##tag(x) ^ sign_bit); }                        \
 KLR_FN type klr_abs_##tag(type x) { return klr_from_bits_##tag(klr_bits_##tag(x) & ~sign_bit); }                       \
 KLR_FN type klr_copysign_##tag(type x, type of) { return klr_from_bits_##tag((klr_bits_##tag(x) & ~sign_bit) | (klr_bits_##tag(of) & sign_bit)); } \
