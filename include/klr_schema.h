@@ -34,6 +34,8 @@ typedef uint64_t KlrKernelHandle; /* 0: none. Of an unloaded kernel: refused, ne
 KlrRegistry *klr_registry_new(void);
 void klr_registry_free(KlrRegistry *registry); /* waits for launches */
 const char *klr_registry_error(const KlrRegistry *registry); /* what failed last in this thread; "" for nothing */
+/* The access that was it, when an access failed; else NULL. Until the thread's next call. */
+const KlrKernelFault *klr_registry_fault(const KlrRegistry *registry);
 
 /* ---- loading */
 

@@ -1,17 +1,27 @@
-"""The names that scalar kernels import.
+"""The names that scalar kernels import: for editors, type checkers and Python, which can so import a kernel's module.
 
-`klr schema` parses kernels and knows these names itself: it never imports this file. It is here for editors, type checkers and
-Python, which can so import a kernel's module; calling one of these functions in Python raises. `docs/schema.md` is the language.
+`klr schema` parses kernels and knows these names itself; it never imports this file. It is also what `klr.schema` exports. Where a
+function has a meaning only inside of a kernel, calling it elsewhere raises. `docs/schema.md` is the language.
 """
 
-from typing import Any, Callable, Generic, TypeVar, Union
+import builtins
+from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, Union
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 Number = Union[int, float]
 
-# Element types and the types of scalar parameters. In Python they are the plain numbers; T(x) converts.
-i8 = i16 = i32 = i64 = u8 = u16 = u32 = u64 = usize = int
-f16 = bf16 = f32 = f64 = float
+# Python's own, which kernels call too: `import *` leaves them alone.
+abs, max, min, pow, round = builtins.abs, builtins.max, builtins.min, builtins.pow, builtins.round
+
+# Element types and the types of scalar parameters. For type checkers they are the plain numbers; T(x) converts.
+if TYPE_CHECKING:
+    i8 = i16 = i32 = i64 = u8 = u16 = u32 = u64 = usize = int
+    f16 = bf16 = f32 = f64 = float
+else:
+    i8, i16, i32, i64, u8, u16, u32, u64, usize = (
+        type(name, (int,), {"__module__": __name__}) for name in ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "usize"))
+    f16, bf16, f32, f64 = (type(name, (float,), {"__module__": __name__}) for name in ("f16", "bf16", "f32", "f64"))
 
 
 class DeviceArray(Generic[T]):
@@ -25,11 +35,13 @@ class DeviceArray(Generic[T]):
 
 
 def _compiled(name: str) -> Exception:
-    return RuntimeError(f"{name} belongs to scalar kernels, which are compiled and not run by Python: see `klr schema --help`")
+    return RuntimeError(f"{name} has a meaning only inside of a scalar kernel, and kernels are compiled, not run by Python: decorate the function with "
+                        "@klr.schema.kernel and call it with arrays, or run `klr schema run FILE.py NAME ARG=VALUE...`")
 
 
-def inline(function: Callable) -> Callable:
+def inline(function: F) -> F:
     """Makes a function a helper: kernels call it, it may return a value, and its parameters need no types."""
+    function.__klr_inline__ = True  # type: ignore[attr-defined]
     return function
 
 
@@ -76,21 +88,6 @@ def barrier() -> None:
     raise _compiled("barrier")
 
 
-def abs(x: Number) -> Any:
-    """Absolute value; the least integer stays what it is."""
-    raise _compiled("abs")
-
-
-def min(*values: Number) -> Any:
-    """The least; a NaN when there is one; -0.0 is less than 0.0."""
-    raise _compiled("min")
-
-
-def max(*values: Number) -> Any:
-    """The largest; a NaN when there is one; 0.0 is larger than -0.0."""
-    raise _compiled("max")
-
-
 def sqrt(x: Number) -> Any:
     """Correctly rounded."""
     raise _compiled("sqrt")
@@ -119,11 +116,6 @@ def ceil(x: Number) -> Any:
 def trunc(x: Number) -> Any:
     """Rounds towards 0."""
     raise _compiled("trunc")
-
-
-def round(x: Number) -> Any:
-    """To the nearest whole number, ties to even."""
-    raise _compiled("round")
 
 
 def exp(x: Number) -> Any:
@@ -219,11 +211,6 @@ def sigmoid(x: Number) -> Any:
 def relu(x: Number) -> Any:
     """Max(x, 0)."""
     raise _compiled("relu")
-
-
-def pow(x: Number, y: Number) -> Any:
-    """X to the power of y."""
-    raise _compiled("pow")
 
 
 def atan2(x: Number, y: Number) -> Any:
@@ -335,3 +322,15 @@ fmin = min
 fmax = max
 atomic_exchange = atomic_exch
 atomic_compare_and_swap = atomic_cas
+
+__all__ = [
+    "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "usize", "f16", "bf16", "f32", "f64", "DeviceArray",
+    "inline", "device", "shared_array", "get_global_id", "get_local_id", "get_group_id", "get_global_size",
+    "get_local_size", "get_num_groups", "barrier", "sqrt", "rsqrt", "reciprocal", "floor", "ceil", "trunc", "exp",
+    "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "erf", "sigmoid", "relu", "atan2", "fma", "isnan", "isinf", "atomic_add", "atomic_sub", "atomic_min",
+    "atomic_max", "atomic_exch", "atomic_cas", "atomic_add_f32", "atomic_add_u32", "atomic_add_i32",
+    "parallel_map_unary", "parallel_map_binary", "parallel_reduce", "parallel_scan", "parallel_gather",
+    "parallel_scatter", "expf", "logf", "sinf", "cosf", "tanhf", "sqrtf", "fabs", "fabsf", "powf", "fmin", "fmax",
+    "atomic_exchange", "atomic_compare_and_swap",
+]

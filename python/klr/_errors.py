@@ -68,7 +68,8 @@ class KernelRecursionError(Error, RecursionError):
 _CLASSES = {
     "E0201": KernelNameError, "E0202": KernelNameError, "E0301": KernelTypeError, "E0302": KernelAttributeError,
     "E0303": KernelTypeError, "E0304": KernelValueError, "E0305": KernelIndexError, "E0306": KernelKeyError,
-    "E0309": KernelAssertionError, "E0312": KernelRecursionError,
+    "E0309": KernelAssertionError, "E0312": KernelRecursionError, "E1002": KernelNameError, "E1003": KernelTypeError, "E1005": KernelTypeError,
+    "E1008": KernelIndexError, "E1009": KernelValueError,
 }
 BREAKPOINT = "E0320"
 _RAISED = "E0310"  # by the kernel itself: "ValueError: the text"

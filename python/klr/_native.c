@@ -1451,7 +1451,7 @@ PyMODINIT_FUNC PyInit__native(void)
     return NULL;
   Py_INCREF((PyObject *)session_type);
   Py_INCREF((PyObject *)kernel_handle_type);
-  if (!eager_init(made))
+  if (!eager_init(made) || !schema_init(made))
     return NULL;
   if (PyModule_AddObject(made, "Session", (PyObject *)session_type) < 0 ||
       PyModule_AddObject(made, "Kernel", (PyObject *)kernel_handle_type) < 0 ||

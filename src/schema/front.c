@@ -10,9 +10,18 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 typedef Vec(SchemaNode *) NodeVec;
+
+// A function of a running program, with the name that it has in the file.
+typedef struct Piece {
+  SchemaLive live;
+  const Name *name;
+} Piece;
+
+typedef Vec(Piece *) PieceVec;
 
 typedef struct Front {
   Session *session;
@@ -29,6 +38,11 @@ typedef struct Front {
   NodeVec *body;  // where statements go
   uint32_t temps;
   bool failed;
+  // Of a running program:
+  const SchemaProgram *program;  // NULL: a file by itself
+  const struct Piece *piece;     // the function that is read
+  Map met;                       // names that were asked for
+  PieceVec pieces;
 } Front;
 
 static SchemaNode *expr_of(Front *f, Expr *e);
@@ -38,6 +52,8 @@ static SchemaPlace place_of(Front *f, Span span)
 {
   Arena *lasting = &f->session->arena;  // the table of lines is kept with the source
   Place start = source_place(f->source, lasting, span.start), end = source_place(f->source, lasting, span.end);
+  if (f->program && strcmp(f->source->path, f->file->path) != 0)
+    return (SchemaPlace){.span = span};  // lines are those of the kernel's file
   return (SchemaPlace){span, start.line, start.column, end.line, end.column};
 }
 
@@ -137,11 +153,80 @@ static bool has_effects(SchemaNode *node)
 
 // ---- names
 
+static bool is_shadowed(const Front *f, const Name *name)
+{
+  return map_get(&f->assigned, name->str) || map_get(&f->parameters, name->str);
+}
+
+// `base.a.b` as one name; NULL: it does not begin with a name.
+static const Name *dotted_name(Front *f, const Expr *e)
+{
+  if (e->kind == EXPR_Name)
+    return is_shadowed(f, e->Name.id) ? NULL : e->Name.id;
+  const Name *base = e->kind == EXPR_Attribute ? dotted_name(f, e->Attribute.value) : NULL;
+  return base ? intern(f, arena_printf(f->arena, "%s.%s", base->str.data, e->Attribute.attr->str.data)) : NULL;
+}
+
+static bool is_word(Str name)
+{
+  Scalar scalar;
+  bool at_zero;
+  return scalar_find(name, &scalar) || schema_builtin_find(name, &at_zero) != BUILTIN_NONE || str_is(name, "range") ||
+         str_is(name, "shared_array") || str_starts_with(name, "parallel_");
+}
+
+// The piece of a function, taken up when it is met first, under a name that no other has.
+static const Piece *piece_of(Front *f, const SchemaLive *live)
+{
+  for (size_t i = 0; i < f->pieces.count; i++)
+    if (f->pieces.items[i]->live.identity == live->identity)
+      return f->pieces.items[i];
+  Piece *piece = arena_new(f->arena, Piece);
+  *piece = (Piece){.live = *live, .name = intern(f, live->name)};
+  bool is_free = f->pieces.count == 0 || !is_word(piece->name->str);
+  for (size_t i = 0; i < f->pieces.count; i++)
+    is_free = is_free && f->pieces.items[i]->name != piece->name;
+  if (!is_free)
+    piece->name = intern(f, arena_printf(f->arena, "%s_%zu", live->name, f->pieces.count));
+  vec_push(f->arena, &f->pieces, piece);
+  return piece;
+}
+
+static void add_constant(Front *f, const Name *name, SchemaNode *value, SchemaPlace place)
+{
+  SchemaVar *constant = arena_new(f->arena, SchemaVar);
+  *constant = (SchemaVar){.name = name, .kind = VAR_CONSTANT, .type = {SCALAR_NONE, false}, .value = value, .place = place};
+  map_set(&f->constants, name->str, constant);
+}
+
+// Asks the running program, once, what a name means that is not the function's own.
+static void meet(Front *f, Span span, const Name *name)
+{
+  if (!f->program || !name || is_shadowed(f, name) || map_get(&f->met, name->str))
+    return;
+  map_set(&f->met, name->str, (void *)name);
+  SchemaMeaning meaning = f->program->meaning(f->program->context, &f->piece->live, name->str.data);
+  switch (meaning.kind) {
+  case MEANING_UNKNOWN: return;
+  case MEANING_WORD: map_set(&f->aliases, name->str, (void *)name_intern(&f->session->names, meaning.word)); return;
+  case MEANING_MODULE: map_set(&f->modules, name->str, (void *)name); return;
+  case MEANING_NUMBER: add_constant(f, name, literal_node(f, span, meaning.number), place_of(f, span)); return;
+  case MEANING_HELPER: map_set(&f->aliases, name->str, (void *)piece_of(f, &meaning.helper)->name); return;
+  case MEANING_REFUSED: {
+    Diag *diag = refuse(f, span, E_SCHEMA_NAME, "`%s` is %.*s", name->str.data, STR_ARG(meaning.word));
+    if (meaning.help)
+      diag_help(diag, "%s", meaning.help);
+    return;
+  }
+  }
+}
+
 // What a name or a dotted name is called where it comes from: `ak.f32` is `f32`. NULL: it is neither.
 static const Name *called_name(Front *f, const Expr *e, bool *is_dotted)
 {
   *is_dotted = false;
   if (e->kind == EXPR_Name) {
+    meet(f, e->span, e->Name.id);
     const Name *alias = map_get(&f->aliases, e->Name.id->str);
     bool is_local = map_get(&f->assigned, e->Name.id->str) || map_get(&f->parameters, e->Name.id->str);
     return alias && !is_local ? alias : e->Name.id;
@@ -151,15 +236,19 @@ static const Name *called_name(Front *f, const Expr *e, bool *is_dotted)
   const Expr *base = e->Attribute.value;
   while (base->kind == EXPR_Attribute)
     base = base->Attribute.value;
+  const Name *path = f->program ? dotted_name(f, e) : NULL;
+  if (path) {
+    meet(f, base->span, base->Name.id);
+    meet(f, e->span, path);
+    const Name *alias = map_get(&f->aliases, path->str);
+    *is_dotted = alias != NULL;
+    if (alias)
+      return alias;
+  }
   if (base->kind != EXPR_Name || !map_get(&f->modules, base->Name.id->str))
     return NULL;
   *is_dotted = true;
   return e->Attribute.attr;
-}
-
-static bool is_shadowed(const Front *f, const Name *name)
-{
-  return map_get(&f->assigned, name->str) || map_get(&f->parameters, name->str);
 }
 
 // ---- types
@@ -402,7 +491,10 @@ static SchemaNode *attribute_of(Front *f, Expr *e)
   static const struct { const char *name; double value; } NUMBERS[] = {
       {"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536}, {"tau", 6.28318530717958647692}, {"inf", INFINITY}, {"nan", NAN}};
   bool dotted;
-  const Name *name = called_name(f, e, &dotted);
+  const Name *name = called_name(f, e, &dotted), *path = f->program ? dotted_name(f, e) : NULL;
+  const SchemaVar *constant = path ? map_get(&f->constants, path->str) : NULL;
+  if (constant)
+    return literal_node(f, e->span, SCHEMA_AS(literal, constant->value)->value);
   for (size_t i = 0; name && i < sizeof NUMBERS / sizeof *NUMBERS; i++)
     if (str_is(name->str, NUMBERS[i].name))
       return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = NUMBERS[i].value});
@@ -413,6 +505,7 @@ static SchemaNode *attribute_of(Front *f, Expr *e)
 static SchemaNode *name_of(Front *f, Expr *e)
 {
   if (!is_shadowed(f, e->Name.id)) {
+    meet(f, e->span, e->Name.id);
     SchemaVar *constant = map_get(&f->constants, e->Name.id->str);
     if (constant)
       return literal_node(f, e->span, SCHEMA_AS(literal, constant->value)->value);
@@ -827,9 +920,9 @@ static Span header_span(const Stmt *s)
 
 static void function_of(Front *f, Stmt *s)
 {
-  FunctionRole role = role_of(f, s);
+  FunctionRole role = !f->program ? role_of(f, s) : f->piece == f->pieces.items[0] ? ROLE_KERNEL : ROLE_HELPER;
   SchemaFunction *function = f->function = arena_new(f->arena, SchemaFunction);
-  *function = (SchemaFunction){.name = s->FunctionDef.name, .is_kernel = role != ROLE_HELPER, .returns = {SCALAR_NONE, false}};
+  *function = (SchemaFunction){.name = f->program ? f->piece->name : s->FunctionDef.name, .is_kernel = role != ROLE_HELPER, .returns = {SCALAR_NONE, false}};
   Span def = header_span(s);
   const char *text = f->source->text.data;
   for (uint32_t i = def.start; i < def.end; i++)
@@ -886,10 +979,7 @@ static void constant_assign(Front *f, Stmt *s, const Expr *target, Expr *value)
     refuse(f, s->span, E_SCHEMA_NAME, "the constant `%s` is assigned twice", target->Name.id->str.data);
     return;
   }
-  SchemaVar *constant = arena_new(f->arena, SchemaVar);
-  *constant = (SchemaVar){.name = target->Name.id, .kind = VAR_CONSTANT, .type = {SCALAR_NONE, false}, .value = node,
-                          .place = place_of(f, s->span)};
-  map_set(&f->constants, constant->name->str, constant);
+  add_constant(f, target->Name.id, node, place_of(f, s->span));
 }
 
 // if __name__ == "__main__": what a script does when it is run.
@@ -930,14 +1020,25 @@ static void top_level_of(Front *f, Stmt *s)
   refuse(f, s->span, E_SCHEMA_SYNTAX, "a file of kernels holds functions, imports and constants; this is none of them");
 }
 
+static Front front_of(Session *session, Arena *arena, const char *path)
+{
+  return (Front){.session = session, .arena = arena, .aliases = map_new(arena), .modules = map_new(arena), .constants = map_new(arena),
+                 .assigned = map_new(arena), .parameters = map_new(arena), .met = map_new(arena),
+                 .file = schema_file_new(session, arena, path)};
+}
+
+static Str hash_text(Arena *arena, Str text)
+{
+  return str_from(arena_printf(arena, "%016" PRIx64, (uint64_t)XXH3_64bits(text.data, text.len)));
+}
+
 SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source)
 {
   Module *module = parse_module(session, arena, source);
-  Front f = {.session = session, .arena = arena, .source = source, .aliases = map_new(arena), .modules = map_new(arena),
-             .constants = map_new(arena), .assigned = map_new(arena), .parameters = map_new(arena),
-             .failed = module->has_errors};
-  f.file = schema_file_new(session, arena, source->path);
-  f.file->source_hash = str_from(arena_printf(arena, "%016" PRIx64, (uint64_t)XXH3_64bits(source->text.data, source->text.len)));
+  Front f = front_of(session, arena, source->path);
+  f.source = source;
+  f.failed = module->has_errors;
+  f.file->source_hash = hash_text(arena, source->text);
   for (uint32_t i = 0; i < module->body.count; i++) {
     f.function = NULL;
     f.assigned = map_new(arena), f.parameters = map_new(arena);
@@ -946,5 +1047,99 @@ SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source)
   if (!f.failed && !f.file->functions.count)
     diag_help(refuse(&f, (Span){0}, E_SCHEMA_SYNTAX, "`%s` holds no kernel", source->path),
               "a kernel is a function at the top level whose parameters all have types");
+  return f.failed ? NULL : f.file;
+}
+
+// ---- functions of a running program
+
+static Stmt *find_def(Front *f, StmtList list, const SchemaLive *live);
+
+// The function among the statements inside of another.
+static Stmt *find_inside(Front *f, const Stmt *stmt, const SchemaLive *live)
+{
+  const AstNode *node = ast_stmt_node((StmtKind)stmt->kind);
+  Stmt *found = NULL;
+  for (uint32_t i = 0; node && !found && i < node->field_count; i++) {
+    const void *at = (const char *)stmt + node->fields[i].offset;
+    const HandlerList *handlers = at;
+    const MatchCaseList *cases = at;
+    if (node->fields[i].kind == AST_STMTS)
+      found = find_def(f, *(const StmtList *)at, live);
+    for (uint32_t k = 0; node->fields[i].kind == AST_HANDLERS && !found && k < handlers->count; k++)
+      found = find_def(f, handlers->items[k]->body, live);
+    for (uint32_t k = 0; node->fields[i].kind == AST_MATCH_CASES && !found && k < cases->count; k++)
+      found = find_def(f, cases->items[k]->body, live);
+  }
+  return found;
+}
+
+static Stmt *find_def(Front *f, StmtList list, const SchemaLive *live)
+{
+  for (uint32_t i = 0; i < list.count; i++) {
+    Stmt *s = list.items[i];
+    if (s->kind == STMT_FunctionDef && str_is(s->FunctionDef.name->str, live->name)) {
+      ExprList decorators = s->FunctionDef.decorator_list;
+      uint32_t first = source_place(f->source, &f->session->arena, decorators.count ? decorators.items[0]->span.start : s->span.start).line;
+      if (live->line == first || live->line == source_place(f->source, &f->session->arena, s->span.start).line)
+        return s;
+    }
+    Stmt *found = find_inside(f, s, live);
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+typedef struct ParsedText {
+  Str text;
+  Source *source;
+  Module *module;
+} ParsedText;
+
+typedef Vec(ParsedText) ParsedTextVec;
+
+static const ParsedText *parse_text(Front *f, ParsedTextVec *parsed, const SchemaLive *live)
+{
+  for (size_t i = 0; i < parsed->count; i++)
+    if (str_equal(parsed->items[i].text, live->text) && strcmp(parsed->items[i].source->path, live->path) == 0)
+      return &parsed->items[i];
+  Source *source = session_add_source(f->session, live->path, live->text);
+  Module *module = parse_module(f->session, f->arena, source);
+  f->failed |= module->has_errors;
+  vec_push(f->arena, parsed, (ParsedText){live->text, source, module});
+  return &parsed->items[parsed->count - 1];
+}
+
+// Reads one function; what stands below its `def` is added to `texts`.
+static void read_piece(Front *f, ParsedTextVec *parsed, StrBuf *texts)
+{
+  const SchemaLive *live = &f->piece->live;
+  const ParsedText *text = parse_text(f, parsed, live);
+  f->source = text->source;
+  Stmt *def = text->module->has_errors ? NULL : find_def(f, text->module->body, live);
+  if (!def) {
+    if (!f->failed)
+      diag_help(refuse(f, (Span){0}, E_SCHEMA_SYNTAX, "the text of `%s` is not at line %u of %s", live->name, live->line, live->path),
+                "a kernel is a `def`, in a file or a notebook cell");
+    return;
+  }
+  f->aliases = map_new(f->arena), f->modules = map_new(f->arena), f->constants = map_new(f->arena), f->met = map_new(f->arena);
+  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena);
+  strbuf_add(texts, text->source->text.data + def->span.start, def->span.end - def->span.start);
+  function_of(f, def);
+}
+
+SchemaFile *schema_read_live(Session *session, Arena *arena, const SchemaProgram *program, const SchemaLive *kernel)
+{
+  Front f = front_of(session, arena, kernel->path);
+  ParsedTextVec parsed = {0};
+  StrBuf texts = strbuf_new(arena);
+  f.program = program;
+  piece_of(&f, kernel);
+  for (size_t i = 0; i < f.pieces.count && !f.failed; i++) {
+    f.piece = f.pieces.items[i];
+    read_piece(&f, &parsed, &texts);
+  }
+  f.file->source_hash = hash_text(arena, strbuf_str(&texts));
   return f.failed ? NULL : f.file;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,9 +205,9 @@ static unsigned thread_count(const KlrLaunch *launch)
 }
 
 // On `count` threads; on the caller's alone when another launch has the others, which keep the cores busy then.
-static void run_shared(KlrRegistry *registry, Work *work, unsigned count)
+static void run_shared(Work *work, unsigned count)
 {
-  LaunchPool *pool = registry_pool(registry);
+  LaunchPool *pool = registry_pool();
   if (pthread_mutex_trylock(&pool->lock) != 0) {
     run_chunks(work);
     return;
@@ -250,8 +251,12 @@ static bool tell_fault(const Call *call, const KlrKernelFault *fault)
   if (!fault->kind)
     return true;
   const char *array = fault->param < info->param_count ? info->params[fault->param].name : "a shared array";
-  return registry_fail(call->registry, "%s: index %" PRId64 " is outside of `%s`, which has %" PRIu64 " elements, in thread %" PRIu64 " (%s, line %u)",
-                       info->name, fault->index, array, fault->count, fault->thread, info->path ? info->path : "?", fault->line);
+  char text[1024], place[24] = "";
+  if (fault->line)
+    snprintf(place, sizeof place, ", line %u", fault->line);
+  snprintf(text, sizeof text, "%s: index %" PRId64 " is outside of `%s`, which has %" PRIu64 " elements, in thread %" PRIu64 " (%s%s)", info->name,
+           fault->index, array, fault->count, fault->thread, info->path ? info->path : "?", place);
+  return registry_fail_access(call->registry, fault, text);
 }
 
 static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
@@ -269,7 +274,7 @@ static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *
   if (threads == 1)
     run_chunks(&work);
   else
-    run_shared(call->registry, &work, threads);
+    run_shared(&work, threads);
   pthread_mutex_destroy(&work.lock);
   if (stage->combine)
     stage->combine(call->arguments, &call->grid, work.partials, blocks);

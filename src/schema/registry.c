@@ -32,13 +32,50 @@ struct KlrRegistry {
   uint32_t count;
   KlrLoadResult *results;
   size_t result_count;
-  LaunchPool pool;
 };
+
+// The threads that all registries of the process share, kept as long as there is one.
+static LaunchPool pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static size_t pool_users;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+
+// In a process that was forked: its parent's threads are not there.
+static void forget_threads(void)
+{
+  pthread_mutex_init(&pool.lock, NULL);
+  pool.threads = NULL;
+  pool.size = 0;
+}
+
+static void watch_forks(void)
+{
+  pthread_atfork(NULL, NULL, forget_threads);
+}
+
+static void use_pool(void)
+{
+  pthread_once(&pool_once, watch_forks);
+  pthread_mutex_lock(&pool.lock);
+  pool_users++;
+  pthread_mutex_unlock(&pool.lock);
+}
+
+static void leave_pool(void)
+{
+  pthread_mutex_lock(&pool.lock);
+  if (--pool_users == 0) {
+    threads_free(pool.threads);
+    pool.threads = NULL;
+    pool.size = 0;
+  }
+  pthread_mutex_unlock(&pool.lock);
+}
 
 // ---- what failed
 
 static _Thread_local char error_text[1024];
 static _Thread_local const KlrRegistry *error_owner;
+static _Thread_local KlrKernelFault error_fault;
 
 bool registry_fail(const KlrRegistry *registry, const char *format, ...)
 {
@@ -47,7 +84,20 @@ bool registry_fail(const KlrRegistry *registry, const char *format, ...)
   vsnprintf(error_text, sizeof error_text, format, arguments);
   va_end(arguments);
   error_owner = registry;
+  error_fault.kind = 0;
   return false;
+}
+
+bool registry_fail_access(const KlrRegistry *registry, const KlrKernelFault *fault, const char *text)
+{
+  registry_fail(registry, "%s", text);
+  error_fault = *fault;
+  return false;
+}
+
+const KlrKernelFault *klr_registry_fault(const KlrRegistry *registry)
+{
+  return error_owner == registry && error_fault.kind ? &error_fault : NULL;
 }
 
 const char *klr_registry_error(const KlrRegistry *registry)
@@ -156,7 +206,7 @@ KlrRegistry *klr_registry_new(void)
     return NULL;
   pthread_mutex_init(&registry->lock, NULL);
   pthread_cond_init(&registry->left, NULL);
-  pthread_mutex_init(&registry->pool.lock, NULL);
+  use_pool();
   if (error_owner == registry)
     error_owner = NULL;  // of a registry that was here before
   return registry;
@@ -205,8 +255,7 @@ void klr_registry_free(KlrRegistry *registry)
     remove_library(registry, registry->libraries);
   pthread_mutex_unlock(&registry->lock);
   free_results(registry);
-  threads_free(registry->pool.threads);
-  pthread_mutex_destroy(&registry->pool.lock);
+  leave_pool();
   pthread_cond_destroy(&registry->left);
   pthread_mutex_destroy(&registry->lock);
   free(registry->slots);
@@ -530,7 +579,7 @@ void registry_leave(KlrRegistry *registry, Library *library)
   pthread_mutex_unlock(&registry->lock);
 }
 
-LaunchPool *registry_pool(KlrRegistry *registry)
+LaunchPool *registry_pool(void)
 {
-  return &registry->pool;
+  return &pool;
 }

@@ -15,7 +15,7 @@ typedef struct Library {
   const KlrKernelLibrary *table;
 } Library;
 
-// The threads of a registry, for one launch at a time.
+// The threads that launch, for one launch at a time.
 typedef struct LaunchPool {
   pthread_mutex_t lock;
   ThreadPool *threads;
@@ -24,11 +24,12 @@ typedef struct LaunchPool {
 
 // Keeps the text for the calling thread. Always false.
 bool registry_fail(const KlrRegistry *registry, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool registry_fail_access(const KlrRegistry *registry, const KlrKernelFault *fault, const char *text);
 
 // The kernel of a handle, whose library stays until `registry_leave`; NULL after keeping a text.
 const KlrKernelInfo *registry_enter(KlrRegistry *registry, KlrKernelHandle kernel, Library **library);
 void registry_leave(KlrRegistry *registry, Library *library);
-LaunchPool *registry_pool(KlrRegistry *registry);
+LaunchPool *registry_pool(void);
 
 // Stages lie as far apart as the library believes them to be large.
 const KlrKernelStage *kernel_stage(const KlrKernelInfo *info, uint32_t index);

@@ -252,5 +252,5 @@ typedef void SchemaVisit(SchemaNode *node, void *context);
 void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context);
 void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context);
 
-// A tree as Python again (`klr schema dump`), with the types as comments when it is checked.
-void schema_print(const SchemaFile *file, StrBuf *out);
+// An expression as Python again, for people: integer casts that the checker has put there are left out.
+void schema_print_expression(const SchemaNode *node, StrBuf *out);
