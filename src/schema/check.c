@@ -1,42 +1,20 @@
-// check.c -- names, types, casts and calls of scalar kernels.
+// check.c -- names, casts and calls of scalar kernels.
 //
-// A function is checked in three steps. First its local names are collected. Then their types are found: expressions are
-// typed with what is known so far, every assignment widens its name's type, until nothing changes; nothing is reported here.
-// Last the tree is finished: types are written into it, casts where a type changes, and whatever is wrong is reported.
+// A function is checked in three steps. First its local names are collected. Then their types are found: infer.c. Last the
+// tree is finished: types are written into it, casts where a type changes, and whatever is wrong is reported.
 
-#include "schema/check.h"
+#include "schema/checker.h"
 #include "base/bug.h"
 #include "schema/json.h"
 #include "schema/whole.h"
 
 #include <string.h>
 
-typedef enum Progress { PROGRESS_NONE, PROGRESS_UNDERWAY, PROGRESS_DONE } Progress;
-
-typedef struct FunctionState FunctionState;
-
-struct FunctionState {
-  SchemaFunction *function;
-  Map names;  // parameters and locals: SchemaVar * by name
-  Progress progress;
-  bool failed;
-  bool is_generic;  // a helper whose parameters have no types: never checked itself
-  Vec(FunctionState *) instances;  // of a generic one, for each tuple of types it is called with
+enum {
+  MOST_NESTED = 3000,     // calls of ours, over all helpers that are checked within each other: about a megabyte of stack
+  NESTED_OF_CALL = 8,     // for the helper itself
+  MOST_INSTANCES = 256,   // of a generic helper: one that calls others of its kind could make any number of them
 };
-
-typedef struct Checker {
-  SchemaFile *file;
-  Arena *arena;
-  Map functions;        // FunctionState * by name
-  FunctionState *state; // of the function being checked
-  SchemaFunction *function;
-  uint32_t loops, depth;
-  bool changed;         // a type became wider in this round
-  bool failed;
-} Checker;
-
-static bool check_function(Checker *c, FunctionState *state);
-static Scalar type_of(Checker *c, SchemaNode *node);
 
 static SchemaType value_type(Scalar scalar)
 {
@@ -56,15 +34,6 @@ static Diag *refuse(Checker *c, SchemaPlace place, DiagCode code, const char *fo
 }
 
 // ---- names
-
-static SchemaVar *find_var(const Checker *c, const Name *name)
-{
-  SchemaVar *var = map_get(&c->state->names, name->str);
-  for (size_t i = 0; !var && i < c->file->constants.count; i++)
-    if (c->file->constants.items[i]->name == name)
-      var = c->file->constants.items[i];
-  return var;
-}
 
 static void suggest_name(const Checker *c, Diag *diag, const Name *name)
 {
@@ -118,249 +87,11 @@ static void collect_name(SchemaNode *node, void *context)
   } else if (node->kind == SCHEMA_assign) {
     SchemaNode *target = SCHEMA_AS(assign, node)->target;
     if (target->kind == SCHEMA_var) {
-      SchemaVar *var = find_var(c, SCHEMA_AS(var, target)->name);
+      SchemaVar *var = checker_find_var(c, SCHEMA_AS(var, target)->name);
       if (var && var->kind != VAR_CONSTANT)
         var->assignments++;
     }
   }
-}
-
-// ---- what an operation makes of its operands' types. SCALAR_NONE: not known (yet), or wrong.
-
-static bool is_weak(Scalar scalar)
-{
-  return scalar == SCALAR_WEAK_INT || scalar == SCALAR_WEAK_FLOAT;
-}
-
-static bool is_float(Scalar scalar)
-{
-  return scalar_is_float(scalar) || scalar == SCALAR_WEAK_FLOAT;
-}
-
-// The common type, wider when a literal is no value of it: `u32 + -1` is i64.
-static Scalar common_of(SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
-{
-  Scalar type = schema_common_type(a, b);
-  const SchemaNode *literal = a == SCALAR_WEAK_INT ? left : b == SCALAR_WEAK_INT ? right : NULL;
-  if (literal && literal->kind == SCHEMA_literal && scalar_is_integer(type) &&
-      !schema_literal_fits(&SCHEMA_AS(literal, literal)->value, type))
-    return SCALAR_I64;
-  return type;
-}
-
-static bool has_64_bits(Scalar scalar)
-{
-  return scalar < SCALAR_COUNT && scalar_info(scalar)->bytes == 8;
-}
-
-static Scalar divide_type(Scalar a, Scalar b, Scalar common)
-{
-  if (common == SCALAR_NONE || is_float(common))
-    return common;
-  if (common == SCALAR_WEAK_INT)
-    return SCALAR_WEAK_FLOAT;
-  return has_64_bits(a) || has_64_bits(b) ? SCALAR_F64 : SCALAR_F32;
-}
-
-// What both operands are brought to.
-static Scalar operand_type(SchemaBinary op, SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
-{
-  SchemaOpClass class = schema_binary_info(op)->class;
-  if (class == OP_CLASS_LOGIC)
-    return SCALAR_BOOL;
-  if (a == SCALAR_BOOL && b == SCALAR_BOOL && (class == OP_CLASS_INTEGER || class == OP_CLASS_COMPARE))
-    return SCALAR_BOOL;
-  Scalar common = common_of(left, right, a, b);
-  return class == OP_CLASS_DIVIDE ? divide_type(a, b, common) : common;
-}
-
-static Scalar binary_type(SchemaBinary op, SchemaNode *left, SchemaNode *right, Scalar a, Scalar b)
-{
-  switch (schema_binary_info(op)->class) {
-  case OP_CLASS_COMPARE:
-  case OP_CLASS_LOGIC: return SCALAR_BOOL;
-  case OP_CLASS_SHIFT: return a == SCALAR_WEAK_INT ? (b == SCALAR_WEAK_INT ? a : SCALAR_I32) : a == SCALAR_NONE ? a : schema_promoted(a);
-  case OP_CLASS_ARITHMETIC:
-  case OP_CLASS_DIVIDE:
-  case OP_CLASS_INTEGER: return operand_type(op, left, right, a, b);
-  }
-  bug("operator %d", (int)op);
-}
-
-static Scalar unary_type(SchemaUnary op, Scalar operand)
-{
-  if (schema_unary_info(op)->class == OP_CLASS_LOGIC)
-    return SCALAR_BOOL;
-  if (operand == SCALAR_BOOL && op == UNARY_inv)
-    return SCALAR_I32;
-  return operand == SCALAR_NONE || is_weak(operand) ? operand : schema_promoted(operand);
-}
-
-static Scalar common_of_arguments(Checker *c, SchemaList args)
-{
-  Scalar type = args.count ? type_of(c, args.items[0]) : SCALAR_NONE;
-  type = type == SCALAR_NONE || is_weak(type) ? type : schema_promoted(type);
-  for (uint32_t i = 1; i < args.count; i++)
-    type = common_of(args.items[0], args.items[i], type, type_of(c, args.items[i]));
-  return type;
-}
-
-// The arguments' type of a builtin whose arguments are values, given their common one.
-static Scalar argument_type(SchemaBuiltin builtin, Scalar common)
-{
-  SchemaCallClass class = schema_builtin_info(builtin)->class;
-  if ((class == CALL_CLASS_FLOAT || class == CALL_CLASS_TEST) && common != SCALAR_NONE && !is_float(common))
-    return common == SCALAR_WEAK_INT ? SCALAR_WEAK_FLOAT : SCALAR_F32;
-  return common;
-}
-
-static SchemaVar *array_of(Checker *c, SchemaNode *node)
-{
-  if (node->kind != SCHEMA_var)
-    return NULL;
-  SchemaVar *var = find_var(c, SCHEMA_AS(var, node)->name);
-  return var && var->type.is_array ? var : NULL;
-}
-
-static Scalar builtin_type(Checker *c, SchemaBuiltin builtin, SchemaList args)
-{
-  switch (schema_builtin_info(builtin)->class) {
-  case CALL_CLASS_ID: return SCALAR_I64;
-  case CALL_CLASS_BARRIER: return SCALAR_NONE;
-  case CALL_CLASS_TEST: return SCALAR_BOOL;
-  case CALL_CLASS_FLOAT:
-  case CALL_CLASS_NUMBER: return argument_type(builtin, common_of_arguments(c, args));
-  case CALL_CLASS_ATOMIC: {
-    SchemaVar *array = args.count ? array_of(c, args.items[0]) : NULL;
-    return array ? schema_promoted(array->type.scalar) : SCALAR_NONE;
-  }
-  }
-  bug("builtin %d", (int)builtin);
-}
-
-// ---- helpers
-
-static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args);
-
-static Scalar call_type(Checker *c, const Name *name, SchemaList args)
-{
-  bool at_zero;
-  FunctionState *helper = map_get(&c->functions, name->str);
-  if (!helper) {
-    SchemaBuiltin builtin = schema_builtin_find(name->str, &at_zero);
-    return builtin == BUILTIN_NONE ? SCALAR_NONE : builtin_type(c, builtin, args);
-  }
-  helper = helper_of(c, name, args);
-  if (!helper || helper->progress == PROGRESS_UNDERWAY || !check_function(c, helper))
-    return SCALAR_NONE;
-  Scalar returns = helper->function->returns.scalar;
-  return scalar_is_float(returns) ? schema_promoted(returns) : returns;
-}
-
-static Scalar type_of(Checker *c, SchemaNode *node)
-{
-  switch (node->kind) {
-  case SCHEMA_literal:
-    if (node->type.scalar != SCALAR_NONE)
-      return node->type.scalar;
-    switch (SCHEMA_AS(literal, node)->value.kind) {
-    case LITERAL_BOOL: return SCALAR_BOOL;
-    case LITERAL_INT: return SCALAR_WEAK_INT;
-    case LITERAL_FLOAT: return SCALAR_WEAK_FLOAT;
-    }
-    break;
-  case SCHEMA_var: {
-    SchemaVar *var = find_var(c, SCHEMA_AS(var, node)->name);
-    if (!var || var->type.is_array)
-      return SCALAR_NONE;
-    return var->kind == VAR_CONSTANT && var->type.scalar == SCALAR_NONE ? type_of(c, (SchemaNode *)var->value) : var->type.scalar;
-  }
-  case SCHEMA_index: {
-    SchemaVar *array = array_of(c, SCHEMA_AS(index, node)->array);
-    Scalar element = array ? array->type.scalar : SCALAR_NONE;
-    return element == SCALAR_F16 || element == SCALAR_BF16 ? SCALAR_F32 : element;
-  }
-  case SCHEMA_binary_op: {
-    Schema_binary_op *e = SCHEMA_AS(binary_op, node);
-    return binary_type(e->op, e->left, e->right, type_of(c, e->left), type_of(c, e->right));
-  }
-  case SCHEMA_unary_op: return unary_type(SCHEMA_AS(unary_op, node)->op, type_of(c, SCHEMA_AS(unary_op, node)->operand));
-  case SCHEMA_if_expr: {
-    Schema_if_expr *e = SCHEMA_AS(if_expr, node);
-    Scalar a = type_of(c, e->then_value), b = type_of(c, e->else_value);
-    return a == SCALAR_BOOL && b == SCALAR_BOOL ? a : common_of(e->then_value, e->else_value, a, b);
-  }
-  case SCHEMA_cast: return SCHEMA_AS(cast, node)->to;
-  case SCHEMA_call:
-    if (node->callee)  // finished: it has the name of an instance, which no call in the file has
-      return node->type.scalar;
-    return call_type(c, SCHEMA_AS(call, node)->function, SCHEMA_AS(call, node)->args);
-  default: break;
-  }
-  bug("`%s` is no expression", schema_kind_info(node->kind).json);
-}
-
-// ---- finding the types of locals
-
-// `var` is assigned a value of type `scalar`.
-static void widen(Checker *c, SchemaVar *var, SchemaNode *value, Scalar scalar)
-{
-  if (var->kind != VAR_LOCAL || var->is_declared || scalar == SCALAR_NONE)
-    return;
-  Scalar was = var->type.scalar;
-  Scalar wider = scalar == SCALAR_BOOL || is_weak(scalar) ? scalar : schema_promoted(scalar);
-  if (was != SCALAR_NONE && !(was == SCALAR_BOOL && wider == SCALAR_BOOL))
-    wider = common_of(value, value, was, wider);
-  if (wider == SCALAR_WEAK_INT && value->kind == SCHEMA_literal && !schema_literal_fits(&SCHEMA_AS(literal, value)->value, SCALAR_I32))
-    wider = SCALAR_I64;
-  if (wider != was)
-    c->changed = true;
-  var->type.scalar = wider;
-}
-
-static void widen_names(SchemaNode *node, void *context)
-{
-  Checker *c = context;
-  if (node->kind == SCHEMA_let) {
-    Schema_let *s = SCHEMA_AS(let, node);
-    widen(c, node->var, s->value, type_of(c, s->value));
-  } else if (node->kind == SCHEMA_assign) {
-    Schema_assign *s = SCHEMA_AS(assign, node);
-    SchemaVar *var = s->target->kind == SCHEMA_var ? find_var(c, SCHEMA_AS(var, s->target)->name) : NULL;
-    if (var)
-      widen(c, var, s->value, type_of(c, s->value));
-  } else if (node->kind == SCHEMA_for) {
-    widen(c, node->var, SCHEMA_AS(for, node)->start, SCALAR_I64);
-  } else if (node->kind == SCHEMA_return && SCHEMA_AS(return, node)->value && !c->function->has_declared_return) {
-    SchemaNode *value = SCHEMA_AS(return, node)->value;
-    SchemaVar result = {.kind = VAR_LOCAL, .type = c->function->returns};
-    widen(c, &result, value, type_of(c, value));
-    c->function->returns = result.type;
-  }
-}
-
-static Scalar settled(Scalar scalar)
-{
-  return scalar == SCALAR_WEAK_INT ? SCALAR_I32 : scalar == SCALAR_WEAK_FLOAT ? SCALAR_F32 : scalar;
-}
-
-static void find_types(Checker *c)
-{
-  SchemaFunction *function = c->function;
-  do {
-    do {
-      c->changed = false;
-      schema_walk_list(function->body, widen_names, c);
-    } while (c->changed);
-    // What only literals were assigned to takes its type now; that may widen what depends on it.
-    for (size_t i = 0; i < function->locals.count; i++) {
-      SchemaVar *var = function->locals.items[i];
-      c->changed |= is_weak(var->type.scalar);
-      var->type.scalar = settled(var->type.scalar);
-    }
-    c->changed |= is_weak(function->returns.scalar);
-    function->returns.scalar = settled(function->returns.scalar);
-  } while (c->changed);
 }
 
 // ---- finishing the tree
@@ -386,7 +117,7 @@ static void refuse_literal(Checker *c, SchemaNode *node, Scalar type)
 // Gives a finished expression of literals the type `to`, which arithmetic can be done in.
 static void settle(Checker *c, SchemaNode *node, Scalar to)
 {
-  if (!is_weak(node->type.scalar))
+  if (!schema_is_weak(node->type.scalar))
     return;
   node->type = value_type(to);
   switch (node->kind) {
@@ -424,13 +155,13 @@ static SchemaNode *bring(Checker *c, SchemaNode *node, Scalar to)
   Scalar from = node->type.scalar;
   if (from == SCALAR_NONE || from == to)
     return node;
-  if (is_weak(from)) {
+  if (schema_is_weak(from)) {
     bool stays_int = from == SCALAR_WEAK_INT && scalar_is_integer(to);
     if (node->kind == SCHEMA_literal && stays_int && schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
       settle(c, node, to);
       return node;
     }
-    Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : settled(from);
+    Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : checker_settled(from);
     if (stays_int && in != to)
       in = SCALAR_I32;
     settle(c, node, in);
@@ -449,9 +180,9 @@ static SchemaNode *convert(Checker *c, SchemaNode *node, Scalar to, const char *
     refuse_literal(c, node, to);
     return node;
   }
-  bool loses = (is_float(from) && !scalar_is_float(to)) || (to == SCALAR_BOOL && from != SCALAR_BOOL);
+  bool loses = (schema_is_real(from) && !scalar_is_float(to)) || (to == SCALAR_BOOL && from != SCALAR_BOOL);
   if (loses) {
-    const char *quote = is_weak(from) ? "" : "`";
+    const char *quote = schema_is_weak(from) ? "" : "`";
     Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "%s is `%s`, not %s%s%s", what, scalar_name(to), quote, scalar_name(from), quote);
     if (to == SCALAR_BOOL)
       diag_help(diag, "compare it: `x != 0`, or cast it: `bool(x)`");
@@ -482,7 +213,7 @@ static SchemaNode *condition_of(Checker *c, SchemaNode *node)
 static SchemaNode *index_of(Checker *c, SchemaNode *node)
 {
   node = value_of(c, node, "this index");
-  if (is_float(node->type.scalar) || node->type.scalar == SCALAR_BOOL) {
+  if (schema_is_real(node->type.scalar) || node->type.scalar == SCALAR_BOOL) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_TYPE, "this index is %s, not an integer",
                         node->type.scalar == SCALAR_BOOL ? "`bool`" : "a float");
     diag_help(diag, "`//` divides integers without leaving them; `i64(x)` rounds towards 0");
@@ -494,7 +225,7 @@ static SchemaNode *index_of(Checker *c, SchemaNode *node)
 static SchemaNode *finish_var(Checker *c, SchemaNode *node)
 {
   const Name *name = SCHEMA_AS(var, node)->name;
-  SchemaVar *var = find_var(c, name);
+  SchemaVar *var = checker_find_var(c, name);
   node->var = var;
   if (!var) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_NAME, "name `%s` is not defined", name->str.data);
@@ -523,25 +254,25 @@ static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
   Scalar a = e->left->type.scalar, b = e->right->type.scalar;
   if (a == SCALAR_NONE || b == SCALAR_NONE)
     return node;
-  Scalar type = binary_type(e->op, e->left, e->right, a, b);
+  Scalar type = checker_binary_type(e->op, e->left, e->right, a, b);
   bool integers = info->class == OP_CLASS_INTEGER || info->class == OP_CLASS_SHIFT;
-  if (integers && (is_float(a) || is_float(b))) {
+  if (integers && (schema_is_real(a) || schema_is_real(b))) {
     refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s` and `%s`", info->python, scalar_name(a), scalar_name(b));
     return node;
   }
   node->type = value_type(type);
   if (info->class == OP_CLASS_SHIFT) {
-    if (!is_weak(type)) {
+    if (!schema_is_weak(type)) {
       e->left = bring(c, e->left, type);
-      e->right = bring(c, e->right, is_weak(b) ? SCALAR_I32 : schema_promoted(b));
+      e->right = bring(c, e->right, schema_is_weak(b) ? SCALAR_I32 : schema_promoted(b));
     }
     return node;
   }
-  Scalar operands = operand_type(e->op, e->left, e->right, a, b);
-  if (is_weak(operands)) {
+  Scalar operands = checker_operand_type(e->op, e->left, e->right, a, b);
+  if (schema_is_weak(operands)) {
     if (info->class != OP_CLASS_COMPARE)
       return node;  // settled with its surroundings
-    operands = settled(operands);
+    operands = checker_settled(operands);
   }
   e->left = bring(c, e->left, operands), e->right = bring(c, e->right, operands);
   return node;
@@ -560,12 +291,12 @@ static SchemaNode *finish_unary(Checker *c, SchemaNode *node)
   Scalar operand = e->operand->type.scalar;
   if (operand == SCALAR_NONE)
     return node;
-  if (info->class == OP_CLASS_INTEGER && is_float(operand)) {
+  if (info->class == OP_CLASS_INTEGER && schema_is_real(operand)) {
     refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s`", info->python, scalar_name(operand));
     return node;
   }
-  node->type = value_type(unary_type(e->op, operand));
-  if (!is_weak(node->type.scalar))
+  node->type = value_type(checker_unary_type(e->op, operand));
+  if (!schema_is_weak(node->type.scalar))
     e->operand = bring(c, e->operand, node->type.scalar);
   return node;
 }
@@ -574,10 +305,10 @@ static SchemaNode *finish_if_expr(Checker *c, SchemaNode *node)
 {
   Schema_if_expr *e = SCHEMA_AS(if_expr, node);
   e->condition = condition_of(c, e->condition);
-  Scalar type = type_of(c, node);
+  Scalar type = checker_type_of(c, node);
   e->then_value = value_of(c, e->then_value, "this value"), e->else_value = value_of(c, e->else_value, "this value");
   node->type = value_type(type);
-  if (type != SCALAR_NONE && !is_weak(type))
+  if (type != SCALAR_NONE && !schema_is_weak(type))
     e->then_value = bring(c, e->then_value, type), e->else_value = bring(c, e->else_value, type);
   return node;
 }
@@ -658,14 +389,14 @@ static void finish_values(Checker *c, SchemaNode *node, SchemaList args)
     Scalar type = args.items[i]->type.scalar;
     if (type == SCALAR_NONE)
       return;
-    common = i == 0 ? (is_weak(type) ? type : schema_promoted(type)) : common_of(args.items[0], args.items[i], common, type);
+    common = i == 0 ? (schema_is_weak(type) ? type : schema_promoted(type)) : checker_common(args.items[0], args.items[i], common, type);
   }
   SchemaCallClass class = schema_builtin_info(node->builtin)->class;
-  Scalar type = argument_type(node->builtin, common);
+  Scalar type = checker_argument_type(node->builtin, common);
   if (class == CALL_CLASS_TEST)
-    type = settled(type);
+    type = checker_settled(type);
   node->type = value_type(class == CALL_CLASS_TEST ? SCALAR_BOOL : type);
-  for (uint32_t i = 0; !is_weak(type) && i < args.count; i++)
+  for (uint32_t i = 0; !schema_is_weak(type) && i < args.count; i++)
     args.items[i] = bring(c, args.items[i], type);
 }
 
@@ -718,7 +449,7 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
     diag_help(diag, "with the decorator `@inline` it is a helper");
     return;
   }
-  FunctionState *helper = helper_of(c, name, args);
+  FunctionState *helper = checker_helper(c, name, args);
   if (helper && helper->progress == PROGRESS_UNDERWAY) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` calls itself, directly or through others", name->str.data);
     diag_help(diag, "write it as a loop");
@@ -726,7 +457,7 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
   }
   if (!helper)
     return;
-  if (!check_function(c, helper)) {
+  if (!checker_check_function(c, helper)) {
     c->failed = true;
     return;
   }
@@ -757,7 +488,7 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
 
 static SchemaNode *finish_call(Checker *c, SchemaNode *node, const Name **name, SchemaList *args, bool is_statement)
 {
-  if (map_get(&c->functions, (*name)->str)) {
+  if (checker_calls_file(c, *name)) {
     finish_helper_call(c, node, *name, *args, is_statement);
     if (node->callee)
       *name = node->callee->name;
@@ -783,7 +514,7 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
   switch (node->kind) {
   case SCHEMA_literal:
     if (node->type.scalar == SCALAR_NONE)
-      node->type = value_type(type_of(c, node));
+      node->type = value_type(checker_type_of(c, node));
     else if (!schema_literal_fits(&SCHEMA_AS(literal, node)->value, node->type.scalar))
       refuse_literal(c, node, node->type.scalar);
     return node;
@@ -797,8 +528,8 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
     Schema_cast *cast = SCHEMA_AS(cast, node);
     // A checked tree's own cast of a load is the load of type f32 here: the element itself is below it.
     cast->value = cast->value->kind == SCHEMA_index ? finish_index(c, cast->value) : value_of(c, cast->value, "what is cast");
-    if (cast->value->type.scalar != SCALAR_NONE && is_weak(cast->value->type.scalar))
-      settle(c, cast->value, settled(cast->value->type.scalar));
+    if (cast->value->type.scalar != SCALAR_NONE && schema_is_weak(cast->value->type.scalar))
+      settle(c, cast->value, checker_settled(cast->value->type.scalar));
     node->type = value_type(cast->to);
     bool loads_narrow = cast->value->kind == SCHEMA_index && cast->to != SCALAR_F32;
     if (loads_narrow)
@@ -812,13 +543,9 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
 
 static SchemaNode *finish(Checker *c, SchemaNode *node)
 {
-  if (++c->depth > SCHEMA_DEEPEST) {
-    refuse(c, node->place, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST);
-    c->depth--;
-    return node;
-  }
+  c->nested++;
   node = finish_expr(c, node);
-  c->depth--;
+  c->nested--;
   return node;
 }
 
@@ -956,34 +683,48 @@ static void finish_stmt(Checker *c, SchemaNode *node)
 
 static void finish_list(Checker *c, SchemaList list)
 {
-  for (uint32_t i = 0; i < list.count; i++) {
-    if (++c->depth > SCHEMA_DEEPEST) {
-      refuse(c, list.items[i]->place, E_SCHEMA_SYNTAX, "statements are nested deeper than %d levels", SCHEMA_DEEPEST);
-      c->depth--;
-      return;
-    }
+  c->depth++, c->nested++;
+  for (uint32_t i = 0; i < list.count; i++)
     finish_stmt(c, list.items[i]);
-    c->depth--;
-  }
+  c->depth--, c->nested--;
 }
 
 // ---- functions
+
+// What the function for these types is called: `sq_f32`, and `sq_f32_2` when the file has a `sq_f32` already. It is no name of a builtin
+// either, which calls may mean: so a document says the same when it is read again.
+static const Name *instance_name(Checker *c, const SchemaFunction *function)
+{
+  bool at_zero;
+  StrBuf name = strbuf_new(c->arena);
+  strbuf_add(&name, function->name->str.data, function->name->str.len);
+  for (size_t i = 0; i < function->params.count; i++) {
+    SchemaType type = function->params.items[i]->type;
+    strbuf_printf(&name, "_%s%s", type.is_array ? "a" : "", scalar_name(type.scalar));
+  }
+  size_t len = name.len;
+  for (uint32_t i = 2; map_get(&c->functions, strbuf_str(&name)) || map_get(&c->made, strbuf_str(&name)) ||
+                       schema_builtin_find(strbuf_str(&name), &at_zero) != BUILTIN_NONE; i++) {
+    name.len = len;
+    strbuf_printf(&name, "_%u", i);
+  }
+  const Name *made = name_intern(&c->file->session->names, strbuf_str(&name));
+  map_set(&c->made, made->str, (void *)made);
+  return made;
+}
 
 static SchemaFunction *instance_of(Checker *c, const SchemaFunction *generic, const SchemaType *types)
 {
   SchemaFunction *function = arena_new(c->arena, SchemaFunction);
   *function = *generic;
-  StrBuf name = strbuf_new(c->arena);
-  strbuf_puts(&name, generic->name->str.data);
   memset(&function->params, 0, sizeof function->params);
   for (size_t i = 0; i < generic->params.count; i++) {
     SchemaVar *param = arena_new(c->arena, SchemaVar);
     *param = *generic->params.items[i];
     param->type = types[i];
-    strbuf_printf(&name, "_%s%s", types[i].is_array ? "a" : "", scalar_name(types[i].scalar));
     vec_push(c->arena, &function->params, param);
   }
-  function->name = name_intern(&c->file->session->names, strbuf_str(&name));
+  function->name = instance_name(c, function);
   function->body = schema_clone_list(c->arena, generic->body);
   return function;
 }
@@ -999,7 +740,7 @@ static FunctionState *state_of(Checker *c, SchemaFunction *function)
 }
 
 // The function that a call of `name` means: itself, or its instance for the arguments' types. NULL: one of them is not known.
-static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args)
+FunctionState *checker_helper(Checker *c, const Name *name, SchemaList args)
 {
   FunctionState *state = map_get(&c->functions, name->str);
   if (!state->is_generic)
@@ -1008,8 +749,8 @@ static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args)
   if (args.count != state->function->params.count)
     return NULL;
   for (uint32_t i = 0; i < args.count; i++) {
-    SchemaVar *array = array_of(c, args.items[i]);
-    Scalar scalar = array ? array->type.scalar : settled(type_of(c, args.items[i]));
+    SchemaVar *array = checker_array_of(c, args.items[i]);
+    Scalar scalar = array ? array->type.scalar : checker_settled(checker_type_of(c, args.items[i]));
     if (scalar == SCALAR_NONE)
       return NULL;
     types[i] = (SchemaType){array || scalar == SCALAR_BOOL ? scalar : schema_promoted(scalar), array != NULL};
@@ -1025,6 +766,10 @@ static FunctionState *helper_of(Checker *c, const Name *name, SchemaList args)
     }
     if (same)
       return state->instances.items[i];
+  }
+  if (state->instances.count >= MOST_INSTANCES) {
+    refuse(c, state->function->place, E_SCHEMA_CALL, "`%s` is called with more than %d combinations of types", name->str.data, MOST_INSTANCES);
+    return NULL;
   }
   FunctionState *instance = state_of(c, instance_of(c, state->function, types));
   vec_push(c->arena, &state->instances, instance);
@@ -1116,29 +861,60 @@ static void note_directions(SchemaList list)
     note_statement(list.items[i]);
 }
 
-// Checks a function and, first, the helpers it calls. False when it has errors; they are reported once.
-static bool check_function(Checker *c, FunctionState *state)
+static bool is_too_deep(Checker *c)
+{
+  const SchemaNode *node = schema_find_too_deep(c->function->body);
+  if (node)
+    refuse(c, node->place, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST);
+  return node != NULL;
+}
+
+static void check_body(Checker *c)
+{
+  SchemaFunction *function = c->function;
+  memset(&function->locals, 0, sizeof function->locals);
+  declare_params(c, c->state);
+  if (is_too_deep(c))
+    return;
+  schema_walk_list(function->body, collect_name, c);
+  checker_infer_locals(c);
+  finish_list(c, function->body);
+  // Only now are all casts in it.
+  if (c->failed || !schema_check_flow(c->file, function) || !schema_check_barriers(c->file, function) || is_too_deep(c)) {
+    c->failed = true;
+    return;
+  }
+  note_directions(function->body);
+  schema_find_grid(c->file, function);
+  vec_push(c->arena, &c->file->checked, function);
+}
+
+bool checker_check_function(Checker *c, FunctionState *state)
 {
   if (state->progress != PROGRESS_NONE)
     return state->progress == PROGRESS_DONE && !state->failed;
   Checker outer = *c;
   state->progress = PROGRESS_UNDERWAY;
   c->state = state, c->function = state->function, c->loops = c->depth = 0, c->failed = false;
-  memset(&c->function->locals, 0, sizeof c->function->locals);
-  declare_params(c, state);
-  schema_walk_list(c->function->body, collect_name, c);
-  find_types(c);
-  finish_list(c, c->function->body);
-  state->failed = c->failed || !schema_check_flow(c->file, c->function) || !schema_check_barriers(c->file, c->function);
-  if (!state->failed) {
-    note_directions(c->function->body);
-    schema_find_grid(c->file, c->function);
-    vec_push(c->arena, &c->file->checked, c->function);
-  }
+  c->nested += NESTED_OF_CALL;
+  if (c->nested > MOST_NESTED)
+    diag_help(refuse(c, c->function->place, E_SCHEMA_CALL, "helpers call each other through too many levels"), "join some of them");
+  else
+    check_body(c);
+  state->failed = c->failed;
   state->progress = PROGRESS_DONE;
-  *c = (Checker){.file = outer.file, .arena = outer.arena, .functions = c->functions, .state = outer.state, .function = outer.function,
-                 .loops = outer.loops, .depth = outer.depth, .changed = outer.changed, .failed = outer.failed};
+  c->state = outer.state, c->function = outer.function, c->loops = outer.loops, c->depth = outer.depth, c->nested = outer.nested;
+  c->changed = outer.changed, c->failed = outer.failed;
   return !state->failed;
+}
+
+// A helper that is called as a builtin is: calls of that builtin by another of its names stay calls of the builtin, so the helper gets a name of
+// its own.
+static void rename_shadowing(Checker *c, SchemaFunction *function)
+{
+  bool at_zero;
+  if (!function->is_kernel && schema_builtin_find(function->name->str, &at_zero) != BUILTIN_NONE)
+    function->name = instance_name(c, function);
 }
 
 static void declare_functions(Checker *c)
@@ -1150,18 +926,23 @@ static void declare_functions(Checker *c)
     else
       map_set(&c->functions, function->name->str, state_of(c, function));
   }
+  for (size_t i = 0; i < c->functions.count; i++) {
+    const FunctionState *state = c->functions.entries[i].value;
+    if (!state->is_generic)
+      rename_shadowing(c, state->function);
+  }
 }
 
 bool schema_check(SchemaFile *file)
 {
-  Checker c = {.file = file, .arena = file->arena, .functions = map_new(file->arena)};
+  Checker c = {.file = file, .arena = file->arena, .functions = map_new(file->arena), .made = map_new(file->arena)};
   memset(&file->checked, 0, sizeof file->checked);
   declare_functions(&c);
   bool ok = !c.failed;
   for (size_t i = 0; i < c.functions.count; i++) {
     FunctionState *state = c.functions.entries[i].value;
     if (!state->is_generic)
-      ok &= check_function(&c, state);
+      ok &= checker_check_function(&c, state);
   }
   if (!ok)
     return false;

@@ -1,29 +1,76 @@
 // flow.c -- which names have a value where: definite assignment, and functions that end without the value they promise.
 //
-// A set of names that surely have a value travels through the statements in order. After two ways meet it is what both have;
-// after a statement that never ends normally (`return`, `break`) it is everything, for nothing comes after it.
+// The set of names that surely have a value is kept as a trail, in the order in which they got it: leaving a branch takes back
+// what it added, so the work is in proportion to the assignments, however many names there are. After two ways meet the set is what
+// both have; after a statement that never ends normally (`return`, `break`) it counts as everything, for nothing comes after it.
 
 #include "schema/check.h"
 
-#include <string.h>
+typedef Vec(uint32_t) Locals;
+
+// What all `break`s of a loop have: the trail up to `kept`, and `others`.
+typedef struct Exits {
+  bool any;
+  size_t kept;
+  Locals others;
+} Exits;
 
 typedef struct Flow {
   SchemaFile *file;
   SchemaFunction *function;
   Arena *arena;
-  size_t bytes;          // of a set: a byte a local
-  uint8_t *set;          // at the place being looked at
-  bool ends;             // nothing comes after the place
-  uint8_t *at_break;     // what all `break`s of the innermost loop have; NULL: none was met
-  uint8_t *told;         // names that were reported
+  uint8_t *set;     // a byte a local: on the trail
+  Locals trail;
+  bool ends;        // nothing comes after the place being looked at
+  Exits *exits;     // of the innermost loop
+  uint8_t *told;    // names that were reported
+  uint8_t *scratch;
   bool failed;
 } Flow;
 
-static uint8_t *copy_set(Flow *f)
+static void give_value(Flow *f, const SchemaVar *var)
 {
-  uint8_t *copy = arena_alloc(f->arena, f->bytes + 1);
-  memcpy(copy, f->set, f->bytes);
-  return copy;
+  if (!var || var->kind != VAR_LOCAL || f->set[var->index])
+    return;
+  f->set[var->index] = 1;
+  vec_push(f->arena, &f->trail, var->index);
+}
+
+static void give_values(Flow *f, const Locals *locals)
+{
+  for (size_t i = 0; i < locals->count; i++)
+    give_value(f, f->function->locals.items[locals->items[i]]);
+}
+
+// Takes back what came after `mark`, and returns it.
+static Locals take_back(Flow *f, size_t mark)
+{
+  Locals taken = {0};
+  for (size_t i = mark; i < f->trail.count; i++) {
+    vec_push(f->arena, &taken, f->trail.items[i]);
+    f->set[f->trail.items[i]] = 0;
+  }
+  Exits *exits = f->exits;
+  for (size_t i = mark; exits && i < exits->kept; i++)
+    vec_push(f->arena, &exits->others, f->trail.items[i]);
+  if (exits && exits->kept > mark)
+    exits->kept = mark;
+  f->trail.count = mark;
+  return taken;
+}
+
+static void leave_loop(Flow *f)
+{
+  Exits *exits = f->exits;
+  if (!exits->any) {
+    *exits = (Exits){.any = true, .kept = f->trail.count};
+    return;
+  }
+  size_t count = 0;
+  for (size_t i = 0; i < exits->others.count; i++)
+    if (f->set[exits->others.items[i]])
+      exits->others.items[count++] = exits->others.items[i];
+  exits->others.count = count;
 }
 
 static void read_name(SchemaNode *node, void *context)
@@ -48,28 +95,32 @@ static void read_expr(Flow *f, SchemaNode *node)
     schema_walk(node, read_name, f);
 }
 
-static void meet(Flow *f, uint8_t *into, const uint8_t *other)
-{
-  for (size_t i = 0; i < f->bytes; i++)
-    into[i] &= other[i];
-}
-
 static void flow_list(Flow *f, SchemaList list);
 
 static void flow_if(Flow *f, Schema_if *s)
 {
   read_expr(f, s->condition);
-  uint8_t *before = copy_set(f);
+  size_t mark = f->trail.count;
   bool ended_before = f->ends;
   flow_list(f, s->then_body);
-  uint8_t *after_then = f->set;
   bool then_ends = f->ends;
-  f->set = before, f->ends = ended_before;
+  Locals then_has = take_back(f, mark);
+  f->ends = ended_before;
   flow_list(f, s->else_body);
-  if (f->ends && !then_ends)
-    f->set = after_then;
-  else if (!f->ends && !then_ends)
-    meet(f, f->set, after_then);
+  if (f->ends && !then_ends) {
+    take_back(f, mark);
+    give_values(f, &then_has);
+  } else if (!f->ends && !then_ends) {
+    Locals else_has = take_back(f, mark), both = {0};
+    for (size_t i = 0; i < then_has.count; i++)
+      f->scratch[then_has.items[i]] = 1;
+    for (size_t i = 0; i < else_has.count; i++)
+      if (f->scratch[else_has.items[i]])
+        vec_push(f->arena, &both, else_has.items[i]);
+    for (size_t i = 0; i < then_has.count; i++)
+      f->scratch[then_has.items[i]] = 0;
+    give_values(f, &both);
+  }
   f->ends = f->ends && then_ends;
 }
 
@@ -79,21 +130,21 @@ static bool is_always(const SchemaNode *condition)
          SCHEMA_AS(literal, condition)->value.magnitude;
 }
 
-// What holds after the loop is what held before it, and for one without an end what its breaks have.
-static void flow_loop(Flow *f, SchemaList body, bool is_endless)
+// What holds after the loop is what held before it, and for one without an end what its breaks have. `var`: of a `for`, or NULL.
+static void flow_loop(Flow *f, SchemaList body, const SchemaVar *var, bool is_endless)
 {
-  uint8_t *outer_break = f->at_break, *before = copy_set(f);
+  Exits exits = {0}, *outer = f->exits;
+  size_t mark = f->trail.count;
   bool ended_before = f->ends;
-  f->at_break = NULL;
+  f->exits = &exits;
+  give_value(f, var);
   flow_list(f, body);
-  f->set = before, f->ends = ended_before;
-  if (is_endless) {
-    if (f->at_break)
-      f->set = f->at_break;
-    else
-      f->ends = true;
-  }
-  f->at_break = outer_break;
+  take_back(f, mark);
+  f->exits = outer, f->ends = ended_before;
+  if (is_endless && exits.any)
+    give_values(f, &exits.others);
+  else if (is_endless)
+    f->ends = true;
 }
 
 static void flow_stmt(Flow *f, SchemaNode *node)
@@ -101,38 +152,33 @@ static void flow_stmt(Flow *f, SchemaNode *node)
   switch (node->kind) {
   case SCHEMA_let:
     read_expr(f, SCHEMA_AS(let, node)->value);
-    f->set[node->var->index] = 1;
+    give_value(f, node->var);
     return;
   case SCHEMA_assign: {
     Schema_assign *s = SCHEMA_AS(assign, node);
     read_expr(f, s->value);
     if (s->target->kind == SCHEMA_index)
       read_expr(f, SCHEMA_AS(index, s->target)->index);
-    else if (s->target->var && s->target->var->kind == VAR_LOCAL)
-      f->set[s->target->var->index] = 1;
+    else
+      give_value(f, s->target->var);
     return;
   }
   case SCHEMA_if: flow_if(f, SCHEMA_AS(if, node)); return;
   case SCHEMA_for: {
     Schema_for *s = SCHEMA_AS(for, node);
     read_expr(f, s->start), read_expr(f, s->stop);
-    uint8_t *before = copy_set(f);
-    f->set[node->var->index] = 1;
-    flow_loop(f, s->body, false);
-    f->set = before;
+    flow_loop(f, s->body, node->var, false);
     return;
   }
   case SCHEMA_while: {
     Schema_while *s = SCHEMA_AS(while, node);
     read_expr(f, s->condition);
-    flow_loop(f, s->body, is_always(s->condition));
+    flow_loop(f, s->body, NULL, is_always(s->condition));
     return;
   }
   case SCHEMA_break:
-    if (!f->ends && f->at_break)
-      meet(f, f->at_break, f->set);
-    else if (!f->ends)
-      f->at_break = copy_set(f);
+    if (!f->ends)
+      leave_loop(f);
     f->ends = true;
     return;
   case SCHEMA_continue: f->ends = true; return;
@@ -157,8 +203,8 @@ static void flow_list(Flow *f, SchemaList list)
 bool schema_check_flow(SchemaFile *file, SchemaFunction *function)
 {
   size_t count = function->locals.count;
-  Flow f = {.file = file, .function = function, .arena = file->arena, .bytes = count,
-            .set = arena_alloc(file->arena, count + 1), .told = arena_alloc(file->arena, count + 1)};
+  Flow f = {.file = file, .function = function, .arena = file->arena, .set = arena_array(file->arena, uint8_t, count + 1),
+            .told = arena_array(file->arena, uint8_t, count + 1), .scratch = arena_array(file->arena, uint8_t, count + 1)};
   flow_list(&f, function->body);
   if (!f.ends && function->returns.scalar != SCALAR_NONE) {
     f.failed = true;

@@ -37,6 +37,7 @@ typedef struct Front {
   Map annotated;       // locals that were declared with a type
   NodeVec *body;  // where statements go
   uint32_t temps;
+  uint32_t depth;  // of statements and expressions around
   bool failed;
   // Of a running program:
   const SchemaProgram *program;  // NULL: a file by itself
@@ -44,6 +45,8 @@ typedef struct Front {
   Map met;                       // names that were asked for
   PieceVec pieces;
 } Front;
+
+enum { LARGEST_CLONE = 1000 };  // nodes
 
 static SchemaNode *expr_of(Front *f, Expr *e);
 static void stmts_of(Front *f, StmtList list);
@@ -54,7 +57,7 @@ static SchemaPlace place_of(Front *f, Span span)
   Place start = source_place(f->source, lasting, span.start), end = source_place(f->source, lasting, span.end);
   if (f->program && strcmp(f->source->path, f->file->path) != 0)
     return (SchemaPlace){.span = span};  // lines are those of the kernel's file
-  return (SchemaPlace){span, start.line, start.column, end.line, end.column};
+  return (SchemaPlace){span, start.line, start.column, end.line, end.column, NULL};
 }
 
 static Diag *refuse(Front *f, Span span, DiagCode code, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -382,11 +385,52 @@ static SchemaNode *unary_of(Front *f, Expr *e)
   return node;
 }
 
+// One more level for what follows; false after reporting that it is one too many. Either way `f->depth` is put back by the caller.
+static bool go_deeper(Front *f, Span span, uint32_t levels)
+{
+  f->depth += levels;
+  if (f->depth <= SCHEMA_DEEPEST)
+    return true;
+  diag_help(refuse(f, span, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST),
+            "name a part of it and use the name");
+  return false;
+}
+
+// Operand `i` of a chain of `count`, which becomes ((a op b) op c) op d: the first two are deepest.
+static SchemaNode *operand_of_chain(Front *f, Expr *e, uint32_t i, uint32_t count)
+{
+  uint32_t outer = f->depth;
+  bool fits = go_deeper(f, e->span, count - (i ? i : 1));
+  SchemaNode *node = fits ? expr_of(f, e) : NULL;
+  f->depth = outer;
+  return node;
+}
+
+static void count_node(SchemaNode *node, void *context)
+{
+  (void)node;
+  ++*(size_t *)context;
+}
+
+// A second of an operand that has no effects. Chains inside of chains would double again and again.
+static SchemaNode *clone_operand(Front *f, Span span, SchemaNode *operand)
+{
+  size_t count = 0;
+  schema_walk(operand, count_node, &count);
+  if (count <= LARGEST_CLONE)
+    return schema_clone(f->arena, operand);
+  diag_help(refuse(f, span, E_SCHEMA_SYNTAX, "this is too long for the middle of a chain of comparisons"), "assign it to a name before");
+  return operand;
+}
+
 static SchemaNode *compare_of(Front *f, Expr *e)
 {
-  SchemaNode *left = expr_of(f, e->Compare.left), *all = NULL;
-  for (uint32_t i = 0; i < e->Compare.ops.count; i++) {
-    SchemaNode *right = expr_of(f, e->Compare.comparators.items[i]);
+  uint32_t count = e->Compare.ops.count;
+  SchemaNode *left = operand_of_chain(f, e->Compare.left, 0, count), *all = NULL;
+  for (uint32_t i = 0; left && i < count; i++) {
+    SchemaNode *right = operand_of_chain(f, e->Compare.comparators.items[i], i, count);
+    if (!right)
+      break;
     SchemaBinary op = BINARY_COUNT;
     switch (e->Compare.ops.items[i]) {
     case CMP_OP_Eq: op = BINARY_eq; break;
@@ -404,24 +448,29 @@ static SchemaNode *compare_of(Front *f, Expr *e)
       refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers are compared with <, <=, >, >=, == and !=; `is` and `in` are not part of scalar kernels");
       return left;
     }
-    bool is_shared_operand = i + 1 < e->Compare.ops.count;
+    bool is_shared_operand = i + 1 < count;
     if (is_shared_operand && has_effects(right)) {
       Diag *diag = refuse(f, e->Compare.comparators.items[i]->span, E_SCHEMA_SYNTAX, "a call in the middle of a chain of comparisons");
       diag_help(diag, "assign it to a name before");
     }
     SchemaNode *one = binary_node(f, e->span, op, left, right);
     all = all ? binary_node(f, e->span, BINARY_and, all, one) : one;
-    left = is_shared_operand ? schema_clone(f->arena, right) : right;
+    left = is_shared_operand ? clone_operand(f, e->Compare.comparators.items[i]->span, right) : right;
   }
-  return all;
+  return all ? all : error_node(f, e->span);
 }
 
 static SchemaNode *bool_op_of(Front *f, Expr *e)
 {
-  SchemaNode *all = expr_of(f, e->BoolOp.values.items[0]);
-  for (uint32_t i = 1; i < e->BoolOp.values.count; i++)
-    all = binary_node(f, e->span, e->BoolOp.op == BOOL_OP_And ? BINARY_and : BINARY_or, all, expr_of(f, e->BoolOp.values.items[i]));
-  return all;
+  uint32_t count = e->BoolOp.values.count;
+  SchemaNode *all = operand_of_chain(f, e->BoolOp.values.items[0], 0, count);
+  for (uint32_t i = 1; all && i < count; i++) {
+    SchemaNode *next = operand_of_chain(f, e->BoolOp.values.items[i], i, count);
+    if (!next)
+      break;
+    all = binary_node(f, e->span, e->BoolOp.op == BOOL_OP_And ? BINARY_and : BINARY_or, all, next);
+  }
+  return all ? all : error_node(f, e->span);
 }
 
 static SchemaList args_of(Front *f, Expr *e)
@@ -513,7 +562,7 @@ static SchemaNode *name_of(Front *f, Expr *e)
   return var_node(f, e->span, e->Name.id);
 }
 
-static SchemaNode *expr_of(Front *f, Expr *e)
+static SchemaNode *expr_of_any(Front *f, Expr *e)
 {
   switch ((ExprKind)e->kind) {
   case EXPR_Constant: return constant_of(f, e);
@@ -548,6 +597,14 @@ static SchemaNode *expr_of(Front *f, Expr *e)
       what = WORDS[i].what;
   refuse(f, e->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what);
   return error_node(f, e->span);
+}
+
+static SchemaNode *expr_of(Front *f, Expr *e)
+{
+  uint32_t outer = f->depth;
+  SchemaNode *node = go_deeper(f, e->span, 1) ? expr_of_any(f, e) : error_node(f, e->span);
+  f->depth = outer;
+  return node;
 }
 
 // ---- statements
@@ -818,8 +875,10 @@ static void stmt_of(Front *f, Stmt *s)
 
 static void stmts_of(Front *f, StmtList list)
 {
-  for (uint32_t i = 0; i < list.count; i++)
+  uint32_t outer = f->depth;
+  for (uint32_t i = 0; i < list.count && go_deeper(f, list.items[i]->span, 1); i++, f->depth = outer)
     stmt_of(f, list.items[i]);
+  f->depth = outer;
 }
 
 // ---- functions

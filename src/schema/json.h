@@ -13,6 +13,9 @@ void schema_write_function(const SchemaFunction *function, bool with_places, Str
 // reported with its place in the document ("$.kernels[0].body[2].value"). NULL after reporting. `path` is for messages.
 SchemaFile *schema_read_json(Session *session, Arena *arena, Str text, const char *path);
 
+// A place in a document as messages show it: "$.kernels[0].body[2].value".
+const char *schema_json_path(Arena *arena, const JsonPath *path);
+
 // Whether the types, directions and results that a document says are those the checker has found; reports each that is not.
 // `schema_check` asks for it.
 bool schema_claims_hold(const SchemaFile *file);

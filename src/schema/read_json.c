@@ -12,11 +12,11 @@
 #include <stdlib.h>
 
 // A place in the document, from the inside out: "$.kernels[0].body[2]". The root has no `up`.
-typedef struct JsonPath {
-  const struct JsonPath *up;
+struct JsonPath {
+  const JsonPath *up;
   const char *key;  // NULL: `index`
   size_t index;
-} JsonPath;
+};
 
 // Something a document says that the checker finds too; one of the three pointers is set.
 typedef struct Claim {
@@ -29,7 +29,6 @@ typedef struct Claim {
 } Claim;
 
 struct SchemaClaims {
-  const char *path;  // of the document
   Vec(Claim) list;
 };
 
@@ -38,7 +37,7 @@ typedef struct Reader {
   Arena *arena;
   const char *path;
   SchemaFile *file;
-  uint32_t depth;
+  uint32_t depth, without_casts;  // levels around the node that is read
   bool is_10;  // the document's version
   bool failed;
 } Reader;
@@ -97,11 +96,16 @@ static void path_text(Arena *arena, const JsonPath *path, StrBuf *out)
     strbuf_printf(out, "[%zu]", path->index);
 }
 
+const char *schema_json_path(Arena *arena, const JsonPath *path)
+{
+  StrBuf text = strbuf_new(arena);
+  path_text(arena, path, &text);
+  return strbuf_cstr(&text);
+}
+
 static Diag *report(Session *session, Arena *arena, const char *document, const JsonPath *at, const char *text)
 {
-  StrBuf path = strbuf_new(arena);
-  path_text(arena, at, &path);
-  Diag *diag = diag_error(session, E_SCHEMA_JSON, "%s: %s", strbuf_cstr(&path), text);
+  Diag *diag = diag_error(session, E_SCHEMA_JSON, "%s: %s", schema_json_path(arena, at), text);
   diag_where(diag, document, 0, 0);
   return diag;
 }
@@ -243,7 +247,7 @@ static SchemaType type_of(Reader *r, json_t *value, const JsonPath *at, bool is_
 // [line, column, end_line, end_column]
 static SchemaPlace place_of(Reader *r, const json_t *object, const JsonPath *up)
 {
-  SchemaPlace place = {0};
+  SchemaPlace place = {.json = up};
   json_t *value = r->is_10 ? NULL : json_object_get(object, "at");
   if (!value)
     return place;
@@ -450,14 +454,15 @@ static SchemaNode *node_of(Reader *r, json_t *value, bool is_statement, const Js
   SchemaKind kind;
   if (!expect(r, value, JSON_OBJECT, at) || !kind_of(r, value, is_statement, at, &kind))
     return NULL;
-  if (r->depth >= SCHEMA_DEEPEST) {
+  bool counts = kind != SCHEMA_cast;
+  if (r->depth >= SCHEMA_DEEPEST_CHECKED || (counts && r->without_casts >= SCHEMA_DEEPEST)) {
     refuse(r, at, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST);
     return NULL;
   }
-  r->depth++;
+  r->depth++, r->without_casts += counts;
   SchemaNode *node = schema_node(r->arena, kind, place_of(r, value, at));
   fields_of(r, node, value, at);
-  r->depth--;
+  r->depth--, r->without_casts -= counts;
   json_t *dtype = is_statement || r->is_10 ? NULL : json_object_get(value, "dtype");
   if (dtype) {
     const JsonPath *place = below(r, at, "dtype");
@@ -492,7 +497,7 @@ static void param_of(Reader *r, SchemaFunction *function, json_t *object, const 
     return;
   SchemaVar *param = arena_new(r->arena, SchemaVar);
   *param = (SchemaVar){.name = name_of(r, name, below(r, at, "name")), .kind = VAR_PARAMETER,
-                       .type = type_of(r, type, below(r, at, "type"), false), .place = function->place,
+                       .type = type_of(r, type, below(r, at, "type"), false), .place = {.json = at},
                        .index = (uint32_t)function->params.count};
   json_t *direction = r->is_10 ? NULL : json_object_get(object, "direction");
   if (direction && param->type.is_array)
@@ -636,12 +641,12 @@ SchemaFile *schema_read_json(Session *session, Arena *arena, Str text, const cha
   json_t *root = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
   if (!root) {
     Diag *diag = diag_error(session, E_SCHEMA_JSON, "not JSON: %s", shown(arena, error.text));
-    diag_where(diag, path, error.line > 0 ? (uint32_t)error.line : 0, error.column > 0 ? (uint32_t)error.column : 0);
+    diag_where(diag, path, error.line > 0 ? (uint32_t)error.line : 0, error.column > 0 ? (uint32_t)error.column - 1 : 0);
     return NULL;
   }
   Reader r = {.session = session, .arena = arena, .path = path, .file = schema_file_new(session, arena, "")};
   r.file->claims = arena_new(arena, SchemaClaims);
-  r.file->claims->path = path;
+  r.file->document = path;
   r.file->source_hash = STR("");
   root_of(&r, root);
   json_decref(root);
@@ -673,7 +678,7 @@ bool schema_claims_hold(const SchemaFile *file)
     const Claim *claim = &file->claims->list.items[i];
     const char *text = disagreement(file->arena, claim);
     if (text)
-      report(file->session, file->arena, file->claims->path, claim->at, text);
+      report(file->session, file->arena, file->document, claim->at, text);
     ok &= !text;
   }
   return ok;

@@ -87,9 +87,12 @@ SchemaBuiltin schema_builtin_find(Str name, bool *at_zero);
 
 // ---- places: where in the Python file a node stands
 
+typedef struct JsonPath JsonPath;
+
 typedef struct SchemaPlace {
   Span span;                                  // when the file was parsed in this session
-  uint32_t line, column, end_line, end_column;  // from 1, columns in code points from 0 as Python has them; 0: unknown
+  uint32_t line, column, end_line, end_column;  // lines from 1, columns in bytes from 0, as Python has them; 0: unknown
+  const JsonPath *json;                       // in a document; NULL: comes from Python
 } SchemaPlace;
 
 // ---- the tree. Nodes live in the file's arena.
@@ -231,6 +234,7 @@ typedef struct SchemaFile {
   Arena *arena;
   Session *session;
   const char *path;   // of the Python source, as it was given; may be empty
+  const char *document;  // the JSON file it was read from; NULL: none
   Str source_hash;    // 16 hexadecimal digits, XXH3 of the Python source; empty: unknown
   int version;        // as read: 10 or 11
   Vec(SchemaVar *) constants;      // of the module, those that are used
@@ -243,7 +247,7 @@ typedef struct SchemaFile {
 SchemaFile *schema_file_new(Session *session, Arena *arena, const char *path);
 SchemaFunction *schema_find_function(const SchemaFile *file, const Name *name);  // NULL: none
 
-// Reports at a place of `file`: a span when the source is at hand, else path and line.
+// Reports at a place of `file`: a span when the source is at hand, else path and line, and the place in the document when it comes from one.
 Diag *schema_error(const SchemaFile *file, SchemaPlace place, DiagCode code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -254,3 +258,12 @@ void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context);
 
 // An expression as Python again, for people: integer casts that the checker has put there are left out.
 void schema_print_expression(const SchemaNode *node, StrBuf *out);
+
+// How far statements and expressions may be nested: what comes after the readers may recurse over the tree.
+enum {
+  SCHEMA_DEEPEST = 200,                         // levels that a source may have, casts that the checker writes aside
+  SCHEMA_DEEPEST_CHECKED = 2 * SCHEMA_DEEPEST + 2  // with them: at most two for an element that is loaded and brought to a type
+};
+
+// The first node of `list` that is nested too far, counted in both ways; NULL: none.
+const SchemaNode *schema_find_too_deep(SchemaList list);

@@ -2,6 +2,7 @@
 
 #include "schema/schema.h"
 #include "base/bug.h"
+#include "schema/json.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -203,15 +204,16 @@ SchemaNode *schema_expect(const SchemaNode *node, SchemaKind kind)
   return (SchemaNode *)node;
 }
 
-void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context)
+typedef void ChildFn(SchemaNode *child, void *context);
+
+static void each_of_list(SchemaList list, ChildFn *fn, void *context)
 {
   for (uint32_t i = 0; i < list.count; i++)
-    schema_walk(list.items[i], visit, context);
+    fn(list.items[i], context);
 }
 
-void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
+static void each_child(const SchemaNode *node, ChildFn *fn, void *context)
 {
-  visit(node, context);
   SchemaKindInfo info = schema_kind_info(node->kind);
   for (uint32_t i = 0; i < info.field_count; i++) {
     void *field = schema_field(node, &info.fields[i]);
@@ -219,11 +221,11 @@ void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
     case SCHEMA_FIELD_EXPR:
     case SCHEMA_FIELD_OPT_EXPR:
       if (*(SchemaNode **)field)
-        schema_walk(*(SchemaNode **)field, visit, context);
+        fn(*(SchemaNode **)field, context);
       break;
     case SCHEMA_FIELD_EXPRS:
     case SCHEMA_FIELD_STMTS:
-    case SCHEMA_FIELD_OPT_STMTS: schema_walk_list(*(SchemaList *)field, visit, context); break;
+    case SCHEMA_FIELD_OPT_STMTS: each_of_list(*(SchemaList *)field, fn, context); break;
     case SCHEMA_FIELD_NAME:
     case SCHEMA_FIELD_TEXT:
     case SCHEMA_FIELD_LITERAL:
@@ -233,6 +235,52 @@ void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
     case SCHEMA_FIELD_UNARY: break;
     }
   }
+}
+
+typedef struct Walk {
+  SchemaVisit *visit;
+  void *context;
+} Walk;
+
+static void walk_child(SchemaNode *child, void *context)
+{
+  const Walk *walk = context;
+  walk->visit(child, walk->context);
+  each_child(child, walk_child, context);
+}
+
+void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context)
+{
+  walk_child(node, &(Walk){visit, context});
+}
+
+void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context)
+{
+  each_of_list(list, walk_child, &(Walk){visit, context});
+}
+
+typedef struct Levels {
+  uint32_t nodes, without_casts;
+  const SchemaNode *too_deep;
+} Levels;
+
+static void count_levels(SchemaNode *node, void *context)
+{
+  Levels *levels = context;
+  bool is_cast = node->kind == SCHEMA_cast;
+  levels->nodes++, levels->without_casts += !is_cast;
+  if (levels->nodes > SCHEMA_DEEPEST_CHECKED || levels->without_casts > SCHEMA_DEEPEST)
+    levels->too_deep = levels->too_deep ? levels->too_deep : node;
+  else if (!levels->too_deep)
+    each_child(node, count_levels, context);
+  levels->nodes--, levels->without_casts -= !is_cast;
+}
+
+const SchemaNode *schema_find_too_deep(SchemaList list)
+{
+  Levels levels = {0};
+  each_of_list(list, count_levels, &levels);
+  return levels.too_deep;
 }
 
 // ---- text
@@ -326,9 +374,15 @@ Diag *schema_error(const SchemaFile *file, SchemaPlace place, DiagCode code, con
   va_start(args, format);
   Diag *diag = diag_error(file->session, code, "%s", arena_vprintf(file->arena, format, args));
   va_end(args);
-  if (place.span.source)
+  if (place.span.source) {
     diag_primary(diag, place.span, "%s", "");
-  else if (place.line)
-    diag_where(diag, file->path, place.line, place.column + 1);
+  } else if (place.line && file->path[0]) {
+    diag_where(diag, file->path, place.line, place.column);
+    if (place.json)
+      diag_note(diag, "in `%s` it is %s", file->document, schema_json_path(file->arena, place.json));
+  } else if (place.json) {
+    diag_where(diag, file->document, 0, 0);
+    diag->message = arena_printf(&file->session->arena, "%s: %s", schema_json_path(file->arena, place.json), diag->message);
+  }
   return diag;
 }

@@ -13,9 +13,14 @@ Scalar schema_promoted(Scalar scalar)
   return scalar;
 }
 
-static bool is_weak(Scalar scalar)
+bool schema_is_weak(Scalar scalar)
 {
   return scalar == SCALAR_WEAK_INT || scalar == SCALAR_WEAK_FLOAT;
+}
+
+bool schema_is_real(Scalar scalar)
+{
+  return scalar_is_float(scalar) || scalar == SCALAR_WEAK_FLOAT;
 }
 
 static Scalar common_of_integers(Scalar a, Scalar b)
@@ -30,9 +35,9 @@ Scalar schema_common_type(Scalar a, Scalar b)
 {
   if (a == SCALAR_NONE || b == SCALAR_NONE)
     return SCALAR_NONE;
-  if (is_weak(a) && is_weak(b))
+  if (schema_is_weak(a) && schema_is_weak(b))
     return a == b ? a : SCALAR_WEAK_FLOAT;
-  if (is_weak(b)) {
+  if (schema_is_weak(b)) {
     Scalar weak = b;
     b = a, a = weak;
   }

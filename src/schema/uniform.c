@@ -5,30 +5,61 @@
 
 #include "schema/check.h"
 
-#include <string.h>
+// Names and conditions are the points of a graph, with a line from each to what it decides; what varies is what can be reached
+// from a point that varies by itself.
+
+#define NOWHERE UINT32_MAX
+
+typedef struct Line {
+  uint32_t to, next;  // `next`: of the same point; NOWHERE: none
+} Line;
 
 typedef struct Uniform {
   SchemaFile *file;
   SchemaFunction *function;
-  uint8_t *varies;     // locals by index
-  bool changed, under; // `under`: below a condition that varies
-  bool may_have_left;  // some threads may have returned
+  Vec(uint32_t) first;   // line of each point: locals by index, then conditions
+  Vec(uint8_t) varies;   // of each point
+  Vec(Line) lines;
+  uint32_t reader;       // the point whose expression is looked at
+  bool under;            // below a condition that varies
+  bool may_have_left;    // some threads may have returned
   bool varies_found;
   bool has_barriers, failed;
 } Uniform;
 
+static uint32_t add_point(Uniform *u)
+{
+  vec_push(u->file->arena, &u->first, NOWHERE);
+  vec_push(u->file->arena, &u->varies, 0);
+  return (uint32_t)u->first.count - 1;
+}
+
+static void add_line(Uniform *u, uint32_t from, uint32_t to)
+{
+  if (from == NOWHERE)
+    return;
+  vec_push(u->file->arena, &u->lines, (Line){to, u->first.items[from]});
+  u->first.items[from] = (uint32_t)u->lines.count - 1;
+}
+
+// Whether a node is not the same for all threads of a group, whatever it is made of.
+static bool varies_by_itself(const SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_index: return true;
+  case SCHEMA_var: return node->var->kind == VAR_PARAMETER && !node->var->type.is_array && node->var->assignments != 0;
+  case SCHEMA_call:
+    return node->builtin == BUILTIN_NONE || node->builtin == BUILTIN_get_global_id || node->builtin == BUILTIN_get_local_id ||
+           schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC;
+  default: return false;
+  }
+}
+
 static void look_for_varying(SchemaNode *node, void *context)
 {
   Uniform *u = context;
-  if (node->kind == SCHEMA_var && node->var->kind == VAR_LOCAL)
-    u->varies_found |= u->varies[node->var->index];
-  else if (node->kind == SCHEMA_var && node->var->kind == VAR_PARAMETER && !node->var->type.is_array)
-    u->varies_found |= node->var->assignments != 0;
-  else if (node->kind == SCHEMA_index)
-    u->varies_found = true;
-  else if (node->kind == SCHEMA_call)
-    u->varies_found |= node->builtin == BUILTIN_NONE || node->builtin == BUILTIN_get_global_id || node->builtin == BUILTIN_get_local_id ||
-                       schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC;
+  bool is_local = node->kind == SCHEMA_var && node->var->kind == VAR_LOCAL;
+  u->varies_found |= varies_by_itself(node) || (is_local && u->varies.items[node->var->index]);
 }
 
 static bool varies(Uniform *u, SchemaNode *node)
@@ -43,51 +74,78 @@ static bool is_barrier(const SchemaNode *node)
   return node->kind == SCHEMA_perform && node->builtin == BUILTIN_barrier;
 }
 
-static void assign(Uniform *u, const SchemaVar *var, bool varying)
+static void look_for_barriers(SchemaNode *node, void *context)
 {
-  if (!var || var->kind != VAR_LOCAL || u->varies[var->index] || !(varying || u->under))
-    return;
-  u->varies[var->index] = 1;
-  u->changed = true;
+  ((Uniform *)context)->has_barriers |= is_barrier(node);
 }
 
-static void spread_list(Uniform *u, SchemaList list);
-
-static void spread_below(Uniform *u, SchemaNode *condition, SchemaList body)
+static void connect_node(SchemaNode *node, void *context)
 {
-  bool outer = u->under;
-  u->under |= varies(u, condition);
-  spread_list(u, body);
-  u->under = outer;
+  Uniform *u = context;
+  if (node->kind == SCHEMA_var && node->var->kind == VAR_LOCAL)
+    add_line(u, node->var->index, u->reader);
+  u->varies.items[u->reader] |= varies_by_itself(node);
 }
 
-static void spread_list(Uniform *u, SchemaList list)
+// `value` decides the point `reader`, below the condition `above`.
+static void connect(Uniform *u, SchemaNode *value, uint32_t reader, uint32_t above)
+{
+  u->reader = reader;
+  schema_walk(value, connect_node, u);
+  add_line(u, above, reader);
+}
+
+static void connect_list(Uniform *u, SchemaList list, uint32_t above)
 {
   for (uint32_t i = 0; i < list.count; i++) {
     SchemaNode *node = list.items[i];
     switch (node->kind) {
-    case SCHEMA_let: assign(u, node->var, varies(u, SCHEMA_AS(let, node)->value)); break;
-    case SCHEMA_assign:
-      if (SCHEMA_AS(assign, node)->target->kind == SCHEMA_var)
-        assign(u, SCHEMA_AS(assign, node)->target->var, varies(u, SCHEMA_AS(assign, node)->value));
+    case SCHEMA_let: connect(u, SCHEMA_AS(let, node)->value, node->var->index, above); break;
+    case SCHEMA_assign: {
+      const SchemaNode *target = SCHEMA_AS(assign, node)->target;
+      if (target->kind == SCHEMA_var && target->var->kind == VAR_LOCAL)
+        connect(u, SCHEMA_AS(assign, node)->value, target->var->index, above);
       break;
-    case SCHEMA_if:
-      spread_below(u, SCHEMA_AS(if, node)->condition, SCHEMA_AS(if, node)->then_body);
-      spread_below(u, SCHEMA_AS(if, node)->condition, SCHEMA_AS(if, node)->else_body);
+    }
+    case SCHEMA_if: {
+      uint32_t point = add_point(u);
+      connect(u, SCHEMA_AS(if, node)->condition, point, above);
+      connect_list(u, SCHEMA_AS(if, node)->then_body, point);
+      connect_list(u, SCHEMA_AS(if, node)->else_body, point);
       break;
-    case SCHEMA_while: spread_below(u, SCHEMA_AS(while, node)->condition, SCHEMA_AS(while, node)->body); break;
+    }
+    case SCHEMA_while: {
+      uint32_t point = add_point(u);
+      connect(u, SCHEMA_AS(while, node)->condition, point, above);
+      connect_list(u, SCHEMA_AS(while, node)->body, point);
+      break;
+    }
     case SCHEMA_for: {
       Schema_for *s = SCHEMA_AS(for, node);
-      bool bounds = varies(u, s->start) || varies(u, s->stop), outer = u->under;
-      assign(u, node->var, bounds);
-      u->under |= bounds;
-      spread_list(u, s->body);
-      u->under = outer;
+      uint32_t point = add_point(u);
+      connect(u, s->start, point, above), connect(u, s->stop, point, above);
+      add_line(u, point, node->var->index);
+      connect_list(u, s->body, point);
       break;
     }
     default: break;
     }
   }
+}
+
+static void spread(Uniform *u)
+{
+  Vec(uint32_t) reached = {0};
+  for (uint32_t i = 0; i < u->varies.count; i++)
+    if (u->varies.items[i])
+      vec_push(u->file->arena, &reached, i);
+  while (reached.count)
+    for (uint32_t i = u->first.items[vec_pop(&reached)]; i != NOWHERE; i = u->lines.items[i].next) {
+      uint32_t to = u->lines.items[i].to;
+      if (!u->varies.items[to])
+        vec_push(u->file->arena, &reached, to);
+      u->varies.items[to] = 1;
+    }
 }
 
 static void refuse(Uniform *u, const SchemaNode *barrier, const char *why)
@@ -103,7 +161,6 @@ static void judge_list(Uniform *u, SchemaList list, uint32_t loops)
     SchemaNode *node = list.items[i];
     bool outer = u->under;
     if (is_barrier(node)) {
-      u->has_barriers = true;
       if (!u->function->is_kernel)
         refuse(u, node, "it stands in a helper, whose callers may differ");
       else if (u->under)
@@ -129,12 +186,15 @@ static void judge_list(Uniform *u, SchemaList list, uint32_t loops)
 
 bool schema_check_barriers(SchemaFile *file, SchemaFunction *function)
 {
-  Uniform u = {.file = file, .function = function, .varies = arena_alloc(file->arena, function->locals.count + 1)};
-  do {
-    u.changed = false;
-    spread_list(&u, function->body);
-  } while (u.changed);
-  judge_list(&u, function->body, 0);
+  Uniform u = {.file = file, .function = function};
+  schema_walk_list(function->body, look_for_barriers, &u);
   function->has_barriers = u.has_barriers;
+  if (!u.has_barriers)
+    return true;
+  for (size_t i = 0; i < function->locals.count; i++)
+    add_point(&u);
+  connect_list(&u, function->body, NOWHERE);
+  spread(&u);
+  judge_list(&u, function->body, 0);
   return !u.failed;
 }

@@ -218,6 +218,44 @@ def test_refused(tmp_path, place, value, parts):
         assert part in result.stderr
 
 
+# what the checker refuses, told with the place in the document
+CHECKED = [
+    (STORE + ("value", "left"), var("q"), "E1002", "$.kernel.body[1].then_body[0].value.left: name `q`"),
+    (STORE + ("value", "right", "index"), {"type": "literal", "value": 1.5}, "E1003", "$.kernel.body[1].then_body[0].value.right.index: this index"),
+    (STORE + ("value",), {"type": "call", "function": "pow", "args": [var("s")]}, "E1005", "$.kernel.body[1].then_body[0].value: `pow` takes 2"),
+    (("kernel", "params", 3, "name"), "s", "E1002", "$.kernel.params[3]: two parameters are called `s`"),
+    (STORE + ("target",), var("x"), "E1003", "$.kernel.body[1].then_body[0].target: an array"),
+    (("kernel", "body", 0), {"type": "while", "condition": {"type": "literal", "value": False}, "body": [{"type": "let", "name": "idx", "value": {"type": "literal", "value": 1}}]},
+     "E1004", "$.kernel.body[1].condition.left: `idx` may have no value"),
+]
+
+
+@pytest.mark.parametrize("place, value, code, part", CHECKED, ids=range(len(CHECKED)))
+def test_places_of_the_checker(tmp_path, place, value, code, part):
+    document = saxpy()
+    holder, key = at(document, place)
+    holder[key] = value
+    result = run_klr("schema", "check", write(tmp_path / "k.json", document))
+    assert result.returncode == 1 and f"error[{code}]" in result.stderr and part in result.stderr and "k.json" in result.stderr, result.stderr
+
+
+def test_places_of_version_11(tmp_path, document):
+    """The line of the Python source that the document tells, and the place in the document."""
+    changed = json.loads(document)
+    changed["kernels"][0]["body"][1]["then_body"][0]["value"] = {"type": "var", "name": "nosuch", "at": [18, 17, 18, 20]}
+    result = run_klr("schema", "check", write(tmp_path / "k.json", changed))
+    assert result.returncode == 1 and "many.py:18:18" in result.stderr
+    assert re.search(r"k.json` it is \$.kernels\[0\].body\[1\].then_body\[0\].value$", result.stderr, re.M), result.stderr
+    del changed["source"]
+    result = run_klr("schema", "check", write(tmp_path / "k.json", changed))
+    assert "error[E1002]: $.kernels[0].body[1].then_body[0].value: name `nosuch`" in result.stderr and "many.py" not in result.stderr
+
+
+def test_places_of_a_run(tmp_path):
+    result = run_klr("schema", "run", write(tmp_path / "k.json", saxpy()), "saxpy", "x=arange:f32[2]", "y=ones:f32[4]", "s=2.0", "n=4")
+    assert result.returncode == 1 and "error[E1008]: $.kernel.body[1].then_body[0].value.left.right: " in result.stderr, result.stderr
+
+
 def test_nesting(tmp_path):
     for depth, is_fine in ((190, True), (210, False)):
         document = saxpy()
