@@ -5,4 +5,4 @@ def onnx_relu(X: DeviceArray[f32], Y: DeviceArray[f32], n: u32):
     """Relu: Y = X where it is positive, else 0; a NaN stays."""
     i = get_global_id()
     if i < n:
-        Y[i] = max(X[i], 0.0)
+        Y[i] = max(X[i], 0)

@@ -5,4 +5,4 @@ def relu(a: DeviceArray[f32], b: DeviceArray[f32], n: u32):
     """b = a where it is positive, else 0; a NaN stays."""
     i = get_global_id()
     if i < n:
-        b[i] = max(a[i], 0.0)
+        b[i] = max(a[i], 0)

@@ -9,6 +9,7 @@
 #include "schema/json.h"
 #include "syntax/parser.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,7 +205,7 @@ static bool write_files(SchemaRun *run)
   if (!folder)
     return true;
   if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0) {
-    diag_error(run->cli->session, E_FILE_WRITE, "cannot make the folder `%s`", folder);
+    diag_error(run->cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", folder, strerror(errno));
     return false;
   }
   return results_write(run->cli, run->results.items, run->results.count, run->kernel->name->str.data, NULL, -1, folder);

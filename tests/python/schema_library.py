@@ -1,8 +1,11 @@
-"""Compiled kernel libraries, called through the structures of include/klr_kernel_abi.h."""
+"""Compiled kernel libraries, called through the structures of include/klr_kernel_abi.h, and the interpreter without a process of its own."""
 
 import ctypes
+import json
+import os
 
 import numpy as np
+from conftest import ROOT
 
 DTYPES = [np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float16, np.uint16, np.float32, np.float64]
 BLOCK = 4096
@@ -109,3 +112,57 @@ class Kernels:
         out = (ctypes.c_uint64 * (info.param_count + 1))()
         NEEDED(stage.needed)(arguments, Grid((ctypes.c_uint64 * 3)(size, 1, 1), (ctypes.c_uint64 * 3)(256, 1, 1)), out)
         return list(out)[:info.param_count]
+
+
+NAMES = ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64"]
+Sizes = ctypes.c_uint64 * 3
+_interpreter = None
+
+
+def interpreter():
+    global _interpreter
+    if not _interpreter:
+        _interpreter = ctypes.CDLL(os.path.join(ROOT, "build", "tests", "number", "libschema_test.so"))
+        _interpreter.schema_test_read.restype = ctypes.c_void_p
+        for name in ("told", "json", "is_read", "free", "interpret"):
+            getattr(_interpreter, f"schema_test_{name}").argtypes = [ctypes.c_void_p]
+        for name in ("told", "json"):
+            getattr(_interpreter, f"schema_test_{name}").restype = ctypes.c_char_p
+        _interpreter.schema_test_interpret.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(Argument), Sizes, Sizes, ctypes.c_uint64]
+    return _interpreter
+
+
+class Interpreted:
+    """The kernels of a text, Python or JSON; what is refused raises ValueError with what was told."""
+
+    def __init__(self, text, path="k.py"):
+        self.library = interpreter()
+        self.test = ctypes.c_void_p(self.library.schema_test_read(text.encode(), path.encode(), int(path.endswith(".json"))))
+        if not self.library.schema_test_is_read(self.test):
+            raise ValueError(self.told())
+        self.json = self.library.schema_test_json(self.test).decode()
+        self.params = {kernel["name"]: kernel["params"] for kernel in json.loads(self.json)["kernels"]}
+
+    def __del__(self):
+        self.library.schema_test_free(self.test)
+
+    def told(self):
+        return self.library.schema_test_told(self.test).decode()
+
+    def run(self, name, values, grid=(0, 0, 0), local=(0, 0, 0), steps=0):
+        """Runs on copies; returns the written arrays by name."""
+        params = self.params[name]
+        arguments, arrays, written = (Argument * (len(params) + 1))(), {}, set()
+        for argument, param in zip(arguments, params):
+            key, value = param["name"], values[param["name"]]
+            if param["type"]["kind"] == "device_array":
+                array = arrays[key] = np.ascontiguousarray(value).copy()
+                argument.data, argument.count = array.ctypes.data, array.size
+                if param["direction"] in ("out", "inout"):
+                    written.add(key)
+            else:
+                number = np.array([value]).astype(DTYPES[NAMES.index(param["type"]["type"])])
+                ctypes.memmove(ctypes.byref(argument, Argument.value.offset), number.ctypes.data, number.itemsize)
+        if not self.library.schema_test_interpret(self.test, name.encode(), arguments, Sizes(*grid), Sizes(*local), steps):
+            raise ValueError(self.told())
+        return {key: arrays[key] for key in written}
