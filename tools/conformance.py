@@ -13,10 +13,12 @@ import argparse
 import concurrent.futures
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
+import ml_dtypes
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -49,12 +51,12 @@ def is_nan(words, dtype):
     return size > ((1 << exponent_bits) - 1) << fraction_bits
 
 
-def difference(tile, found, exact=True):
+def difference(tile, found, exact=True, key="expect", rank=0):
     """None if `found` holds the expected words, else (where, expected, found, units in the last place, elements that differ).
 
     exact=False, for other machines, also accepts another NaN for a NaN and what the tile's "ulps" allow.
     """
-    dtype, expected = tile["dtype"], form.expand(tile, "expect")
+    dtype, expected = tile["dtype"], form.expand(tile, key, rank)
     if found.shape != expected.shape:
         return "shape", str(expected.shape), str(found.shape), 0, expected.size
     distance = np.abs(ordered(expected, dtype) - ordered(found, dtype))
@@ -85,31 +87,48 @@ def load_words(path, word, shape):
 
 
 def run_once(program, vector, target, options, folder):
-    """(exit status, the program's JSON document, the words of the outputs by tile)."""
-    arguments = [f"{tile}_in=@{folder}/{tile}.npy:{vector['tiles'][tile]['dtype']}" for tile in form.inputs(vector)]
+    """(exit status, the program's JSON document, the words of the outputs by tile on each rank)."""
+    arguments = [f"{tile}_in=@{folder}/{file_of(tile, vector, '{rank}')}:{vector['tiles'][tile]['dtype']}" for tile in form.inputs(vector)]
     command = [program, "run", f"{folder}/kernel.py", *arguments, "--target", target, "--raw", "--json", "--out", f"{folder}/out",
                *options]
     if "cores" in vector:
         command += ["--lnc", str(vector["cores"])]
+    if "ranks" in vector:
+        command += ["--ranks", str(vector["ranks"])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     try:
         document = json.loads(done.stdout)
     except ValueError:
         document = {"diagnostics": [{"severity": "error", "code": "E0000", "message": done.stdout + done.stderr}]}
-    found = {}
-    if done.returncode == 0:
-        written = [o for o in document["outputs"] if o["role"] == "output"]
-        for tile, output in zip(form.outputs(vector), written, strict=True):
-            found[tile] = load_words(f"{folder}/out/{output['file']}", form.word_type(vector["tiles"][tile]["dtype"]), output["shape"])
+    found = []
+    for rank in form.ranks(vector) if done.returncode == 0 else ():
+        place = f"{folder}/out/rank{rank}" if "ranks" in vector else f"{folder}/out"
+        written = [o for o in document["outputs"] if o["role"] == "output" and o.get("rank", 0) == rank]
+        found.append({tile: load_words(f"{place}/{os.path.basename(output['file'])}", form.word_type(vector["tiles"][tile]["dtype"]),
+                                       output["shape"])
+                      for tile, output in zip(form.outputs(vector), written, strict=True)})
     return done.returncode, document, found
+
+
+def file_of(tile, vector, rank):
+    """The file of a tile: one for all ranks or one for each."""
+    return f"{tile}.{rank}.npy" if "ranks" in vector else f"{tile}.npy"
 
 
 def prepare(vector, folder):
     with open(f"{folder}/kernel.py", "w", encoding="utf-8") as text:
         text.write(form.kernel_source(vector))
     for tile in form.inputs(vector):
-        dtype = vector["tiles"][tile]["dtype"]
-        save_words(f"{folder}/{tile}.npy", as_argument(form.expand(vector["tiles"][tile], "data"), dtype))
+        for rank in form.ranks(vector):
+            dtype = vector["tiles"][tile]["dtype"]
+            save_words(f"{folder}/{file_of(tile, vector, rank)}", as_argument(form.expand(vector["tiles"][tile], "data", rank), dtype))
+    save_constants(vector, folder)
+
+
+def save_constants(vector, folder):
+    for name in form.constants(vector):
+        tile = vector["tiles"][name]
+        form.save_npy(f"{folder}/{name}.npy", form.expand(tile, "data"), tile["dtype"])
 
 
 def as_argument(words, dtype):
@@ -146,11 +165,46 @@ def judge(program, vector, target, options, folder):
         errors = errors_of(document)
     if status:
         return f"ended with status {status}: {errors}"
-    for tile in form.outputs(vector):
-        bad = difference(vector["tiles"][tile], found[tile])
+    for rank in form.ranks(vector):
+        for tile in form.outputs(vector):
+            bad = difference(vector["tiles"][tile], found[rank][tile], rank=rank)
+            if bad:
+                return "{}{}{}: expected {}, found {} ({} ulps at most, {} elements)".format(tile, on_rank(vector, rank), *bad)
+    return judge_prints(vector, document["prints"]) if "prints" in vector else None
+
+
+def on_rank(vector, rank):
+    return f" on rank {rank}" if "ranks" in vector else ""
+
+
+def judge_prints(vector, found):
+    """None if what was printed is what the vector says, in order on each core; else how it differs."""
+    def where(line):
+        return line.get("rank", 0), line.get("core", 0)
+
+    expected = sorted(vector["prints"], key=where)
+    found = sorted(found, key=where)
+    if [(where(line), line["prefix"]) for line in found] != [(where(line), line["prefix"]) for line in expected]:
+        return f"printed {[line['prefix'] for line in found]}, expected {[line['prefix'] for line in expected]}"
+    for line, printed in zip(expected, found):
+        if (printed["dtype"], printed["shape"]) != (line["dtype"], line["shape"]):
+            return f"printed `{line['prefix']}` as {printed['dtype']}{printed['shape']}"
+        words = words_of_numbers(printed["values"], line["dtype"]).reshape(line["shape"])
+        bad = difference(line, words, exact=False, key="words")
         if bad:
-            return "{}{}: expected {}, found {} ({} ulps at most, {} elements)".format(tile, *bad)
+            return "printed `{}`{}: expected {}, found {} ({} ulps at most, {} elements)".format(line["prefix"], *bad)
     return None
+
+
+def words_of_numbers(numbers, dtype):
+    """What was printed, as words: every number is one of the dtype."""
+    return np.array(numbers).astype(number_type(dtype)).view(form.word_type(dtype))
+
+
+def number_type(dtype):
+    """NumPy's dtype of the numbers of one."""
+    known = {"tfloat32": "float32", "bool_": "bool"}.get(dtype, dtype)
+    return np.dtype(getattr(ml_dtypes, known, known))
 
 
 def run_vector(program, vector, paths):
@@ -177,10 +231,13 @@ def run_all(program, chosen, paths=("fast", "reference"), threads=2):
 SCRIPT = '''
 
 # ---- everything below runs the kernel above: python3 SCRIPT [simulate|device|jax|torch]
+# With RANKS every rank has arrays of its own, NAME.RANK.npy. The variable RANK says which one a process is; without it this
+# process is all of them, which needs kernels that have .ranks(list of arguments).
 
 INPUTS = {inputs!r}
 OUTPUTS = {outputs!r}
 CORES = {cores}
+RANKS = {ranks}
 
 
 def main(how):
@@ -190,13 +247,39 @@ def main(how):
     import numpy as np
 
     here = os.path.dirname(os.path.abspath(__file__))
+    os.chdir(here)  # constants are beside this file
+    os.makedirs("out", exist_ok=True)
+    launch = kernel[CORES] if CORES > 1 else kernel
+    numbers = [None] if not RANKS else [os.environ["RANK"]] if "RANK" in os.environ else list(range(RANKS))
+    calls = [load(number, np, ml_dtypes) for number in numbers]
+    if len(calls) > 1:
+        if not hasattr(launch, "ranks"):
+            raise SystemExit("kernels have no .ranks here: start a process for each rank, with RANK and WORLD_SIZE")
+        found = launch.ranks([tuple(arrays) for arrays in calls])
+    else:
+        found = [run(launch, calls[0], how, np, ml_dtypes)]
+    for number, results in zip(numbers, found):
+        for name, result in zip(OUTPUTS, results if isinstance(results, (tuple, list)) else [results]):
+            result = np.ascontiguousarray(np.asarray(result))
+            np.save(os.path.join("out", file_of(name, number)), result.view("u%d" % result.dtype.itemsize))
+
+
+def file_of(name, number):
+    return name + ".npy" if number is None else "%s.%s.npy" % (name, number)
+
+
+def load(number, np, ml_dtypes):
+    import os
     names = dict(tfloat32="float32", bool_="bool", float8_e5m2_x4="uint32", float8_e4m3fn_x4="uint32", float4_e2m1fn_x4="uint16")
     arrays = []
     for name, dtype in INPUTS.items():
-        words = np.load(os.path.join(here, "in", name + ".npy"))
+        words = np.load(os.path.join("in", file_of(name, number)))
         known = names.get(dtype, dtype)
         arrays.append(words.view(getattr(ml_dtypes, known, None) or np.dtype(known)))
-    launch = kernel[CORES] if CORES > 1 else kernel
+    return arrays
+
+
+def run(launch, arrays, how, np, ml_dtypes):
     if how == "simulate":
         launch = nki.simulate(launch)
     elif how == "jax":
@@ -205,18 +288,18 @@ def main(how):
     elif how == "torch":
         import torch
         import torch_xla
+        if RANKS:
+            import torch.distributed
+            import torch_xla.distributed.xla_backend
+            torch.distributed.init_process_group("xla")
         arrays = [torch.from_numpy(a.view(np.uint16)).view(torch.bfloat16) if a.dtype == ml_dtypes.bfloat16 else torch.from_numpy(a)
                   for a in arrays]
         arrays = [a.to(device=torch_xla.device()) for a in arrays]
     results = launch(*arrays)
-    results = results if isinstance(results, (tuple, list)) else [results]
-    os.makedirs(os.path.join(here, "out"), exist_ok=True)
-    for name, result in zip(OUTPUTS, results):
-        if how == "torch":
-            result = result.cpu()
-            result = result.view(torch.uint16) if result.dtype == torch.bfloat16 else result
-        result = np.ascontiguousarray(np.asarray(result))
-        np.save(os.path.join(here, "out", name + ".npy"), result.view("u%d" % result.dtype.itemsize))
+    if how != "torch":
+        return results
+    results = [r.cpu() for r in (results if isinstance(results, (tuple, list)) else [results])]
+    return [r.view(torch.uint16) if r.dtype == torch.bfloat16 else r for r in results]
 
 
 if __name__ == "__main__":
@@ -224,7 +307,11 @@ if __name__ == "__main__":
     main(sys.argv[1] if len(sys.argv) > 1 else "simulate")
 '''
 
-RUN_ALL = '''"""Runs every vector here: python3 run.py TARGET [simulate|device|jax|torch]; TARGET is trn1, trn2 or trn3."""
+RUN_ALL = '''"""Runs every vector here: python3 run.py TARGET [simulate|device|jax|torch]; TARGET is trn1, trn2 or trn3.
+
+A vector of several ranks runs in one process with `simulate`, else in a process for each rank, which has the variables that
+torchrun sets, and NEURON_RT_VISIBLE_CORES.
+"""
 import json
 import os
 import subprocess
@@ -232,6 +319,19 @@ import sys
 
 here = os.path.dirname(os.path.abspath(__file__))
 target, how = sys.argv[1], (sys.argv[2:] or ["simulate"])[0]
+
+
+def processes(vector):
+    # The variables of each process that a vector needs.
+    count = vector.get("ranks", 0)
+    if not count or how == "simulate":
+        return [dict()]
+    cores = vector.get("cores", 1)
+    return [dict(RANK=str(r), LOCAL_RANK=str(r), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count), MASTER_ADDR="localhost",
+                 MASTER_PORT="29400", NEURON_RT_ROOT_COMM_ID="localhost:29401", NEURON_LOGICAL_NC_CONFIG=str(cores),
+                 NEURON_RT_VISIBLE_CORES=str(r)) for r in range(count)]
+
+
 for name in sorted(os.listdir(here)):
     if not os.path.isdir(os.path.join(here, name)):
         continue
@@ -239,16 +339,21 @@ for name in sorted(os.listdir(here)):
         vector = json.load(text)
     if target not in vector["targets"]:
         continue
-    done = subprocess.run([sys.executable, os.path.join(here, name, "kernel.py"), how], capture_output=True, text=True,
-                          env=dict(os.environ, NEURON_PLATFORM_TARGET_OVERRIDE=target))
+    command = [sys.executable, *os.environ.get("RUN_WITH", "").split(), os.path.join(here, name, "kernel.py"), how]
+    every = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=dict(os.environ, NEURON_PLATFORM_TARGET_OVERRIDE=target, **more)) for more in processes(vector)]
+    said = [process.communicate() for process in every]
+    status = max(abs(process.returncode) for process in every)
+    message = "".join(error for _, error in said)
     with open(os.path.join(here, name, "status.json"), "w") as text:
-        json.dump({"status": done.returncode, "message": done.stderr[-2000:]}, text)
-    print(name, "ran" if done.returncode == 0 else "refused: " + done.stderr.strip().splitlines()[-1][:150])
+        json.dump(dict(status=status, message=message[-2000:], printed=[output + error for output, error in said]), text)
+    print(name, "ran" if status == 0 else "refused: " + message.strip().splitlines()[-1][:150])
 '''
 
 
 def emit(chosen, folder):
-    """DIR/ID/kernel.py, in/NAME.npy and expected/NAME.npy (words as unsigned integers), vector.json; DIR/run.py runs them."""
+    """DIR/ID/kernel.py, in/NAME.npy and expected/NAME.npy (words as unsigned integers; of ranks NAME.RANK.npy), the constants,
+    vector.json; DIR/run.py runs them."""
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "run.py"), "w", encoding="utf-8") as text:
         text.write(RUN_ALL)
@@ -260,13 +365,15 @@ def emit(chosen, folder):
         with open(os.path.join(here, "kernel.py"), "w", encoding="utf-8") as text:
             text.write(form.kernel_source(vector) + SCRIPT.format(
                 inputs={n: tiles[n]["dtype"] for n in form.inputs(vector)}, outputs=form.outputs(vector),
-                cores=vector.get("cores", 1)))
+                cores=vector.get("cores", 1), ranks=vector.get("ranks", 0)))
+        save_constants(vector, here)
         with open(os.path.join(here, "vector.json"), "w", encoding="utf-8") as text:
             text.write(form.dump(vector) + "\n")
-        for name in form.inputs(vector):
-            save_words(os.path.join(here, "in", name + ".npy"), form.expand(tiles[name], "data"))
-        for name in form.outputs(vector):
-            save_words(os.path.join(here, "expected", name + ".npy"), form.expand(tiles[name], "expect"))
+        for rank in form.ranks(vector):
+            for name in form.inputs(vector):
+                save_words(os.path.join(here, "in", file_of(name, vector, rank)), form.expand(tiles[name], "data", rank))
+            for name in form.outputs(vector):
+                save_words(os.path.join(here, "expected", file_of(name, vector, rank)), form.expand(tiles[name], "expect", rank))
     print(f"{len(chosen)} vectors in {folder}: run them with `python3 {folder}/run.py TARGET`, then --compare {folder}")
 
 
@@ -274,25 +381,62 @@ def compare_one(vector, folder):
     """("passed" | "failed" | "missing", what differs) of the outputs found in `folder`."""
     here = os.path.join(folder, vector["id"])
     status = os.path.join(here, "status.json")
-    if "refused" in vector:
+    if "refused" in vector or "prints" in vector:
         if not os.path.exists(status):
             return "missing", "no status.json"
         with open(status, encoding="utf-8") as text:
-            ran = json.load(text)["status"] == 0
-        return ("failed", "ran, but must be refused") if ran else ("passed", "")
-    for name in form.outputs(vector):
-        path = os.path.join(here, "out", name + ".npy")
-        if not os.path.exists(path):
-            return "missing", f"no out/{name}.npy"
-        tile = vector["tiles"][name]
-        found = np.load(path)
-        word = form.word_type(tile["dtype"])
-        if found.dtype.itemsize != np.dtype(word).itemsize:
-            return "failed", f"{name}: elements of {found.dtype.itemsize} bytes"
-        bad = difference(tile, found.view(word), exact=False)
+            said = json.load(text)
+        if "refused" in vector:
+            return ("failed", "ran, but must be refused") if said["status"] == 0 else ("passed", "")
+        bad = "did not run" if said["status"] else missing_print(vector, "".join(said.get("printed", [])))
         if bad:
-            return "failed", "{}{}: expected {}, found {}, {} ulps at most, {} elements".format(name, *bad)
+            return "failed", bad
+    for rank in form.ranks(vector):
+        for name in form.outputs(vector):
+            file = file_of(name, vector, rank)
+            path = os.path.join(here, "out", file)
+            if not os.path.exists(path):
+                return "missing", f"no out/{file}"
+            tile = vector["tiles"][name]
+            found = np.load(path)
+            word = form.word_type(tile["dtype"])
+            if found.dtype.itemsize != np.dtype(word).itemsize:
+                return "failed", f"{file}: elements of {found.dtype.itemsize} bytes"
+            bad = difference(tile, found.view(word), exact=False, rank=rank)
+            if bad:
+                return "failed", "{}{}{}: expected {}, found {}, {} ulps at most, {} elements".format(name, on_rank(vector, rank), *bad)
     return "passed", ""
+
+
+def missing_print(vector, text):
+    """None if the text has each print of the vector, else the first that it lacks: its prefix, then its numbers with nothing but
+    brackets, commas and space between them. How they are laid out, and what stands between prefix and numbers, is not said.
+    Prints of one core are in order; of several, some order of them."""
+    places = {}
+    for line in vector["prints"]:
+        numbers = [float(number) for number in numbers_of_words(line)]
+        where, found = (line.get("rank", 0), line.get("core", 0)), None
+        for start in re.finditer(re.escape(line["prefix"]), text[places.get(where, 0):]):
+            rest = text[places.get(where, 0) + start.end():]
+            for run in re.finditer(rf"{NUMBER}(?:[][(),\s]+{NUMBER})*", rest):
+                said = [float(number) for number in re.findall(NUMBER, run[0])]
+                if said[-len(numbers):] == numbers:
+                    found = places.get(where, 0) + start.end() + run.end()
+                    break
+            if found:
+                break
+        if not found:
+            return f"did not print `{line['prefix']}` with {numbers}"
+        places[where] = found
+    return None
+
+
+NUMBER = r"(?<![\w.])-?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w])"
+
+
+def numbers_of_words(line):
+    """The numbers that a line prints, one after the other."""
+    return form.expand(line, "words").reshape(-1).view(number_type(line["dtype"]))
 
 
 def compare(chosen, folder):

@@ -125,18 +125,27 @@ static Str array_file(Tracer *t, const ArrayObject *array)
 
 // ---- files
 
-// From the current folder, else beside the file of the code that asks, of its caller, and so on.
-static const char *resolve(Tracer *t, const char *path)
+// `path` in the folder of `file`, if it can be read there; else NULL.
+static const char *beside(Tracer *t, const char *file, const char *path)
+{
+  const char *slash = file ? strrchr(file, '/') : NULL;
+  const char *joined = slash ? arena_printf(&t->arena, "%.*s/%s", (int)(slash - file), file, path) : path;
+  return access(joined, R_OK) == 0 ? joined : NULL;
+}
+
+// From the current folder, else beside the file of the code that asks, of its caller, and so on. Where another evaluator
+// runs the kernel, frames have no files, and the place of the call says where it stands.
+static const char *resolve(Tracer *t, const char *path, Span call)
 {
   if (path[0] == '/' || access(path, R_OK) == 0)
     return path;
-  for (const Frame *frame = t->frame; frame; frame = frame->caller) {
-    const char *file = frame->module ? frame->module->path : NULL, *slash = file ? strrchr(file, '/') : NULL;
-    const char *beside = slash ? arena_printf(&t->arena, "%.*s/%s", (int)(slash - file), file, path) : path;
-    if (access(beside, R_OK) == 0)
-      return beside;
-  }
-  return path;
+  const char *found = NULL;
+  for (const Frame *frame = t->frame; frame && !found; frame = frame->caller)
+    found = beside(t, frame->module ? frame->module->path : NULL, path);
+  const Source *source = session_source(t->session, user_span(t, call).source);
+  if (!found && source)
+    found = beside(t, source->path, path);
+  return found ? found : path;
 }
 
 static bool constant_file(Tracer *t, const Call *call, Str *file, const char **shown)
@@ -144,7 +153,7 @@ static bool constant_file(Tracer *t, const Call *call, Str *file, const char **s
   Value constant = call->args[0];
   Numbers numbers = {.t = t};
   if (constant.tag == VALUE_STR) {
-    *shown = resolve(t, constant.string->text.data);
+    *shown = resolve(t, constant.string->text.data, call->span);
     size_t errors = t->session->error_count;
     if (t->host && t->host->file)
       t->host->file(t, t->host->context, *shown);

@@ -62,11 +62,40 @@ class Vector:
         words = form.expand(tile, "data")
         return Data(dtype, words) if not dtype.endswith("_x4") else words
 
+    def put_ranks(self, name, datas, space="hbm"):
+        """A tile that holds other Data on each rank."""
+        self.tile(name, datas[0].dtype, datas[0].shape, space)["data"] = {"ranks": [form.rows(d.words, d.dtype) for d in datas]}
+        return datas
+
+    def random_ranks(self, name, dtype, shape, space="hbm", **rule):
+        """A tile of random words, other ones on each rank; the list of them."""
+        made, specs = [], []
+        for rank in range(self.document["ranks"]):
+            made.append(self.random(name, dtype, shape, space, seed=zlib.crc32(f"{self.document['id']}/{name}/{rank}".encode()), **rule))
+            specs.append(self.tiles[name]["data"])
+        self.tiles[name]["data"] = {"ranks": specs}
+        return made
+
+    def constant(self, name, data):
+        """A shared constant of Data."""
+        self.put(name, data, space="hbm")
+        self.tiles[name]["constant"] = True
+        return data
+
+    def prints(self, prefix, data, **where):
+        """The next line that is printed: Data, on core= and rank=."""
+        self.document.setdefault("prints", []).append(
+            {"prefix": prefix, "dtype": data.dtype, "shape": list(data.shape), "words": form.rows(data.words, data.dtype), **where})
+
     def step(self, *texts):
         self.document["steps"] += texts
 
     def expect(self, name, data, space="sbuf", dtype=None, ulps=None):
-        """What a tile holds in the end: Data, or words together with their dtype."""
+        """What a tile holds in the end: Data, words together with their dtype, or a list of Data, one for each rank."""
+        if isinstance(data, list):
+            self.expect(name, data[0], space, dtype, ulps)
+            self.tiles[name]["expect"] = {"ranks": [form.rows(d.words, d.dtype) for d in data]}
+            return
         words = data.words if isinstance(data, Data) else np.asarray(data)
         dtype = dtype or data.dtype
         tile = self.tile(name, dtype, words.shape, space)

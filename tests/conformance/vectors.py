@@ -24,6 +24,10 @@ DTYPES = {
     "float8_e5m2_x4": (32,), "float8_e4m3fn_x4": (32,), "float4_e2m1fn_x4": (16,),
 }
 
+# dtypes that a .npy file can name, as numpy.save does: those of ml_dtypes have no name of their own there
+NPY_DTYPES = {"float32": "<f4", "float16": "<f2", "bfloat16": "<V2", "float8_e5m2": "<f1", "int32": "<i4", "int16": "<i2", "int8": "|i1",
+              "uint32": "<u4", "uint16": "<u2", "uint8": "|u1"}
+
 
 class Malformed(ValueError):
     """A vector file says something that the format does not have."""
@@ -102,9 +106,11 @@ def float_word(integer, shift, layout):
     return sign | field << fraction_bits | (fraction & ((1 << fraction_bits) - 1))
 
 
-def expand(tile, key):
-    """The words of a tile's "data" or "expect": an array of unsigned integers in its shape."""
+def expand(tile, key, rank=0):
+    """The words of a tile's "data" or "expect" on one rank: an array of unsigned integers in its shape."""
     content, dtype, shape = tile[key], tile["dtype"], tuple(tile["shape"])
+    if isinstance(content, dict) and "ranks" in content:
+        content = content["ranks"][rank]
     if isinstance(content, dict):
         words = random_words(content, dtype, int(np.prod(shape)))
     else:
@@ -114,6 +120,11 @@ def expand(tile, key):
             raise Malformed(f"{key} is not {shape[0]} rows of {int(np.prod(shape[1:]))} words")
         words = [word for row in rows for word in row]
     return np.array(words, word_type(dtype)).reshape(shape)
+
+
+def ranks(vector):
+    """The numbers of the workers that run the kernel."""
+    return range(vector.get("ranks", 1))
 
 
 def rows(words, dtype):
@@ -199,19 +210,40 @@ def check_schema(value, schema, root=None, path="$"):
 
 def check_vector(vector):
     """Yields what a schema cannot say: ids, words against shapes, the grammar of the steps, names."""
-    names = {"nisa", "nl", "range", "float", *vector["tiles"]}
+    names = {"nisa", "nl", "range", "float", *vector["tiles"], *(["ncc"] if "ranks" in vector else [])}
     for name, tile in vector["tiles"].items():
-        for key in ("data", "expect"):
-            if key in tile:
-                try:
-                    expand(tile, key)
-                except Malformed as error:
-                    yield f"{vector['id']}: tile {name}: {error}"
-    refused = "refused" in vector
-    if refused == any("expect" in tile for tile in vector["tiles"].values()):
-        yield f"{vector['id']}: either expects words or is refused"
+        yield from (f"{vector['id']}: tile {name}: {what}" for what in check_tile(tile, vector))
+    for number, line in enumerate(vector.get("prints", [])):
+        yield from (f"{vector['id']}: print {number}: {what}" for what in check_words(line, "words", 1))
+        if line.get("rank", 0) not in ranks(vector) or line.get("core", 0) >= vector.get("cores", 1):
+            yield f"{vector['id']}: print {number}: on a rank or core that the kernel does not run on"
+    expects = "prints" in vector or any("expect" in tile for tile in vector["tiles"].values())
+    if ("refused" in vector) == expects:
+        yield f"{vector['id']}: either expects something or is refused"
     for step in vector["steps"]:
         yield from (f"{vector['id']}: `{step}`: {what}" for what in check_step(step, names))
+
+
+def check_tile(tile, vector):
+    for key in ("data", "expect"):
+        yield from check_words(tile, key, len(ranks(vector))) if key in tile else ()
+    if "constant" in tile and (tile["space"] != "hbm" or "data" not in tile or "expect" in tile or "ranks" in tile["data"]):
+        yield "a constant is in HBM, has data, the same on every rank, and never changes"
+    if "constant" in tile and tile["dtype"] not in NPY_DTYPES:
+        yield f"no .npy file says that it holds {tile['dtype']}"
+
+
+def check_words(tile, key, rank_count):
+    """What is wrong about words, or about those of each rank."""
+    content = tile[key]
+    if isinstance(content, dict) and "ranks" in content and len(content["ranks"]) != rank_count:
+        yield f"{key} of {len(content['ranks'])} ranks; the kernel runs on {rank_count}"
+        return
+    for rank in range(rank_count):
+        try:
+            expand(tile, key, rank)
+        except Malformed as error:
+            yield str(error)
 
 
 def check_step(step, names):
@@ -239,7 +271,20 @@ def check_step(step, names):
 
 def inputs(vector):
     """Names of the tiles that are arguments of the kernel, in order."""
-    return [name for name, tile in vector["tiles"].items() if "data" in tile]
+    return [name for name, tile in vector["tiles"].items() if "data" in tile and "constant" not in tile]
+
+
+def constants(vector):
+    """Names of the shared constants, each a file NAME.npy beside the kernel."""
+    return [name for name, tile in vector["tiles"].items() if "constant" in tile]
+
+
+def save_npy(path, words, dtype):
+    """Words as a .npy file whose dtype is that of the numbers, as NumPy (with ml_dtypes) writes it."""
+    with open(path, "wb") as file:
+        header = {"descr": NPY_DTYPES[dtype], "fortran_order": False, "shape": words.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(words.tobytes())
 
 
 def outputs(vector):
@@ -252,9 +297,10 @@ def kernel_source(vector):
 
     A tile with data is loaded from the argument NAME_in: by a DMA to SBUF, from there by a copy to PSUM. A tile with an
     expectation is stored the opposite way to NAME_out. A tile in HBM is the argument itself or, when the kernel changes it,
-    a copy, so that arguments stay as they were. A tile that a step assigns is made there.
+    a copy, so that arguments stay as they were. A tile that a step assigns is made there. A constant is in the file NAME.npy.
     """
-    lines = ["import nki", "import nki.isa as nisa", "import nki.language as nl", "", "", "@nki.jit",
+    lines = ["import nki", *(["import nki.collectives as ncc"] if "ranks" in vector else []), "import nki.isa as nisa",
+             "import nki.language as nl", "", "", "@nki.jit",
              f"def kernel({', '.join(name + '_in' for name in inputs(vector))}):", f"    # {vector['id']}: {vector['shows']}"]
 
     def put(text):
@@ -267,6 +313,9 @@ def kernel_source(vector):
 
     for name, tile in vector["tiles"].items():
         space = tile["space"]
+        if "constant" in tile:
+            put(f'{name} = nl.shared_constant("{name}.npy")')
+            continue
         if space == "hbm" and "expect" not in tile and "data" in tile:
             put(f"{name} = {name}_in")
             continue
