@@ -6,8 +6,16 @@
 // Whether both are integers of one size, at most 32 bits.
 bool bits_fit(const Tile *dst, const Tile *src);
 
-// dst = a op b on tiles of one size of elements: bits, or exact arithmetic of 32 bits.
-void bits_tensor_tensor(Sim *sim, AluOp op, const Tile *dst, const Tile *a, const Tile *b, bool is_exact);
+// Whether arithmetic on these tiles, which goes through float32, is that of their own integers, saturated.
+bool bits_saturate(AluOp op, const Tile *dst, const Tile *a, const Tile *b);
+
+// dst = a op b on tiles of one size of elements.
+typedef enum BitsMeaning {
+  BITS_OF_INTEGERS,  // bit operators
+  BITS_EXACT,        // arithmetic of 32 bits, which wraps
+  BITS_SATURATED,    // see bits_saturate
+} BitsMeaning;
+void bits_tensor_tensor(Sim *sim, AluOp op, const Tile *dst, const Tile *a, const Tile *b, BitsMeaning meaning);
 
 // dst = (src op0 first) op1 second, each with one value per partition.
 typedef struct BitsScalar {

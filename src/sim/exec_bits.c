@@ -49,7 +49,7 @@ static void store_units(const Tile *tile, const Piece *piece, const uint32_t *sc
 typedef struct BitsPair {
   AluOp op;
   const Tile *dst, *a, *b;
-  bool is_exact;
+  BitsMeaning meaning;
 } BitsPair;
 
 static void pair_pieces(void *context, uint64_t first, uint64_t last)
@@ -61,17 +61,30 @@ static void pair_pieces(void *context, uint64_t first, uint64_t last)
     KernelRows a = read_units(w->a, &piece, x), b = read_units(w->b, &piece, y);
     size_t stride;
     void *to = units_target(w->dst, &piece, z, &stride);
-    if (w->is_exact)
-      kernel_binary_int32(w->op, w->a->dtype == DTYPE_INT32, piece.partitions, piece.n, to, stride, a, b);
-    else
+    switch (w->meaning) {
+    case BITS_OF_INTEGERS:
       kernel_binary_bits(w->op, w->dst->item, piece.partitions, piece.n, to, stride, a, b);
+      break;
+    case BITS_EXACT:
+      kernel_binary_int32(w->op, w->a->dtype == DTYPE_INT32, piece.partitions, piece.n, to, stride, a, b);
+      break;
+    case BITS_SATURATED:
+      kernel_binary_saturated(w->op, w->dst->item, dtype_is_signed_integer(w->dst->dtype), piece.partitions, piece.n,
+                              to, stride, a, b);
+    }
     store_units(w->dst, &piece, z);
   }
 }
 
-void bits_tensor_tensor(Sim *sim, AluOp op, const Tile *dst, const Tile *a, const Tile *b, bool is_exact)
+bool bits_saturate(AluOp op, const Tile *dst, const Tile *a, const Tile *b)
 {
-  BitsPair w = {op, dst, a, b, is_exact};
+  return kernel_saturates(op) && dtype_is_integer(dst->dtype) && dst->dtype != DTYPE_BOOL && dst->item <= 2 &&
+         a->dtype == dst->dtype && b->dtype == dst->dtype;
+}
+
+void bits_tensor_tensor(Sim *sim, AluOp op, const Tile *dst, const Tile *a, const Tile *b, BitsMeaning meaning)
+{
+  BitsPair w = {op, dst, a, b, meaning};
   piece_parallel(sim, dst->partitions, dst->partitions * dst->free_elems, pair_pieces, &w);
 }
 

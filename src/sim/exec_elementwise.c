@@ -129,7 +129,9 @@ static bool fast_tensor_tensor(Sim *sim, const Op *op)
     if (!bits_fit(&w.dst, &w.a) || !bits_fit(&w.dst, &w.b) ||
         (alu_is_shift(o->op) && !shifts_are_defined(&w.b, bits_width(&w.dst, &w.a, &w.b))))
       return false;
-    bits_tensor_tensor(sim, o->op, &w.dst, &w.a, &w.b, !is_bits);
+    bits_tensor_tensor(sim, o->op, &w.dst, &w.a, &w.b, is_bits ? BITS_OF_INTEGERS : BITS_EXACT);
+  } else if (bits_saturate(o->op, &w.dst, &w.a, &w.b)) {
+    bits_tensor_tensor(sim, o->op, &w.dst, &w.a, &w.b, BITS_SATURATED);
   } else {
     tile_expect_unpacked(sim, &w.a);
     tile_expect_unpacked(sim, &w.b);
@@ -402,11 +404,35 @@ static void one_step(AluOp op, bool reverse, const Piece *piece, float *to, size
   kernel_binary_f32(op, piece->partitions, piece->n, to, stride, reverse ? operand : rows, reverse ? rows : operand);
 }
 
+// The ALU operator that is the same function.
+static bool is_operator(ActivationFunc func, AluOp *op)
+{
+  switch ((int)func) {
+  case ACTIVATION_FUNC_ABS: return *op = ALU_OP_ABS, true;
+  case ACTIVATION_FUNC_COPY: return *op = ALU_OP_BYPASS, true;
+  case ACTIVATION_FUNC_RECIPROCAL: return *op = ALU_OP_RECIPROCAL, true;
+  case ACTIVATION_FUNC_RELU: return *op = ALU_OP_RELU, true;
+  case ACTIVATION_FUNC_SQUARE: return *op = ALU_OP_SQUARE, true;
+  }
+  return false;
+}
+
+static void apply_function(ActivationFunc func, const Piece *piece, float *to, size_t stride, KernelRows from)
+{
+  AluOp op;
+  if (is_operator(func, &op)) {
+    kernel_binary_f32(op, piece->partitions, piece->n, to, stride, from, from);
+    return;
+  }
+  for (uint64_t r = 0; r < piece->partitions; r++)
+    activation_row(func, piece->n, to + r * stride, (const float *)from.at + r * from.stride);
+}
+
 static void activation_pieces(void *context, uint64_t first, uint64_t last)
 {
   const Activation *w = context;
   float x[PIECE_ELEMS], z[PIECE_ELEMS];
-  for (Piece piece = {.most = FOLD_PIECE}; piece_next(&piece, &w->dst, first, last, false);) {
+  for (Piece piece = {.most = w->fold.folds ? FOLD_PIECE : 0}; piece_next(&piece, &w->dst, first, last, false);) {
     KernelRows rows = piece_read(&w->src, &piece, x, w->mode);
     KernelRows operand0 = piece_lanes(w->first, &piece), operand1 = piece_lanes(w->second, &piece);
     size_t stride;
@@ -421,12 +447,10 @@ static void activation_pieces(void *context, uint64_t first, uint64_t last)
       one_step(w->op1, w->reverse1, &piece, to, stride, rows, operand1);
     else if (!is_plain)
       kernel_binary_f32(ALU_OP_BYPASS, piece.partitions, piece.n, to, stride, rows, rows);
-    const float *from = is_plain ? rows.at : to;
-    size_t from_stride = is_plain ? rows.stride : stride;
+    KernelRows from = is_plain ? rows : (KernelRows){to, stride, false};
     for (uint64_t r = 0; r < piece.partitions && w->outside; r++)
-      find_outside(w, piece.partition + r, piece.start, piece.n, from + r * from_stride);
-    for (uint64_t r = 0; r < piece.partitions; r++)
-      activation_row(w->func, piece.n, to + r * stride, from + r * from_stride);
+      find_outside(w, piece.partition + r, piece.start, piece.n, (const float *)from.at + r * from.stride);
+    apply_function(w->func, &piece, to, stride, from);
     fold_piece(&w->fold, &piece, to, stride);
     piece_store(&w->dst, &piece, z, w->mode);
   }

@@ -62,6 +62,19 @@ static void copy_rows(void *context, uint64_t first, uint64_t last)
   }
 }
 
+// Rows that lie in one piece on both sides.
+static void copy_whole_rows(void *context, uint64_t first, uint64_t last)
+{
+  const Copy *w = context;
+  kernel_copy_rows(last - first, w->dst.free_elems * w->dst.item, tile_row(&w->dst, first), w->dst.partition_step,
+                   tile_row(&w->src, first), w->src.partition_step);
+}
+
+static bool has_whole_rows(const Copy *w)
+{
+  return w->copies_bytes && w->dst.is_row_contiguous && w->src.is_row_contiguous && !w->dst.rows && !w->src.rows;
+}
+
 // One element a row: a column, which is a row of another shape.
 static void copy_column(const Copy *w)
 {
@@ -100,6 +113,8 @@ static void run_copy(Sim *sim, Copy *w)
     copy_column(w);
   else if (w->dst.rows)
     copy_rows(w, 0, w->dst.partitions);  // rows that are written twice keep the last
+  else if (has_whole_rows(w))
+    piece_parallel(sim, w->dst.partitions, w->dst.partitions * w->dst.free_elems, copy_whole_rows, w);
   else if (!w->copies_bytes || !copy_transposed(w))
     piece_parallel(sim, w->dst.partitions, w->dst.partitions * w->dst.free_elems, copy_rows, w);
 }

@@ -60,6 +60,13 @@ KernelRows piece_read(const Tile *tile, const Piece *piece, float *scratch, Numb
     return (KernelRows){tile_row(tile, piece->partition) + skip, (size_t)tile->partition_step / sizeof(float),
                         !tile->is_row_contiguous};
   }
+  int64_t item = tile->item, step = tile->rank == 1 ? tile->dims[0].step : 0;
+  if (tile->dtype == DTYPE_FLOAT32 && tile->rank == 1 && !tile->rows && !mode.flush_to_zero && step % item == 0 &&
+      tile->partition_step % item == 0) {
+    kernel_gather(tile->item, piece->partitions, piece->n, scratch,
+                  tile_row(tile, piece->partition) + (int64_t)piece->start * step, tile->partition_step / item, step / item);
+    return (KernelRows){scratch, piece->n, false};
+  }
   for (uint64_t r = 0; r < piece->partitions; r++) {
     float *to = scratch + r * piece->n;
     if (tile->is_row_contiguous) {

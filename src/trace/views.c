@@ -124,7 +124,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 static uint64_t view_hash(const View *view)
 {
-  uint64_t hash = mix((uintptr_t)view->tensor, view->offset);
+  uint64_t hash = mix(mix(0, (uintptr_t)view->tensor), view->offset);  // not at once: one's bits would cancel the other's
   hash = mix(hash, view->dtype_override.some ? 1u + (unsigned)view->dtype_override.value : 0u);
   for (uint32_t i = 0; i < view->pattern.count; i++)
     hash = mix(hash, (uint64_t)(uint32_t)view->pattern.items[i].step << 32 | view->pattern.items[i].num);

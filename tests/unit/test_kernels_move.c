@@ -80,3 +80,20 @@ TEST(kernel_gather_and_scatter_take_blocks)
       for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         check_blocks(kernel_variant(v), bytes, 1 + i * 2, 16 - i, steps[i][0], steps[i][1]);
 }
+
+TEST(kernel_copy_rows_copies_rows_and_nothing_else)
+{
+  static const size_t sizes[] = {0, 1, 15, 16, 63, 64, 65, 127, 200, 1024, 20000};
+  enum { ROWS = 3, MOST = 20000, ROOM = ROWS * (MOST + 32) };
+  static char src[ROOM], have[ROOM], want[ROOM];
+  for (size_t v = 0; kernel_variant(v); v++)
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+      size_t bytes = sizes[i / 2], dst_step = bytes + (i & 1) * 13, src_step = bytes + (i & 1) * 7;
+      for (size_t b = 0; b < ROOM; b++)
+        src[b] = (char)kernels_random_bits(), have[b] = want[b] = (char)kernels_random_bits();
+      for (size_t r = 0; r < ROWS; r++)
+        memcpy(want + r * dst_step, src + r * src_step, bytes);
+      kernel_variant(v)->copy_rows(ROWS, bytes, have, (ptrdiff_t)dst_step, src, (ptrdiff_t)src_step);
+      EXPECT(memcmp(have, want, ROOM) == 0);
+    }
+}

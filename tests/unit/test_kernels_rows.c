@@ -214,3 +214,37 @@ TEST(kernel_scan_carries_the_state_along_each_row)
                    sizes[size][1], size, (KernelsValues)values);
       }
 }
+
+// The value of an integer, and what float32 arithmetic makes of two: narrowed as number/dtype.h does.
+static void check_saturated(const KernelVariant *kernels, AluOp op, DType dtype, int shapes)
+{
+  enum { ROWS = 3, N = 45 };
+  uint32_t a[ROWS * N], b[ROWS * N], have[ROWS * N];
+  unsigned bytes = dtype_bytes(dtype);
+  for (size_t i = 0; i < ROWS * N; i++) {
+    a[i] = i % 4 ? kernels_random_bits() : 0x7FFF8000u;
+    b[i] = i % 3 ? kernels_random_bits() : (i & 1 ? a[i] : 0x80007FFFu);
+  }
+  KernelRows x = rows_of_shape((const float *)a, N, shapes & 3), y = rows_of_shape((const float *)b, N, shapes >> 2);
+  kernels->binary_saturated(op, bytes, dtype_is_signed_integer(dtype), ROWS, N, have, N, x, y);
+  for (size_t i = 0; i < ROWS * N; i++) {
+    uint32_t x_value = integer_at(a, bytes, i / N * x.stride + (x.scalar ? 0 : i % N)), want = 0;
+    uint32_t y_value = integer_at(b, bytes, i / N * y.stride + (y.scalar ? 0 : i % N));
+    dtype_from_f32(dtype, alu_f32(op, dtype_to_f32(dtype, &x_value), dtype_to_f32(dtype, &y_value)), &want);
+    if (integer_at(have, bytes, i) != want) {
+      test_fail(__FILE__, __LINE__, "%s of %s on %s: %08x and %08x give %08x, not %08x", alu_wire_name(op),
+                kernels->name, dtype_name(dtype), x_value, y_value, integer_at(have, bytes, i), want);
+      return;
+    }
+  }
+}
+
+TEST(kernel_saturated_integers_are_those_of_float32)
+{
+  static const DType dtypes[] = {DTYPE_INT8, DTYPE_UINT8, DTYPE_INT16, DTYPE_UINT16};
+  for (size_t v = 0; kernel_variant(v); v++)
+    for (int op = 0; op < ALU_OP_COUNT; op++)
+      for (int shapes = 0; shapes < 16 && kernel_saturates((AluOp)op); shapes++)
+        if (shapes != 5 && shapes != 7 && shapes != 13 && shapes != 15)  // two scalars
+          check_saturated(kernel_variant(v), (AluOp)op, dtypes[(shapes + op) % 4], shapes);
+}

@@ -25,6 +25,25 @@ const KernelVariant *kernel_variant(size_t index)
   return NULL;
 }
 
+bool kernel_saturates(AluOp op)
+{
+  switch ((int)op) {
+  case ALU_OP_ADD:
+  case ALU_OP_SUBTRACT:
+  case ALU_OP_MULT:
+  case ALU_OP_SQUARE:
+  case ALU_OP_MAX:
+  case ALU_OP_MIN:
+  case ALU_OP_IS_EQUAL:
+  case ALU_OP_NOT_EQUAL:
+  case ALU_OP_IS_GE:
+  case ALU_OP_IS_GT:
+  case ALU_OP_IS_LE:
+  case ALU_OP_IS_LT: return true;
+  }
+  return false;
+}
+
 #define KERNEL(name, parameters, arguments)                                                                            \
   void kernel_##name parameters                                                                                        \
   {                                                                                                                    \

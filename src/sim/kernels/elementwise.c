@@ -105,6 +105,66 @@ static const Rows rows_of_uint8_t[ALU_OP_COUNT] = {BITS_OPS(INT_ENTRY, uint8_t)}
 static const Rows rows_of_uint16_t[ALU_OP_COUNT] = {BITS_OPS(INT_ENTRY, uint16_t)};
 static const Rows rows_of_uint32_t[ALU_OP_COUNT] = {INT32_OPS(INT_ENTRY, uint32_t)};
 
+// Saturated sums and differences in the type's own width, in which vectors have the most lanes: bounds by what overflows.
+#define SATURATES_SIGNED(T, Unsigned, most)                                                                            \
+  KERNEL_INLINE T add_##T(T x, T y)                                                                                    \
+  {                                                                                                                    \
+    T sum = (T)((Unsigned)x + (Unsigned)y), wrong = (T)((x ^ sum) & (y ^ sum));                                        \
+    return wrong < 0 ? (T)((T)(x < 0 ? -1 : 0) ^ (most)) : sum;                                                        \
+  }                                                                                                                    \
+  KERNEL_INLINE T subtract_##T(T x, T y)                                                                               \
+  {                                                                                                                    \
+    T rest = (T)((Unsigned)x - (Unsigned)y), wrong = (T)((x ^ y) & (x ^ rest));                                        \
+    return wrong < 0 ? (T)((T)(x < 0 ? -1 : 0) ^ (most)) : rest;                                                       \
+  }                                                                                                                    \
+  KERNEL_INLINE T multiply_##T(T x, T y)                                                                               \
+  {                                                                                                                    \
+    int32_t product = (int32_t)x * y;                                                                                  \
+    return (T)(product < -(most)-1 ? -(most)-1 : product > (most) ? (most) : product);                                 \
+  }
+#define SATURATES_UNSIGNED(T, most)                                                                                    \
+  KERNEL_INLINE T add_##T(T x, T y)                                                                                    \
+  {                                                                                                                    \
+    T sum = (T)(x + y);                                                                                                \
+    return sum < x ? (T)(most) : sum;                                                                                  \
+  }                                                                                                                    \
+  KERNEL_INLINE T subtract_##T(T x, T y) { return x < y ? (T)0 : (T)(x - y); }                                         \
+  KERNEL_INLINE T multiply_##T(T x, T y)                                                                               \
+  {                                                                                                                    \
+    uint32_t product = (uint32_t)x * y;                                                                                \
+    return (T)(product > (most) ? (most) : product);                                                                   \
+  }
+typedef uint8_t Byte;  // names of their own beside the bit operators' types
+typedef uint16_t Pair;
+SATURATES_SIGNED(int8_t, uint8_t, INT8_MAX)
+SATURATES_SIGNED(int16_t, uint16_t, INT16_MAX)
+SATURATES_UNSIGNED(Byte, UINT8_MAX)
+SATURATES_UNSIGNED(Pair, UINT16_MAX)
+
+#define SATURATED_OPS(OP, T)                                                                                           \
+  OP(T, ADD, add_##T(x, y))                                                                                            \
+  OP(T, SUBTRACT, subtract_##T(x, y))                                                                                  \
+  OP(T, MULT, multiply_##T(x, y))                                                                                      \
+  OP(T, SQUARE, multiply_##T(x, x))                                                                                    \
+  OP(T, MAX, x > y ? x : y)                                                                                            \
+  OP(T, MIN, x < y ? x : y)                                                                                            \
+  OP(T, IS_EQUAL, x == y)                                                                                              \
+  OP(T, NOT_EQUAL, x != y)                                                                                             \
+  OP(T, IS_GE, x >= y)                                                                                                 \
+  OP(T, IS_GT, x > y)                                                                                                  \
+  OP(T, IS_LE, x <= y)                                                                                                 \
+  OP(T, IS_LT, x < y)
+
+SATURATED_OPS(INT_ROWS, int8_t)
+SATURATED_OPS(INT_ROWS, int16_t)
+SATURATED_OPS(INT_ROWS, Byte)
+SATURATED_OPS(INT_ROWS, Pair)
+
+static const Rows saturated[2][2][ALU_OP_COUNT] = {  // [signed][two bytes]
+    {{SATURATED_OPS(INT_ENTRY, Byte)}, {SATURATED_OPS(INT_ENTRY, Pair)}},
+    {{SATURATED_OPS(INT_ENTRY, int8_t)}, {SATURATED_OPS(INT_ENTRY, int16_t)}},
+};
+
 // --- one operator ---
 
 static RowRun *row_run(const Rows *rows, KernelRows a, KernelRows b)
@@ -202,4 +262,15 @@ void KERNEL_NAME(binary_int32)(AluOp op, bool is_signed, size_t rows, size_t n, 
     run_rows(run, 4, rows, n, dst, dst_stride, a, b, is_signed ? 0x80000000u : 0);
   else
     each_int(op, 4, true, is_signed, rows, n, dst, dst_stride, a, b);
+}
+
+void KERNEL_NAME(binary_saturated)(AluOp op, unsigned bytes, bool is_signed, size_t rows, size_t n, void *dst,
+                                   size_t dst_stride, KernelRows a, KernelRows b)
+{
+  if (n == 0)
+    return;
+  RowRun *run = row_run(&saturated[is_signed][bytes == 2][op], a, b);
+  if (!run || bytes > 2)
+    bug("ALU operator %s on integers of %u bytes", alu_wire_name(op), bytes);
+  run_rows(run, bytes, rows, n, dst, dst_stride, a, b, 0);
 }

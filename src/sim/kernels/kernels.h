@@ -37,6 +37,9 @@ void kernel_gather(unsigned bytes, size_t outer, size_t inner, void *dst, const 
 void kernel_scatter(unsigned bytes, size_t outer, size_t inner, void *dst, ptrdiff_t outer_step, ptrdiff_t inner_step,
                     const void *src);
 
+// Rows of `bytes` bytes, which begin dst_step and src_step bytes apart; nothing overlaps.
+void kernel_copy_rows(size_t rows, size_t bytes, void *dst, ptrdiff_t dst_step, const void *src, ptrdiff_t src_step);
+
 // --- the vector engine: ALU operators on rows of float32 ---
 //
 // Each element gets the bits that alu_f32 of number/alu.h gives it; NaN is written as 0x7FC00000. Any operator is
@@ -64,6 +67,12 @@ void kernel_binary_bits(AluOp op, unsigned bytes, size_t rows, size_t n, void *d
                         KernelRows b);
 void kernel_binary_int32(AluOp op, bool is_signed, size_t rows, size_t n, void *dst, size_t dst_stride, KernelRows a,
                          KernelRows b);
+
+// Arithmetic on integers of 1 or 2 bytes, all of one type: what float32 arithmetic gives, which is exact where the result fits
+// the type, and saturated where it does not. Only operators of which kernel_saturates is true; at most one operand is a scalar.
+bool kernel_saturates(AluOp op);
+void kernel_binary_saturated(AluOp op, unsigned bytes, bool is_signed, size_t rows, size_t n, void *dst,
+                             size_t dst_stride, KernelRows a, KernelRows b);
 
 // out[r * out_stride] = ((src[r][0] op src[r][1]) op src[r][2]) ... strictly left to right, each step rounded to
 // float32. If `continued`, what out holds comes first: ((out op src[r][0]) op src[r][1]) ... An empty row gives 0.

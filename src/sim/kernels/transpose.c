@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+typedef uint8_t BytesV __attribute__((vector_size(4 * LANES), aligned(1), may_alias));
+
 // Blocks of LANES x LANES go through registers, widened to 32 bits; what is left over goes element by element.
 #define TRANSPOSE(T)                                                                                                   \
   typedef T T##V __attribute__((vector_size(sizeof(T) * LANES), aligned(1), may_alias));                               \
@@ -48,6 +50,26 @@ static void transpose_uint64_t(size_t rows, size_t columns, uint64_tU *dst, size
       dst[c * dst_stride + r] = src[r * src_stride + c];
 }
 
+// Rows that are long enough go by vectors, the last of which may write some bytes again; short and very long ones as the C
+// library does it.
+void KERNEL_NAME(copy_rows)(size_t rows, size_t bytes, void *dst, ptrdiff_t dst_step, const void *src, ptrdiff_t src_step)
+{
+  enum { VECTOR = sizeof(U32V), MOST = 1 << 14 };
+  char *to = dst;
+  const char *from = src;
+  if (dst_step == (ptrdiff_t)bytes && src_step == (ptrdiff_t)bytes)
+    bytes *= rows, rows = rows > 0;
+  for (; rows > 0; rows--, to += dst_step, from += src_step) {
+    if (bytes < VECTOR || bytes > MOST) {
+      memcpy(to, from, bytes);
+      continue;
+    }
+    for (size_t i = 0; i + VECTOR <= bytes; i += VECTOR)
+      *(BytesV *)(to + i) = *(const BytesV *)(from + i);
+    *(BytesV *)(to + bytes - VECTOR) = *(const BytesV *)(from + bytes - VECTOR);
+  }
+}
+
 // One row of n elements; the steps that kernels use most are known to the compiler.
 #define STRIDED(T)                                                                                                     \
   KERNEL_INLINE void gather_step_##T(size_t n, T##U *restrict dst, const T##U *restrict src, ptrdiff_t step)           \
@@ -64,10 +86,14 @@ static void transpose_uint64_t(size_t rows, size_t columns, uint64_tU *dst, size
                                                                                                                        \
   static void gather_##T(size_t outer, size_t inner, T##U *dst, const T##U *src, ptrdiff_t outer_step, ptrdiff_t step) \
   {                                                                                                                    \
+    if (step == 1) {                                                                                                   \
+      KERNEL_NAME(copy_rows)(outer, inner * sizeof(T), dst, (ptrdiff_t)(inner * sizeof(T)), src,                       \
+                             outer_step * (ptrdiff_t)sizeof(T));                                                       \
+      return;                                                                                                          \
+    }                                                                                                                  \
     for (; outer > 0; outer--, dst += inner, src += outer_step)                                                        \
       switch (step) {                                                                                                  \
       case 0: gather_step_##T(inner, dst, src, 0); break;                                                              \
-      case 1: memcpy(dst, src, inner * sizeof(T)); break;                                                              \
       case 2: gather_step_##T(inner, dst, src, 2); break;                                                              \
       case 4: gather_step_##T(inner, dst, src, 4); break;                                                              \
       default: gather_step_##T(inner, dst, src, step);                                                                 \
@@ -77,9 +103,13 @@ static void transpose_uint64_t(size_t rows, size_t columns, uint64_tU *dst, size
   static void scatter_##T(size_t outer, size_t inner, T##U *dst, ptrdiff_t outer_step, ptrdiff_t step,                 \
                           const T##U *src)                                                                             \
   {                                                                                                                    \
+    if (step == 1) {                                                                                                   \
+      KERNEL_NAME(copy_rows)(outer, inner * sizeof(T), dst, outer_step * (ptrdiff_t)sizeof(T), src,                    \
+                             (ptrdiff_t)(inner * sizeof(T)));                                                          \
+      return;                                                                                                          \
+    }                                                                                                                  \
     for (; outer > 0; outer--, dst += outer_step, src += inner)                                                        \
       switch (step) {                                                                                                  \
-      case 1: memcpy(dst, src, inner * sizeof(T)); break;                                                              \
       case 2: scatter_step_##T(inner, dst, 2, src); break;                                                             \
       case 4: scatter_step_##T(inner, dst, 4, src); break;                                                             \
       default: scatter_step_##T(inner, dst, step, src);                                                                \
