@@ -1,7 +1,7 @@
 """The names that scalar kernels import: for editors, type checkers and Python, which can so import a kernel's module.
 
-`klr schema` parses kernels and knows these names itself; it never imports this file. It is also what `klr.schema` exports. Where a
-function has a meaning only inside of a kernel, calling it elsewhere raises. `docs/schema.md` is the language.
+`klr schema` parses kernels and knows these names itself; it never imports this file. It is also what `klr.schema` exports.
+Where a function has a meaning only inside of a kernel, calling it elsewhere raises. `docs/schema.md` is the language.
 """
 
 import builtins

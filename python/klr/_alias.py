@@ -1,4 +1,5 @@
-"""The names by which scripts and test harnesses know NKI: `nki`, `neuronxcc.nki`, `nki_cpu_simulator`, `neuron_dtypes`.
+"""The names by which scripts and test harnesses know NKI: `nki`, `neuronxcc.nki`, `nki_cpu_simulator`, `neuron_dtypes`; and those of
+scalar kernels: `atlas_kernel`, `atlas_compile`.
 
 A finder gives the modules of this package under those names, the very same objects. `install()` puts it first, for a
 process that shall run on KLR whatever is installed; `find_spec` is what the opt-in distribution `klr-nki` asks, and there an
@@ -13,7 +14,9 @@ import sys
 import types
 import warnings
 
-ROOTS = ("nki", "neuronxcc", "nki_cpu_simulator", "neuron_dtypes")
+ROOTS = ("nki", "neuronxcc", "nki_cpu_simulator", "neuron_dtypes", "atlas_kernel", "atlas_compile")
+_WHOLE = {"neuron_dtypes": "klr.neuron_dtypes", "neuronxcc.starfish.support.dtype": "klr._alias", "atlas_kernel": "klr._kernel_names",
+          "atlas_compile": "klr._atlas_compile"}
 # Packages that only hold others.
 _HOLLOW = ("neuronxcc", "nki_cpu_simulator", "neuronxcc.starfish", "neuronxcc.starfish.support")
 _HOLLOW_PARTS = (".builtin", ".compiler", ".tensor")
@@ -29,10 +32,8 @@ def static_cast(array, dtype):
 
 def _meant(name):
     """The module of this package that is known as `name`; "" for one that only holds others; None: there is no such."""
-    if name == "neuron_dtypes":
-        return "klr.neuron_dtypes"
-    if name == "neuronxcc.starfish.support.dtype":
-        return "klr._alias"
+    if name in _WHOLE:
+        return _WHOLE[name]
     if name in _HOLLOW:
         return ""
     for root in _LIBRARY:
@@ -91,10 +92,11 @@ def install():
 
 
 def _is_own_source(spec):
-    """Whether what was found is the NKI library of a checkout of this project."""
+    """Whether what was found is a module of a checkout of this project."""
     try:
         with open(spec.origin, encoding="utf-8") as file:
-            return "\nimport _klr\n" in file.read(2000)
+            text = file.read(2000)
+            return "\nimport _klr\n" in text or "It is also what `klr.schema` exports." in text
     except (OSError, TypeError, UnicodeDecodeError):
         return False
 

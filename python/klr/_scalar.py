@@ -42,8 +42,8 @@ def error(kind, message, help=None, file=None, line=None):
     return _CLASSES.get(kind, _errors.Error)(text, [diagnostic])
 
 
-def _refuse(kind, message, help=None, kernel=None, line=0):
-    raise error(kind, message, help, line=line or None)
+def _refuse(kind, message, help=None, file=None, line=0):
+    raise _errors.at_place(error(kind, message, help, file if line else None, line or None))
 
 
 def _report(session, first):

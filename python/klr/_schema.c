@@ -64,6 +64,7 @@ typedef struct LauncherObject {
   Param *params;                   // owned
   uint32_t count;
   KlrLaunch launch;
+  bool is_empty;  // a grid without threads: arguments are taken, nothing runs
 } LauncherObject;
 
 static PyTypeObject *document_type, *registry_type, *launcher_type;
@@ -203,10 +204,8 @@ static bool literal_of(PyObject *number, SchemaLiteral *out)
   }
   int overflow;
   long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
-  out->is_negative = value < 0;
-  out->magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-  if (overflow > 0)
-    out->magnitude = PyLong_AsUnsignedLongLong(number);
+  out->is_negative = value < 0 && !overflow;
+  out->magnitude = overflow > 0 ? PyLong_AsUnsignedLongLong(number) : value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
   bool fits = overflow >= 0 && !PyErr_Occurred();
   PyErr_Clear();
   return fits;
@@ -520,8 +519,11 @@ static PyObject *launcher_with(PyObject *self, PyObject *args)
   if (!PyArg_ParseTuple(args, "O!O!I", &PyTuple_Type, &grid, &PyTuple_Type, &local, &threads))
     return NULL;
   launch.threads = threads;
-  for (Py_ssize_t d = 0; d < 3 && d < PyTuple_Size(grid); d++)
+  bool is_empty = false;
+  for (Py_ssize_t d = 0; d < 3 && d < PyTuple_Size(grid); d++) {
     launch.grid[d] = PyLong_AsUnsignedLongLong(PyTuple_GetItem(grid, d));
+    is_empty |= launch.grid[d] == 0;
+  }
   for (Py_ssize_t d = 0; d < 3 && d < PyTuple_Size(local); d++)
     launch.local[d] = PyLong_AsUnsignedLongLong(PyTuple_GetItem(local, d));
   if (PyErr_Occurred())
@@ -538,6 +540,7 @@ static PyObject *launcher_with(PyObject *self, PyObject *args)
     other->handle = launcher->handle;
     other->function = launcher->function;
     other->launch = launch;
+    other->is_empty = is_empty;
   }
   return (PyObject *)other;
 }
@@ -688,8 +691,13 @@ static bool take_python_number(const Launching *l, uint32_t i, PyObject *number)
 {
   const Scalar type = (Scalar)l->launcher->params[i].dtype;
   SchemaLiteral literal;
-  if (!literal_of(number, &literal))
-    return refuse_number(l, i, number, "value");
+  if (!literal_of(number, &literal)) {  // an integer of more than 64 bits
+    literal = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = scalar_is_float(type) ? PyLong_AsDouble(number) : -1};
+    if (!scalar_is_float(type) || PyErr_Occurred()) {
+      PyErr_Clear();
+      return refuse_number(l, i, number, "value");
+    }
+  }
   bool is_of_kind = literal.kind == LITERAL_BOOL ? type == SCALAR_BOOL : literal.kind == LITERAL_INT || scalar_is_float(type);
   if (!is_of_kind || !schema_literal_fits(&literal, type))
     return refuse_number(l, i, number, is_of_kind ? "value" : "type");
@@ -798,7 +806,12 @@ static PyObject *tell_failure(const LauncherObject *launcher)
   const char *text = klr_registry_error(launcher->registry);
   if (!fault)
     return refuse(strstr(text, "no longer, loaded") ? "stale" : "value", text, NULL);
-  PyObject *result = PyObject_CallFunction(refuse_hook, "sszOI", "index", text, NULL, launcher->name, (unsigned)fault->line);
+  const uint32_t line = fault->line;
+  Library *library = NULL;
+  const KlrKernelInfo *info = registry_enter(launcher->registry, launcher->handle, &library);
+  PyObject *result = PyObject_CallFunction(refuse_hook, "sszzI", "index", text, NULL, info ? info->path : NULL, (unsigned)line);
+  if (info)
+    registry_leave(launcher->registry, library);
   Py_XDECREF(result);
   return NULL;
 }
@@ -882,7 +895,10 @@ static PyObject *launcher_call(PyObject *self, PyObject *args, PyObject *keyword
   ok = ok && check_overlaps(&l);
   for (uint32_t i = 0; ok && i < count; i++)
     arguments[i] = taken[i].argument;
-  PyObject *result = !ok ? NULL : launcher->function ? launch_interpreted(launcher, arguments) : launch_compiled(launcher, arguments);
+  PyObject *result = !ok                  ? NULL
+                     : launcher->is_empty ? (Py_INCREF(Py_None), Py_None)
+                     : launcher->function ? launch_interpreted(launcher, arguments)
+                                          : launch_compiled(launcher, arguments);
   for (uint32_t i = 0; i < count; i++)
     if (taken[i].has_buffer)
       PyBuffer_Release(&taken[i].buffer);

@@ -361,6 +361,16 @@ static void fail_at(Interpreter *in, const Frame *f, SchemaPlace place, const ch
             (unsigned long long)in->grid.size[0], (unsigned long long)in->grid.size[1], (unsigned long long)in->grid.size[2]);
 }
 
+// Whether somebody wants the run to end, which it then does.
+static bool is_interrupted(Interpreter *in)
+{
+  if (in->failed || !session_is_interrupted(in->session))
+    return in->failed;
+  in->failed = true;
+  diag_error(in->session, E_INTERRUPTED, "interrupted while `%s` was interpreted", in->kernel->name->str.data);
+  return true;
+}
+
 static Array array_of(const Frame *f, const SchemaNode *node)
 {
   const SchemaVar *var = node->var;
@@ -566,7 +576,7 @@ static Signal run_for(Interpreter *in, Frame *f, const SchemaNode *node)
 static Signal run_while(Interpreter *in, Frame *f, const SchemaNode *node)
 {
   const Schema_while *s = SCHEMA_AS(while, node);
-  while (!in->failed && eval(in, f, s->condition).u8) {
+  while (!is_interrupted(in) && eval(in, f, s->condition).u8) {
     Signal signal = run_list(in, f, s->body);
     if (signal == SIGNAL_BREAK)
       break;
@@ -612,7 +622,7 @@ static bool count_step(Interpreter *in, const Frame *f, const SchemaNode *node)
 
 static Signal run_stmt(Interpreter *in, Frame *f, const SchemaNode *node)
 {
-  if (!count_step(in, f, node))
+  if (!count_step(in, f, node) || is_interrupted(in))
     return SIGNAL_RETURN;
   switch (node->kind) {
   case SCHEMA_let: set_var(f, node->var, eval(in, f, SCHEMA_AS(let, node)->value)); return SIGNAL_NONE;

@@ -1,0 +1,59 @@
+"""The functions of `atlas_compile`, under which older scripts compile scalar kernels. `klr.schema` has them and more.
+
+    from atlas_compile import AtlasCompiler, atlas_kernel, compile_to_json
+
+    text = compile_to_json(vector_add, "vector_add.json")
+    document = AtlasCompiler().compile_function(vector_add)
+
+Documents are those of `klr.schema.compile`, of version 1.1. The function's text is read, it is never run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Callable, Dict, Optional, Union
+
+from klr import _errors, _scalar
+from klr._scalar import Kernel
+
+__all__ = ["AtlasCompiler", "atlas_kernel", "compile_to_json"]
+
+
+def _kernel(function: Union[Kernel, Callable[..., Any]], frame: Any) -> Kernel:
+    return function if isinstance(function, Kernel) else _scalar.make(function, frame, {})
+
+
+def compile_to_json(func: Union[Kernel, Callable[..., Any]], output_path: Union[str, "os.PathLike[str]", None] = None) -> str:
+    """The document of one function as text, two blanks a level; also written to `output_path`. Raises klr.Error."""
+    text: str = _kernel(func, sys._getframe(1))._program.document()[1].json()
+    if output_path is not None:
+        try:
+            with open(output_path, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as failure:
+            raise _scalar.error("value", f"cannot write `{os.fspath(output_path)}`: {failure.strerror}") from None
+    return text
+
+
+class AtlasCompiler:
+    """Compiles functions to documents."""
+
+    def compile_function(self, func: Union[Kernel, Callable[..., Any]], module_source: Optional[str] = None) -> Dict[str, Any]:
+        """The document of one function, as a dictionary. `module_source`, the text of a whole file, is read in place of the function's
+        own file; the document then holds that kernel of it alone. Raises klr.Error."""
+        if module_source is None:
+            return _kernel(func, sys._getframe(1)).document()
+        import json
+
+        name = getattr(func, "__name__", "")
+        document: Dict[str, Any] = json.loads(_scalar.read_text(module_source, getattr(getattr(func, "__code__", None), "co_filename", "<source>"), False)[1].json())
+        document["kernels"] = [kernel for kernel in document["kernels"] if kernel["name"] == name]
+        if not document["kernels"]:
+            raise _errors.Error(f"the source has no kernel `{name}`")
+        return document
+
+
+def atlas_kernel(func: Callable[..., Any]) -> Kernel:
+    """Make a function a kernel: called with arrays it runs."""
+    return _scalar.make(func, sys._getframe(1), {})
