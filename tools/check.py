@@ -2,7 +2,7 @@
 
 The steps stand in STEPS, builds first; tests run as many at a time as there are processors. Each step is a command
 whose last line of output is `N passed, N failed` (also as pytest writes it), or which counts as one test by its exit
-status. `--long` adds the long ones, `--bless` rewrites golden files, `--only NAME[,NAME]` runs the steps whose name
+status; what a step skips is named with the reason. `--long` adds the long ones, `--bless` rewrites golden files, `--only NAME[,NAME]` runs the steps whose name
 starts so.
 """
 
@@ -18,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 
 SANITIZE = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true"
-PYTEST = f"{PYTHON} -m pytest -q -p no:cacheprovider"
+PYTEST = f"{PYTHON} -m pytest -q -rs -p no:cacheprovider"
 
 
 def build(folder, options="", environment=""):
@@ -61,7 +61,8 @@ def run_step(name, command, environment):
     result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, text=True, errors="replace",
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     ok, bad = counts(result.stdout, result.returncode)
-    text = f"{name:16s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s\n" + (result.stdout[-12000:] if bad else "")
+    text = f"{name:16s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s\n"
+    text += result.stdout[-12000:] if bad else "".join(f"    {line}\n" for line in re.findall(r"^SKIPPED .*", result.stdout, flags=re.M))
     print(text, end="", flush=True)
     return ok, bad
 

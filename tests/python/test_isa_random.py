@@ -1,6 +1,6 @@
 """Random calls of nki.isa never crash: they run, as the reference executors do, or are refused at a place.
 
-tests/long/test_isa_random_long.py tries many more.
+KLR_SEED=N tries other calls than those of N = 0; tests/long/test_isa_random_long.py tries many more.
 """
 
 import filecmp
@@ -12,6 +12,7 @@ import fitting_calls
 import random_calls
 from conftest import run_klr
 
+SEED = 1_000_000 * int(os.environ.get("KLR_SEED", "0"))
 SAMPLES, CHUNK = 240, 20
 FITTING, FITTING_CHUNK = 200, 25
 
@@ -51,11 +52,11 @@ def try_seed(folder, seed, calls=random_calls):
 
 @pytest.mark.parametrize("first", range(0, SAMPLES, CHUNK))
 def test_random_calls_run_or_are_refused(first, tmp_path):
-    ran = sum(try_seed(tmp_path, seed) for seed in range(first, first + CHUNK))
+    ran = sum(try_seed(tmp_path, SEED + seed) for seed in range(first, first + CHUNK))
     assert 0 < ran < CHUNK  # both happen
 
 
 @pytest.mark.parametrize("first", range(0, FITTING, FITTING_CHUNK))
 def test_random_calls_that_fit_run_as_the_reference_executors_do(first, tmp_path):
-    ran = sum(try_seed(tmp_path, seed, fitting_calls) for seed in range(first, first + FITTING_CHUNK))
+    ran = sum(try_seed(tmp_path, SEED + seed, fitting_calls) for seed in range(first, first + FITTING_CHUNK))
     assert ran > FITTING_CHUNK * 3 // 4

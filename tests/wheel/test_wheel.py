@@ -1,12 +1,13 @@
 """The wheel in a clean virtual environment: the package, the program, scripts that say `import nki`.
 
-Environments get numpy and ml_dtypes from PyPI, as a user's do. With KLR_WHEEL_PYTHONS=all every other CPython from 3.9 that
-pyenv has here gets the same wheel.
+Environments get numpy and ml_dtypes from PyPI, as a user's do. With KLR_WHEEL_PYTHONS=all every CPython from 3.9 to 3.13 gets the
+same wheel: those that pyenv has here, or that are on the path as `python3.9` and so on. One that is not here is skipped, by name.
 """
 
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,10 +15,8 @@ import zipfile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-INTERPRETERS = [sys.executable]
-if os.environ.get("KLR_WHEEL_PYTHONS") == "all":
-    INTERPRETERS += [str(p) for p in sorted(pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python"))
-                     if p.parts[-3].split(".")[1] in ("9", "10", "12", "13")]
+OWN = "%d.%d" % sys.version_info[:2]
+VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13"] if os.environ.get("KLR_WHEEL_PYTHONS") == "all" else [OWN]
 SYSTEM = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 KERNEL = """
@@ -100,9 +99,22 @@ class Environment:
         return pathlib.Path(self.python("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip())
 
 
-@pytest.fixture(scope="session", params=INTERPRETERS, ids=lambda p: os.path.basename(os.path.dirname(os.path.dirname(p))))
+def interpreter_of(version):
+    """A CPython of `version` that can make virtual environments, or None."""
+    known = sorted(pathlib.Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    for found in [sys.executable if version == OWN else None, *map(str, known), shutil.which(f"python{version}")]:
+        if found and subprocess.run([found, "-c", f"import ensurepip, sys, venv; assert sys.version.startswith('{version}.')"],
+                                    capture_output=True).returncode == 0:
+            return found
+    return None
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
 def environment(request, wheels, tmp_path_factory):
-    made = Environment(tmp_path_factory.mktemp("environment"), request.param)
+    interpreter = interpreter_of(request.param)
+    if not interpreter:
+        pytest.skip(f"no CPython {request.param} here: neither in ~/.pyenv/versions nor on the path as python{request.param}")
+    made = Environment(tmp_path_factory.mktemp("environment"), interpreter)
     made.install(wheels[0], "pytest")
     return made
 
