@@ -28,6 +28,11 @@ static bool tile_at(const IsaCheck *check, const Core_LIST_TENSOR_REF *list, uin
   return i < list->count && tile_of_ref(&check->reporter->scratch, &list->items[i], out);
 }
 
+static const char *plural(uint64_t count)
+{
+  return count == 1 ? "" : "s";
+}
+
 static uint64_t elements(const Tile *tile)
 {
   return tile->partitions * tile->free_elements;
@@ -58,7 +63,8 @@ bool isa_collective_count(IsaCheck *check)
   uint32_t srcs = fields_of(check)->srcs.count, dsts = fields_of(check)->dsts.count;
   uint32_t operands = check->instr->op->kind == OP_collective_permute_implicit_reduce ? 2 : 1;
   return (dsts && srcs == dsts * operands) ||
-         isa_fail(check, "`%s` has %" PRIu32 " sources and %" PRIu32 " destinations", op_name(check), srcs, dsts);
+         isa_fail(check, "`%s` has %" PRIu32 " source%s and %" PRIu32 " destination%s", op_name(check), srcs, plural(srcs), dsts,
+                  plural(dsts));
 }
 
 bool isa_collective_single(IsaCheck *check)
@@ -160,7 +166,7 @@ bool isa_collective_sizes(IsaCheck *check)
       continue;
     bool divides = kind != OP_all_to_all || src.partitions % ranks == 0;
     if (elements(&src) * times != elements(&dst) * over || !divides)
-      return isa_fail(check, "`%s` of %" PRIu64 " ranks: %s into %s", op_name(check), ranks,
+      return isa_fail(check, "`%s` of %" PRIu64 " rank%s: %s into %s", op_name(check), ranks, plural(ranks),
                       tile_shape_text(&check->reporter->session->arena, &src),
                       tile_shape_text(&check->reporter->session->arena, &dst));
   }
@@ -257,7 +263,7 @@ bool isa_variable_cores(IsaCheck *check)
 {
   return !variable_of(check) || check->core_count == 2 ||
          isa_fail(check, "`%s` in a kernel on %" PRIu32 " logical core%s", op_name(check), check->core_count,
-                  check->core_count == 1 ? "" : "s");
+                  plural(check->core_count));
 }
 
 enum { DEVICE_RANKS = 4 };  // of a device with two cores to a rank

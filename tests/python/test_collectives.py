@@ -1,6 +1,7 @@
 """Collectives over ranks against NumPy: groups, dtypes, dimensions, logical cores, and what is refused."""
 import json
 import os
+import re
 
 import ml_dtypes
 import numpy as np
@@ -579,6 +580,14 @@ def recipes():
 RULE_CASES += recipes()
 
 
+# What a message says beside the function: found, in the words of each kind of rule.
+SAYS = {"srcs.count": "source", "dsts.same-dtype": "is bfloat16, its source float32", "dsts.size": "x8 into ", "srcs.memory": "`srcs[0]` in ",
+        "priority.range": "`priority` of", "priority.generation": "asks for a priority", "replica_group.ranks": "group", "dsts.lists": "`srcs[0]` of",
+        "op.operator": "`op` of", "collective_dim.dim": "`collective_dim` of", "srcs.hbm": "is in sbuf", "dsts.single": "2 destinations in one list",
+        "source_target_pairs.pairs": "pair", "metadata_tensor.dtype": "is int32", "metadata_tensor.shape": "ranks is 3x", "metadata_tensor.tensors": "has 2 sources",
+        "metadata_tensor.group": "group", "metadata_tensor.cores": "on 1 logical core", "has_rdispls.range": "`has_rdispls` of", "channel_ids.channels": "is [1]; expected"}
+
+
 @pytest.mark.parametrize("function", sorted(BASE_CALLS))
 def test_the_base_calls_break_no_rule(tmp_path, function):
     file = tmp_path / "k.py"
@@ -594,8 +603,15 @@ def test_every_rule_of_the_page(tmp_path, call, code, rule, options):
     done = run_klr("trace", file, "x=f32[4,8]", "--json", *options)
     assert done.returncode == 1, done.stdout
     found = [d for d in json.loads(done.stdout)["diagnostics"] if d["code"] == code]
-    assert any(note == f"rule: nccl.{rule}" for d in found for note in d["notes"]), done.stdout
-    assert all(d["file"].endswith("k.py") and d["line"] == CALL_LINE for d in found)
+    assert all(d["file"].endswith("k.py") and (d["line"], d["column"]) == (CALL_LINE, 5) for d in found)
+    first = next(d for d in found if f"rule: nccl.{rule}" in d["notes"])
+    assert SAYS[rule.partition(".")[2]] in first["message"] and function_of(call) in first["message"], first
+    target = options[options.index("--target") + 1] if "--target" in options else "trn2"
+    assert any(note.startswith(f"expected on {target} ") and f"[nki.collectives {function_of(call)}]" in note for note in first["notes"]), first
+
+
+def function_of(call):
+    return re.match(r"ncc\.(\w+)", call)[1]
 
 
 @pytest.mark.parametrize("call", [

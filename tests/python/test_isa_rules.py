@@ -123,7 +123,8 @@ def recipe(rule):
     if family == "same-partitions":
         return dict(says="16x", changes={parameter: resized(base, 0, lambda n: n // 2)})
     if family == "same-free":
-        return dict(says="", changes={parameter: resized(base, 1, lambda n: n // 2)})
+        halved = resized(base, 1, lambda n: n // 2)
+        return dict(says="x".join(sizes(halved)[1][:2]), changes={parameter: halved})
     if family == "column":
         return dict(says="32x2", changes={parameter: resized(base, 1, lambda n: 2)})
     if family == "integer":
