@@ -23,26 +23,29 @@ typedef struct Writes {
   uint32_t last_block;             // of writes
 } Writes;
 
-// A tensor that is not the first of its address.
-typedef struct Alias {
+// A tensor and its range; several tensors may share an address, and so a range.
+typedef struct Known {
   const Tensor *tensor;
   uint32_t range;
-} Alias;
+} Known;
 
-enum { ALIAS = 1 << 30 };
+// Open addressing. Of tensors a free one is NULL, of addresses 0, else 1 + a range's number.
+typedef struct TensorTable {
+  Known *slots;
+  size_t count, capacity;
+} TensorTable;
 
-// Open addressing; 0: free, else 1 + a range's number, or ALIAS + an alias's.
-typedef struct Table {
+typedef struct AddressTable {
   uint32_t *slots;
   size_t count, capacity;
-} Table;
+} AddressTable;
 
 typedef struct Finder {
   Arena *arena, *scratch;
   const Core_LIST_BLOCK *blocks;
-  Table by_tensor, by_address;
-  Vec(Alias) aliases;
-  Alias recent;
+  TensorTable by_tensor;
+  AddressTable by_address;
+  Known recent;
   Vec(LiveRange) ranges;  // while they are found, in scratch
   Vec(Writes) writes;
   Vec(Loop) loops;
@@ -54,17 +57,14 @@ typedef struct Finder {
 
 // ---- uses
 
-static const Tensor *tensor_of_slot(const Finder *f, uint32_t slot)
+// Tensors that are used one after the other mostly have ids so: slots of four of them are kept together. Longer runs
+// without a free slot would be walked by others to their end.
+static Known *find_tensor(const Finder *f, const Tensor *tensor)
 {
-  return slot & ALIAS ? f->aliases.items[slot & ~(uint32_t)ALIAS].tensor : f->ranges.items[slot - 1].tensor;
-}
-
-// Tensors that are used one after the other mostly have ids so, which keeps their slots together.
-static uint32_t *find_tensor(const Finder *f, const Tensor *tensor)
-{
-  uint64_t hash = tensor->id ? tensor->id : (uint64_t)(uintptr_t)tensor * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+  uint64_t key = tensor->id ? tensor->id : (uintptr_t)tensor >> 4;
+  uint64_t hash = ((key >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 32) << 2 | (key & 3);
   size_t mask = f->by_tensor.capacity - 1, at = (size_t)hash & mask;
-  while (f->by_tensor.slots[at] && tensor_of_slot(f, f->by_tensor.slots[at]) != tensor)
+  while (f->by_tensor.slots[at].tensor && f->by_tensor.slots[at].tensor != tensor)
     at = (at + 1) & mask;
   return &f->by_tensor.slots[at];
 }
@@ -78,34 +78,34 @@ static uint32_t *find_address(const Finder *f, const char *name)
   return &f->by_address.slots[at];
 }
 
-// Room for one more; true when the table is a new one, still empty.
-static bool grow_table(Finder *f, Table *table, Table *old)
+static size_t more_slots(size_t capacity)
 {
-  if (table->count++ * 2 < table->capacity)
-    return false;
-  *old = *table;
-  table->capacity = table->capacity ? table->capacity * 2 : 256;
-  table->slots = arena_array(f->scratch, uint32_t, table->capacity);
-  return true;
+  return capacity ? capacity * 2 : 256;
 }
 
-static void add_tensor(Finder *f, const Tensor *tensor, uint32_t slot)
+static void add_tensor(Finder *f, const Tensor *tensor, uint32_t range)
 {
-  Table old;
-  if (grow_table(f, &f->by_tensor, &old))
+  TensorTable *table = &f->by_tensor, old = *table;
+  if (table->count++ * 2 >= table->capacity) {
+    table->capacity = more_slots(old.capacity);
+    table->slots = arena_array(f->scratch, Known, table->capacity);
     for (size_t i = 0; i < old.capacity; i++)
-      if (old.slots[i])
-        *find_tensor(f, tensor_of_slot(f, old.slots[i])) = old.slots[i];
-  *find_tensor(f, tensor) = slot;
+      if (old.slots[i].tensor)
+        *find_tensor(f, old.slots[i].tensor) = old.slots[i];
+  }
+  *find_tensor(f, tensor) = (Known){tensor, range};
 }
 
 static void add_address(Finder *f, const char *name, uint32_t slot)
 {
-  Table old;
-  if (grow_table(f, &f->by_address, &old))
+  AddressTable *table = &f->by_address, old = *table;
+  if (table->count++ * 2 >= table->capacity) {
+    table->capacity = more_slots(old.capacity);
+    table->slots = arena_array(f->scratch, uint32_t, table->capacity);
     for (size_t i = 0; i < old.capacity; i++)
       if (old.slots[i])
         *find_address(f, f->ranges.items[old.slots[i] - 1].tensor->address->name) = old.slots[i];
+  }
   *find_address(f, name) = slot;
 }
 
@@ -115,14 +115,13 @@ static uint32_t new_tensor(Finder *f, const Tensor *tensor)
   const char *name = tensor->address->name;
   uint32_t known = f->by_address.capacity ? *find_address(f, name) : 0;
   if (known) {
-    vec_push(f->scratch, &f->aliases, (Alias){tensor, known - 1});
-    add_tensor(f, tensor, ALIAS | (uint32_t)(f->aliases.count - 1));
+    add_tensor(f, tensor, known - 1);
     return known - 1;
   }
   vec_push(f->scratch, &f->ranges, (LiveRange){.tensor = tensor, .first_use = f->number, .first_block = f->block});
   vec_push(f->scratch, &f->writes, (Writes){0});
   known = (uint32_t)f->ranges.count;
-  add_tensor(f, tensor, known);
+  add_tensor(f, tensor, known - 1);
   add_address(f, name, known);
   return known - 1;
 }
@@ -139,15 +138,13 @@ static uint32_t range_of(Finder *f, const Tensor *tensor)
 {
   if (f->recent.tensor == tensor)
     return f->recent.range;
-  uint32_t slot = f->by_tensor.capacity ? *find_tensor(f, tensor) : 0, range;
-  if (slot) {
-    range = slot & ALIAS ? f->aliases.items[slot & ~(uint32_t)ALIAS].range : slot - 1;
-  } else {
-    range = new_tensor(f, tensor);
-    note_size(&f->ranges.items[range], tensor);
+  Known known = f->by_tensor.capacity ? *find_tensor(f, tensor) : (Known){0};
+  if (!known.tensor) {
+    known = (Known){tensor, new_tensor(f, tensor)};
+    note_size(&f->ranges.items[known.range], tensor);
   }
-  f->recent = (Alias){tensor, range};
-  return range;
+  f->recent = known;
+  return known.range;
 }
 
 // Whether an access is to all elements of its tensor, in order.

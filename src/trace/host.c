@@ -25,6 +25,7 @@ ModuleObject *host_module(Tracer *t, void *scope, const char *name, const char *
   module->is_package = is_package;
   module->state = MODULE_READY;
   module->host_scope = scope;
+  module->host_lacks = map_new(&t->arena);
   return module;
 }
 

@@ -417,11 +417,13 @@ bool resolve_lazy(Tracer *t, Value *place, Span span)
 
 Outcome module_host_global(Tracer *t, ModuleObject *module, const Name *name, Value *out)
 {
-  if (!module->host_scope || !t->host)
+  if (!module->host_scope || !t->host || map_get_number(&module->host_lacks, (uintptr_t)name))
     return OUTCOME_MISSING;
   Outcome found = t->host->global(t, t->host->context, module->host_scope, name, out);
   if (found == OUTCOME_OK)
     attr_set(&t->arena, &module->attrs, name, *out);
+  else if (found == OUTCOME_MISSING)
+    map_set_number(&module->host_lacks, (uintptr_t)name, module);
   return found;
 }
 

@@ -5,6 +5,7 @@
 // reported if one of them is used. Modules that cannot be found are opaque too.
 
 #pragma once
+#include "base/map.h"
 #include "trace/tracer.h"
 
 // Modules whose source is part of the program (the nki library). Ends with a NULL name. Defined by generated code.
@@ -41,6 +42,7 @@ struct ModuleObject {
   Source *source;
   uint32_t source_id;
   void *host_scope;  // its names are those of a live object of the host (host.h); NULL: they are in `attrs` only
+  Map host_lacks;  // names, by address, that the host was asked for and does not have
   struct HostText *host_texts;
 };
 

@@ -144,54 +144,54 @@ static bool view_same(const View *a, const View *b)
   return true;
 }
 
-static void slots_grow(Views *views)
+// Where a view of that hash is, or belongs.
+static ViewSlot *find_slot(const Views *views, uint64_t hash, const View *view)
 {
-  size_t capacity = views->capacity ? views->capacity * 2 : 64;
-  ViewNode **slots = arena_array(views->scratch, ViewNode *, capacity);
-  for (size_t i = 0; i < views->capacity; i++) {
-    if (!views->slots[i])
-      continue;
-    size_t at = views->slots[i]->hash & (capacity - 1);
-    while (slots[at])
-      at = (at + 1) & (capacity - 1);
-    slots[at] = views->slots[i];
-  }
-  views->slots = slots;
-  views->capacity = capacity;
+  size_t mask = views->capacity - 1, at = hash & mask;
+  while (views->slots[at].node && (views->slots[at].hash != hash || !view || !view_same(&views->slots[at].node->view, view)))
+    at = (at + 1) & mask;
+  return &views->slots[at];
 }
 
-static ViewNode *new_node(Arena *arena, const View *view, uint64_t hash)
+static void slots_grow(Views *views)
+{
+  ViewSlot *old = views->slots;
+  size_t count = views->capacity;
+  views->capacity = count ? count * 2 : 64;
+  views->slots = arena_array(views->scratch, ViewSlot, views->capacity);
+  for (size_t i = 0; i < count; i++)
+    if (old[i].node)
+      *find_slot(views, old[i].hash, NULL) = old[i];
+}
+
+static ViewNode *new_node(Arena *arena, const View *view)
 {
   size_t pattern_bytes = view->pattern.count * sizeof(ApPair);
   ViewNode *node = arena_alloc(arena, sizeof *node + pattern_bytes);
   node->view = *view;
   node->view.pattern.items = node->pattern;
-  node->hash = hash;
   memcpy(node->pattern, view->pattern.items, pattern_bytes);
   return node;
 }
 
 const View *view_copy(Arena *arena, const View *view)
 {
-  return &new_node(arena, view, 0)->view;
+  return &new_node(arena, view)->view;
 }
 
 static const View *intern(Views *views, const View *view)
 {
   if (view_is_indirect(view))
     return view_copy(views->arena, view);
-  if (views->count * 2 >= views->capacity)
+  if (views->count * 4 >= views->capacity * 3)
     slots_grow(views);
   uint64_t hash = view_hash(view);
-  ViewNode **slots = views->slots;
-  size_t at = hash & (views->capacity - 1);
-  while (slots[at] && (slots[at]->hash != hash || !view_same(&slots[at]->view, view)))
-    at = (at + 1) & (views->capacity - 1);
-  if (!slots[at]) {
-    slots[at] = new_node(views->arena, view, hash);
+  ViewSlot *slot = find_slot(views, hash, view);
+  if (!slot->node) {
+    *slot = (ViewSlot){hash, new_node(views->arena, view)};
     views->count++;
   }
-  return &slots[at]->view;
+  return &slot->node->view;
 }
 
 Layout view_layout(const View *view)

@@ -28,11 +28,15 @@ typedef const Tensor *ViewAlias(void *context, const Tensor *base, DType dtype, 
 // Every view made here stands in a node, which has room for what its user knows of it: the value it is in the program.
 typedef struct ViewNode {
   View view;
-  uint64_t hash;
   void *object;
   ApPair pattern[];
 } ViewNode;
 static inline ViewNode *view_node(const View *view) { return (ViewNode *)(uintptr_t)view; }
+
+typedef struct ViewSlot {
+  uint64_t hash;
+  ViewNode *node;
+} ViewSlot;
 
 typedef struct Views {
   Arena *arena, *scratch;
@@ -40,7 +44,7 @@ typedef struct Views {
   const ViewFault *outside; // what the pattern of the last views_ap breaks when it is used; NULL: nothing
   ViewAlias *alias;
   void *alias_context;
-  ViewNode **slots; // every view made so far, once: open addressing, capacity a power of two
+  ViewSlot *slots; // every view made so far, once: open addressing, capacity a power of two
   size_t count, capacity;
 } Views;
 

@@ -162,6 +162,26 @@ def test_the_cache_keeps_what_nothing_changed():
     assert configured.trace(x, Config(scale=9.0))[0] is not traced[0][0]
 
 
+def test_a_name_that_globals_lack_is_remembered_once():
+    @nki.jit
+    def clamped(x):
+        t = load(x)
+        for i in range(300):
+            low = min(i, 2)
+            nisa.tensor_scalar(dst=t, data=t, op0=nl.add, operand0=float(max(low, int(FACTOR))))
+        return store(t)
+
+    traced, _ = clamped.trace(array(2, 2))
+    lacking = [name for scope, name, value in traced.reads.names if name not in scope]
+    assert sorted(lacking) == ["float", "int", "max", "min", "range"]
+    globals()["max"] = lambda a, b: b - a  # the trace depends on them not being there
+    try:
+        assert clamped.trace(array(2, 2))[0] is not traced
+    finally:
+        del globals()["max"]
+    assert clamped.trace(array(2, 2))[0].reads.names
+
+
 def test_results_keep_the_form_the_kernel_returns():
     @nki.jit
     def three(x):
