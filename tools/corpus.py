@@ -1,7 +1,7 @@
 """Runs published kernels, unmodified, and prints a table: kernel, level, cases, how many were traced, simulated and matched.
 
     tools/corpus.py DIR [DIR...] [--klr build/klr] [--json]
-    tools/corpus.py LIBRARY --python PYTHON [--target trn3] [--all] [--large] [--jobs 2] [--only cumsum]
+    tools/corpus.py LIBRARY --python PYTHON [--target trn3] [--all] [--large] [--largest 1] [--jobs 2] [--only cumsum] [--resume DIR]
 
 DIR is a checkout of the official documentation (the folder that holds nki/examples), of nki-samples, or of nki-library. For
 the first two shapes are those of the tutorials; references are NumPy in float64, written here; nothing is taken from the
@@ -25,6 +25,7 @@ import ml_dtypes
 import numpy as np
 
 from corpus_levels import LEVELS
+from nki_library import lines_of, results_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BF16 = ml_dtypes.bfloat16
@@ -286,48 +287,86 @@ def limit_memory(gigabytes):
     resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
+def start_library_module(folder, module, options, report, scratch):
+    """The process that runs the cases of one module that `report` has no result of."""
+    environment = {**os.environ, "KLR_REPORT": report, "OMP_NUM_THREADS": "1", "NEURON_PYTHONHASHSEED": "0",
+                   "KLR_CASE_SECONDS": str(options.case_seconds), "KLR_RETRY": "1" if options.retry else ""}
+    environment.setdefault("PYTHONPATH", os.path.join(ROOT, "build", "python"))
+    if options.large:
+        environment["NKILIB_SIMULATION_RUN_ALL"] = "1"
+    if options.largest:
+        environment["KLR_LARGEST"] = str(options.largest)
+    command = [options.python, os.path.join(ROOT, "tools", "nki_library.py"), folder, module, "--platform-target", options.target,
+               "--output-directory", os.path.join(scratch, "out"), "--force-local-cleanup", "-p", "no:randomly", "-W", "ignore",
+               "--show-capture=no", "-o", "log_level=ERROR", "--tb=no", *([] if options.all or options.largest else ["-m", "fast"])]
+    with open(os.path.join(scratch, "said"), "w", encoding="utf-8") as said:
+        return subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment,
+                                preexec_fn=lambda: limit_memory(options.memory))
+
+
+def wait_for_case(process, report, case_seconds, until):
+    """Waits for the process, and kills it when a case takes much longer than it may, or after `until`: then returns why."""
+    while True:
+        try:
+            return f"the process ended with {process.wait(0.5)}"
+        except subprocess.TimeoutExpired:
+            pass
+        case = next(reversed(list(results_of(report).values())), {})
+        late = "start" in case and time.time() > case["at"] + 1.5 * case_seconds + 30
+        if late or time.monotonic() > until:
+            process.kill()
+            process.wait()
+            return f"not done in {case_seconds:g} s" if late else ""
+
+
+def said_at_the_end(scratch):
+    with open(os.path.join(scratch, "said"), encoding="utf-8") as file:
+        return " ".join(file.read().split())[-200:]
+
+
 def library_module(folder, module, options):
-    """Results of the cases of one module."""
+    """The report of the cases of one module, as lines; a case that ends the process has that as its result, and the others go on."""
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "report")
-        environment = {**os.environ, "KLR_REPORT": report, "OMP_NUM_THREADS": "1", "NEURON_PYTHONHASHSEED": "0"}
-        environment.setdefault("PYTHONPATH", os.path.join(ROOT, "build", "python"))
-        if options.large:
-            environment["NKILIB_SIMULATION_RUN_ALL"] = "1"
-        command = [options.python, os.path.join(ROOT, "tools", "nki_library.py"), folder, module, "--platform-target", options.target,
-                   "--output-directory", os.path.join(scratch, "out"), "--force-local-cleanup", "-p", "no:randomly", "-W", "ignore",
-                   "--show-capture=no", "-o", "log_level=ERROR", "--tb=no", *([] if options.all else ["-m", "fast"])]
+        if options.resume:
+            report = os.path.join(options.resume, options.target, module.replace(os.sep, ".") + "l")
+            os.makedirs(os.path.dirname(report), exist_ok=True)
         start = time.monotonic()
-        end = "killed"
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds, env=environment,
-                                  preexec_fn=lambda: limit_memory(options.memory))
-            end = f"the harness ended with {done.returncode}: " + " ".join((done.stdout + done.stderr).split())[-200:]
-        except subprocess.TimeoutExpired:
-            end = f"not reached in {options.seconds} s"
-        lines = []
-        if os.path.exists(report):
-            with open(report, encoding="utf-8") as file:
-                lines = [json.loads(line) for line in file if line.endswith("\n")]
-        return end, time.monotonic() - start, lines
+        end = ""
+        while options.seconds:
+            end = wait_for_case(start_library_module(folder, module, options, report, scratch), report, options.case_seconds,
+                                start + options.seconds)
+            unfinished = [case for case, line in results_of(report).items() if "start" in line]
+            if not end or not unfinished:
+                break
+            with open(report, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps({"case": case, "failure": end}) + "\n" for case in unfinished)
+        end = f"{end}: {said_at_the_end(scratch)}" if end else f"not reached in {options.seconds} s"
+        return end, time.monotonic() - start, report_lines(report)
+
+
+def report_lines(path):
+    """(results by case, cases of the last collection, what could not be collected)."""
+    lines = list(lines_of(path))
+    starts = [i for i, line in enumerate(lines) if "collected" in line]
+    collected = lines[starts[-1]]["collected"] if starts else []
+    broken = [line for line in lines[starts[-2] + 1 if len(starts) > 1 else 0:] if "broken" in line]
+    return results_of(path), collected, broken
 
 
 def library_cases(folder, options):
     modules = library_modules(folder, options)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for module, (end, seconds, lines) in zip(modules, pool.map(lambda m: library_module(folder, m, options), modules)):
+        for module, (end, seconds, (known, collected, broken)) in zip(
+                modules, pool.map(lambda m: library_module(folder, m, options), modules)):
             name = os.path.basename(module)
-            cases = [line for line in lines if "case" in line]
-            collected = next((line["collected"] for line in lines if "collected" in line), None)
-            for line in lines:
-                if "broken" in line:
-                    yield {"file": name, "kernel": "?", "failure": line["failure"]}
-            if not lines:
+            for line in broken:
+                yield {"file": name, "kernel": "?", "failure": line["failure"]}
+            if not known and not collected and not broken:
                 yield {"file": name, "kernel": "?", "failure": end, "seconds": seconds}
-            for case in cases:
-                yield {"file": name, **case}
-            for _ in range((collected or 0) - len(cases)):
-                yield {"file": name, "kernel": "?", "failure": end, "missed": True}
+            for case in {**known, **dict.fromkeys(collected)}:
+                line = known.get(case, {})
+                yield {"file": name, **line} if "case" in line else {"file": name, "kernel": "?", "failure": end, "missed": True}
 
 
 # ---- the table
@@ -387,7 +426,12 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has what nki-library's harness imports")
     parser.add_argument("--all", action="store_true", help="every case of nki-library, not only those it marks as fast")
     parser.add_argument("--large", action="store_true", help="also the shapes that its simulation mode leaves out")
-    parser.add_argument("--seconds", type=int, default=600, help="time for a module of nki-library (600)")
+    parser.add_argument("--largest", type=int, default=0, metavar="N",
+                        help="only those shapes, of each test the N largest, fast or not")
+    parser.add_argument("--seconds", type=int, default=600, help="time for a module of nki-library (600); 0: the table of what DIR has")
+    parser.add_argument("--case-seconds", type=float, default=300, metavar="N", help="time for a case of nki-library (300)")
+    parser.add_argument("--resume", metavar="DIR", help="keep the results of nki-library's cases in DIR; what it has is not run again")
+    parser.add_argument("--retry", action="store_true", help="what DIR has as a failure is run again")
     parser.add_argument("--jobs", type=int, default=1, help="modules of nki-library at a time (1)")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 / 2
     parser.add_argument("--memory", type=float, default=memory, help="gigabytes for a module of nki-library (half of all)")

@@ -7,9 +7,14 @@ Its references of MX quantisation have the scales of the OCP sample, not the doc
 is told to compute those (KLR_MX_SCALES=ocp); and they expect zeros in memory that nobody wrote (KLR_UNWRITTEN=zero).
 Cases of several ranks, which its simulation mode leaves out, run on as many ranks.
 
-With KLR_REPORT=FILE in the environment a line of JSON is written there for each case: its kernel, whether it was traced,
-run and matched, seconds, and what went wrong; first of all how many there are. With KLR_ORACLE=1 each kernel is also run
-as plain Python, and what both ways execute and compute must be the same, instruction by instruction and bit by bit.
+With KLR_REPORT=FILE in the environment a line of JSON is added there for each case: its kernel, whether it was traced,
+run and matched, seconds (of tracing those of the processor), its largest array, and what went wrong; before them a line
+with all that there are, and one as each starts. Cases that FILE has results of are not run again, with KLR_RETRY=1 only
+those that matched. KLR_CASE_SECONDS=N ends a case after that time. KLR_LARGEST=N runs of each test only the N largest
+shapes that its simulation mode leaves out.
+
+With KLR_ORACLE=1 each kernel is also run as plain Python, and what both ways execute and compute must be the same,
+instruction by instruction and bit by bit.
 """
 
 import importlib.abc
@@ -17,9 +22,11 @@ import importlib.machinery
 import importlib.util
 import json
 import linecache
+import math
 import os
 import pathlib
 import re
+import signal
 import sys
 import time
 import types
@@ -158,6 +165,19 @@ def _dump_in_folders(orchestrator):
     orchestrator._dump_output_tensors = dump
 
 
+def _with_plain_names(framework):
+    """What describes a test's outputs finds arrays that are written in place by the names of their parameters as well."""
+    inner = framework.__init__
+
+    def init(self, *arguments, **keywords):
+        inner(self, *arguments, **keywords)
+        describe = self.output_tensor_descriptor
+        self.output_tensor_descriptor = lambda given: describe(
+            {**{name.removesuffix(".must_alias_input"): value for name, value in given.items()}, **given})
+
+    framework.__init__ = init
+
+
 class _Plugin:
     """Sets what the harness reads in simulation mode and only its compiling modes set."""
 
@@ -174,9 +194,57 @@ class _Plugin:
 
         test_orchestrator.Orchestrator._compiled_kernel = None
         _dump_in_folders(test_orchestrator.Orchestrator)
-        from test.utils import simulation_setup
+        from test.utils import simulation_setup, unit_test_framework
 
         _over_ranks(simulation_setup)
+        _with_plain_names(unit_test_framework.UnitTestFramework)
+
+    @staticmethod
+    def pytest_sessionstart():
+        if os.environ.get("KLR_LARGEST"):
+            from test.utils import simulation_setup
+
+            _only_largest(simulation_setup, int(os.environ["KLR_LARGEST"]))
+
+
+def _only_largest(simulation_setup, per_test):
+    """Instead of leaving large shapes out, the harness runs the `per_test` largest of them of each test, and nothing else."""
+    is_large = simulation_setup.skip_slow_simulation_tests
+
+    def size(item):
+        return math.prod(int(n) for n in re.findall(r"\d+", item.name.partition("[")[2]) if int(n)), item.name
+
+    def choose(items, marker):
+        is_large(items, "klr_large")
+        tests = {}
+        for item in items:
+            if item.get_closest_marker("klr_large") and item.get_closest_marker(item.config.getoption("--platform-target")):
+                tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        items[:] = [item for large in tests.values() for item in sorted(large, key=size)[-per_test:]]
+
+    simulation_setup.skip_slow_simulation_tests = choose
+
+
+def lines_of(path):
+    """The lines of the report at `path`, without what was cut off as somebody ended the process."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+
+
+def results_of(path):
+    """{case: its latest line} of the report at `path`; a case that was started and has no result is there as it started."""
+    found = {}
+    for line in lines_of(path):
+        name = line.get("case") or line.get("start")
+        if name:
+            found.pop(name, None)  # the latest last
+            found[name] = line
+    return found
 
 
 class _Report:
@@ -186,30 +254,42 @@ class _Report:
         from klr import _jit
 
         self.path, self.case = path, {}
+        self.seconds = float(os.environ.get("KLR_CASE_SECONDS", 0))
         find, run = _jit.Kernel._find, _jit.run_ranks
 
         def timed_find(kernel, *arguments):
             self.case["kernel"] = getattr(kernel, "__name__", "?")
-            return self._timed("trace_seconds", "traced", find, kernel, *arguments)
+            traced, arrays = self._timed("trace_seconds", time.thread_time, "traced", find, kernel, *arguments)
+            largest = max(arrays, key=lambda array: math.prod(array.shape), default=None)
+            if largest is not None:
+                self.case["largest"] = [list(largest.shape), str(largest.dtype).removeprefix("torch.")]
+            return traced, arrays
 
         _jit.Kernel._find = timed_find
-        _jit.run_ranks = lambda *arguments: self._timed("run_seconds", "simulated", run, *arguments)
+        _jit.run_ranks = lambda *arguments: self._timed("run_seconds", time.monotonic, "simulated", run, *arguments)
 
-    def _timed(self, seconds, done, function, *arguments):
-        start = time.monotonic()
+    def _timed(self, seconds, clock, done, function, *arguments):
+        start = clock()
         try:
             result = function(*arguments)
             self.case[done] = True
             return result
         finally:
-            self.case[seconds] = self.case.get(seconds, 0) + time.monotonic() - start
+            self.case[seconds] = self.case.get(seconds, 0) + clock() - start
 
     def _write(self, **line):
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def pytest_collection_finish(self, session):
-        self._write(collected=len(session.items))
+        if os.path.exists(self.path):
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write("\n")  # after a line that was cut off
+        self._write(collected=[item.nodeid for item in session.items])
+        known, again = results_of(self.path), os.environ.get("KLR_RETRY") == "1"
+        done = {name for name, line in known.items()
+                if line.get("matched") or "case" in line and not line.get("skipped") and not again}
+        session.items[:] = [item for item in session.items if item.nodeid not in done]
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -217,12 +297,22 @@ class _Report:
 
     def pytest_runtest_logstart(self, nodeid):
         self.case = {"case": nodeid}
+        self._write(start=nodeid, at=time.time())
+
+    def _late(self, *_):
+        raise TimeoutError(f"not done in {self.seconds:g} s")
+
+    def pytest_runtest_setup(self):
+        if self.seconds:
+            signal.signal(signal.SIGALRM, self._late)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
     def pytest_runtest_makereport(self, call):
         case = self.case
         if call.when == "setup" and call.excinfo:
             self._write(**case, skipped=call.excinfo.typename == "Skipped", failure=str(call.excinfo.value)[:300])
         elif call.when == "call":
+            signal.setitimer(signal.ITIMER_REAL, 0)
             skipped = bool(call.excinfo) and call.excinfo.typename == "Skipped"
             if not call.excinfo:
                 case.update(traced=True, simulated=True)  # or refused, as it should be

@@ -73,3 +73,53 @@ def test_a_folder_is_known_by_what_it_holds(tmp_path):
     assert corpus.kind_of(tmp_path) == "library"
     done = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "corpus.py"), str(tmp_path / "src")], capture_output=True, text=True)
     assert done.returncode == 2 and "is no checkout" in done.stderr
+
+
+def test_what_was_started_and_what_ended(tmp_path):
+    report = tmp_path / "report"
+    lines = [{"collected": ["a", "b", "c", "d"]}, {"start": "a", "at": 1.0}, {"case": "a", "matched": True},
+             {"start": "b", "at": 2.0}, {"case": "b", "failure": "off by one"}, {"start": "c", "at": 3.0}]
+    report.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"case": "c", "mat\n')
+    known, collected, broken = corpus.report_lines(report)
+    assert (collected, broken) == (["a", "b", "c", "d"], [])
+    assert list(known) == ["a", "b", "c"] and known["a"]["matched"] and "start" in known["c"]
+    with open(report, "a") as file:  # run again
+        file.write(json.dumps({"collected": ["a", "b", "c", "d"]}) + "\n" + json.dumps({"case": "a", "failure": "late"}) + "\n")
+    known, collected, _ = corpus.report_lines(report)
+    assert list(known) == ["b", "c", "a"] and known["a"]["failure"] == "late"
+
+
+PLUGIN = """
+import sys
+import pytest
+sys.path.insert(0, {tools!r})
+import nki_library
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", {test!r}], plugins=[nki_library._Report({report!r})]))
+"""
+
+HARNESS = """
+import time
+import pytest
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_it(n):
+    if n == 2:
+        time.sleep(20)
+    if n == 3:
+        pytest.skip("too large")
+"""
+
+
+def test_cases_have_their_time_and_are_not_run_again(tmp_path):
+    test, report = tmp_path / "test_it.py", tmp_path / "report"
+    test.write_text(HARNESS)
+    text = PLUGIN.format(tools=os.path.join(ROOT, "tools"), test=str(test), report=str(report))
+    environment = {**os.environ, "PYTHONPATH": os.path.join(ROOT, "build", "python"), "KLR_CASE_SECONDS": "0.5"}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", text], capture_output=True, env=environment, check=False, cwd=tmp_path)
+    lines = list(corpus.lines_of(report))
+    cases = [line for line in lines if "case" in line]
+    assert [case["failure"] for case in cases] == ["", "not done in 0.5 s", "too large", "too large"]
+    assert [case["matched"] for case in cases] == [True, False, False, False] and cases[2]["skipped"]
+    assert [len(line["collected"]) for line in lines if "collected" in line] == [3, 3]
