@@ -24,7 +24,7 @@ static bool load_and_call(Tracer *t, const char *path)
   ModuleObject *module = trace_load(t, path);
   KernelEntry entry;
   Value result;
-  return module && trace_find_kernel(t, module, function, &entry) && trace_call(t, entry.value, NULL, NULL, 0, &result);
+  return module && trace_find_kernel(t, module, function, &entry) && trace_call(t, entry.value, NULL, NULL, 0, 0, &result);
 }
 
 static void run(const char *path)

@@ -127,6 +127,7 @@ def _device_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+@_native.Entry
 def diff(a: Any, b: Any, *args: Any, kwargs: Optional[Mapping[str, Any]] = None, rtol: float = 0.0, atol: float = 0.0,
          ulps: float = 0.0, options: Optional[Mapping[str, Any]] = None, options_b: Optional[Mapping[str, Any]] = None) -> Report:
     """The first instruction and element at which two runs differ. Raises klr.Error when a run fails.
@@ -155,6 +156,7 @@ def _native_errors(session: Any) -> bool:
     return any(d["severity"] == "error" for d in _errors.read(session))
 
 
+@_native.Entry
 def first_difference(kernel: Any, args: Sequence[Any], expected: Any, rtol: float = 0.0, atol: float = 0.0,
                      kwargs: Optional[Mapping[str, Any]] = None, **options: Any) -> Optional[Report]:
     """The report of `klr.diff(kernel, expected, *args)` when there is a difference, else None: for helpers of tests."""
@@ -165,6 +167,7 @@ def first_difference(kernel: Any, args: Sequence[Any], expected: Any, rtol: floa
 diff.first_difference = first_difference  # type: ignore[attr-defined]
 
 
+@_native.Entry
 def shadow(kernel: Any, *args: Any, options: Optional[Mapping[str, Any]] = None, **kwargs: Any) -> Shadow:
     """Run a kernel beside a twin in double precision: how far its results are from it, and where error enters.
 

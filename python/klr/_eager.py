@@ -6,7 +6,6 @@ So there are values to look at, `breakpoint()` stops, `print` prints numbers, an
 
 import ast
 import copy
-import inspect
 import linecache
 import os
 import sys
@@ -305,12 +304,6 @@ def _replace(value, tensors, known):
     return known[id(value)]
 
 
-def _call(function, values):
-    positional = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_ONLY]
-    return function(*(values[name] for name in positional if name in values),
-                    **{name: value for name, value in values.items() if name not in positional})
-
-
 class Call:
     """One call of a kernel that this interpreter evaluates."""
 
@@ -336,9 +329,9 @@ class Call:
         self.eager.start([_arrays.address(array) for array in memory], options.f32, options.checks, options.reference,
                          options.poison, options.threads, options.seed, options.zeros, options.ocp_scales)
         tensors, known = {id(value): tensor for value, tensor in pairs}, {}
-        given = {name: _replace(value, tensors, known) for name, value in self.values.items()}
+        given = self.values.changed(lambda value: _replace(value, tensors, known))
         del tensors, pairs, known
-        form = self._run_cores(lambda core: self._at_function(self.eager.end_core, _call(self.function, given)))
+        form = self._run_cores(lambda core: self._at_function(self.eager.end_core, given.apply(self.function)))
         handle = self._at_function(self.eager.close)
         self.written = handle.written()
         return handle, inputs, form

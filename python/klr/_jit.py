@@ -1,8 +1,11 @@
 """Kernels as Python objects: bound to arguments, traced, kept, run."""
 
 import functools
+import importlib
 import inspect
 import os
+import pickle
+import sys
 import types
 
 import numpy as np
@@ -73,11 +76,30 @@ def _checked(function):
     return function
 
 
+class Arguments(dict):
+    """{parameter: value} of a call in their order, the first `positional` of which are given by place; those of `*rest` are
+    named `rest.0`, `rest.1`, ... Defaults are left out."""
+
+    positional = 0
+
+    def apply(self, function):
+        """The result of a call of `function` with these arguments."""
+        values = list(self.values())
+        return function(*values[:self.positional], **dict(list(self.items())[self.positional:]))
+
+    def changed(self, change):
+        """The same arguments with `change` of each value."""
+        made = Arguments((name, change(value)) for name, value in self.items())
+        made.positional = self.positional
+        return made
+
+
 class Kernel:
     """A function marked with @nki.jit. Called with arrays it runs; `kernel[lnc]` runs on that many logical cores."""
 
     def __init__(self, function, lnc=None, options=None):
         self.preset = ((), {})
+        self.is_static = isinstance(function, staticmethod)
         while isinstance(function, functools.partial):
             self.preset = (function.args + self.preset[0], {**function.keywords, **self.preset[1]})
             function = function.func
@@ -109,16 +131,18 @@ class Kernel:
 
     def __get__(self, instance, owner=None):
         """As a method: the object is the first argument."""
-        return self if instance is None else self._like(preset=((instance, *self.preset[0]), self.preset[1]))
+        return self if instance is None or self.is_static else self._like(preset=((instance, *self.preset[0]), self.preset[1]))
 
     def __repr__(self):
         name = getattr(self, "__qualname__", type(self.function).__name__)
         return f"<kernel {name}{f'[{self.lnc}]' if self.lnc else ''}>"
 
     def __reduce__(self):
-        if self.preset != ((), {}):
-            raise TypeError(f"{self!r} is bound to arguments and cannot be pickled")
-        return (_by_name, (self.__module__, self.__qualname__, self.lnc))
+        plain = inspect.unwrap(self.function)
+        found = _named(plain.__module__, plain.__qualname__)
+        if not isinstance(found, Kernel) or found.function is not self.function:
+            raise pickle.PicklingError(f"{self!r} cannot be pickled: `{plain.__module__}.{plain.__qualname__}` is not this kernel")
+        return (_by_name, (plain.__module__, plain.__qualname__, self.lnc, self.preset, self.options))
 
     def bound_function(self):
         """What tracing calls for this kernel in another one."""
@@ -143,12 +167,12 @@ class Kernel:
         return known[1:]
 
     def bind(self, arguments, keywords):
-        """{parameter: value} in the order of the parameters, defaults left out."""
+        """The Arguments of a call. Raises TypeError when they do not fit."""
         if self.preset[0] or self.preset[1]:
             arguments, keywords = (*self.preset[0], *arguments), {**self.preset[1], **keywords}
         names, required = self._simple_names()
         if names is not None and not keywords and required <= len(arguments) <= len(names):
-            return dict(zip(names, arguments))
+            return Arguments(zip(names, arguments))
         return self._bind_any(arguments, keywords)
 
     def _bind_any(self, arguments, keywords):
@@ -156,23 +180,37 @@ class Kernel:
         try:
             bound = signature.bind(*arguments, **keywords)
         except TypeError as error:
-            raise TypeError(f"{getattr(self, '__name__', 'kernel')}(): {error}") from None
-        values = dict(bound.arguments)
-        for parameter in signature.parameters.values():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                values.update(values.pop(parameter.name, {}))
-            elif parameter.kind is parameter.VAR_POSITIONAL and values.get(parameter.name):
-                raise TypeError(f"a kernel's arguments need names; `*{parameter.name}` takes some without")
+            raise _errors.of_caller(TypeError(f"{getattr(self, '__name__', 'kernel')}(): {error}")) from None
+        values = Arguments()
+        by_place = any(p.kind is p.VAR_POSITIONAL and p.name in bound.arguments for p in signature.parameters.values())
+        for name, value in bound.arguments.items():
+            kind = signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                values.update((f"{name}.{i}", item) for i, item in enumerate(value))
+                values.positional = len(values)
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                twice = sorted(values.keys() & value.keys())
+                if twice:
+                    raise _errors.of_caller(TypeError(f"two arguments of a kernel are called `{twice[0]}`"))
+                values.update(value)
+            else:
+                values[name] = value
+                if kind is inspect.Parameter.POSITIONAL_ONLY or (by_place and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD):
+                    values.positional = len(values)
         return values
 
     # ---- tracing and running
 
+    @_native.Entry
     def trace(self, *arguments, **keywords):
-        """The kernel specialised to these arguments, from the cache when nothing it depends on has changed."""
-        return self._trace(self.bind(arguments, keywords), self.options or Options())
+        """The kernel for these arguments as a klr.core.Kernel, to look at, verify, write or run. Nothing runs."""
+        from klr import core
+
+        traced, _ = self._trace(self.bind(arguments, keywords), self.options or Options())
+        return core.Kernel(traced.session, traced.handle)
 
     def _trace(self, values, options):
-        """(Traced, the arrays of its inputs). Raises klr.Error."""
+        """(Traced, the arrays of its inputs), from the cache when nothing it depends on has changed. Raises klr.Error."""
         traced, arrays = self._find(values, options)
         return traced, traced.inputs(arrays)
 
@@ -191,7 +229,7 @@ class Kernel:
 
     def _trace_anew(self, values, arrays, kept, options):
         session, reads = _native.Session(), _cache.Reads()
-        found = session.trace(reads, self.function, values, options.target, self.lnc or 0, options.strict, options.lenient)
+        found = session.trace(reads, self.function, values, values.positional, options.target, self.lnc or 0, options.strict, options.lenient)
         if found is None:
             _errors.report(session, True, home=self._home())
         handle, inputs, result = found
@@ -209,7 +247,9 @@ class Kernel:
     def _home(self):
         return getattr(inspect.unwrap(self.function), "__globals__", None)
 
+    @_native.Entry
     def __call__(self, *arguments, **keywords):
+        """Run the kernel: its results in the form that it returns."""
         if _native.in_kernel():
             return self.bound_function()(*arguments, **keywords)
         options = self.options or Options()
@@ -240,9 +280,7 @@ class Kernel:
             call.give([_arrays.address(a.memory) for a in worker.arguments], [_arrays.address(o) for o in worker.outputs])
             return worker.result(worker.finish()), traced
 
-    __call__._torchdynamo_disable = True  # torch.compile calls it as it is
-
-
+    @_native.Entry
     def ranks(self, calls):
         """Run on as many ranks as there are `calls`, which meet in collectives: for each the arguments as a tuple, or by
         name as a dict. Arrays may differ in what they hold and in nothing else. A list of the results."""
@@ -261,13 +299,21 @@ class Kernel:
         return run_ranks(traced, inputs, options, home)
 
 
-def _by_name(module, qualname, lnc):
-    import importlib
-
-    found = importlib.import_module(module)
+def _named(module, qualname):
+    """The object of that name, or None."""
+    found = sys.modules.get(module)
     for part in qualname.split("."):
-        found = getattr(found, part)
-    return found[lnc] if lnc else found
+        found = getattr(found, part, None)
+    return found
+
+
+def _by_name(module, qualname, lnc, preset=((), {}), options=None):
+    """What pickle wrote of a kernel. A kernel without arguments of its own is the very object of that name."""
+    importlib.import_module(module)
+    found = _named(module, qualname)
+    if preset == ((), {}) and options is None:
+        return found[lnc] if lnc else found
+    return found._like(lnc=lnc, preset=preset, options=options)
 
 
 def run(traced, inputs, options, home=None):

@@ -764,7 +764,8 @@ bool live_arguments(Live *live, PyObject *dict, Arguments *out)
 typedef struct TraceCall {
   Live live;
   KlrSession *klr;
-  PyObject *kernel, *arguments;  // {name: object}
+  PyObject *kernel, *arguments;  // {name: object}, of which the first `positional` are given by place
+  Py_ssize_t positional;
   const char *target;
   int lnc;
   const Kernel *kernel_made;
@@ -796,7 +797,7 @@ static bool trace_live(void *context)
   if (!to_value(live, call->kernel, &kernel) || !live_arguments(live, call->arguments, &arguments))
     return false;
   size_t errors = session->error_count;
-  TraceOptions options = {.lnc = call->lnc, .no_verify = true, .result = &call->result};
+  TraceOptions options = {.lnc = call->lnc, .positional = (size_t)call->positional, .no_verify = true, .result = &call->result};
   Kernel *made = trace_kernel(t, kernel, arguments.names, arguments.values, arguments.count, &options);
   if (!made || !core_verify(session, made) || !machine_check(session, machine, made) || session->error_count != errors)
     return false;
@@ -854,8 +855,8 @@ static PyObject *session_trace(PyObject *self, PyObject *args)
   SessionObject *object = (SessionObject *)self;
   TraceCall call = {.klr = object->klr};
   int strict, lenient;
-  if (!PyArg_ParseTuple(args, "OOO!sipp", &call.live.reads, &call.kernel, &PyDict_Type, &call.arguments, &call.target,
-                        &call.lnc, &strict, &lenient))
+  if (!PyArg_ParseTuple(args, "OOO!nsipp", &call.live.reads, &call.kernel, &PyDict_Type, &call.arguments, &call.positional,
+                        &call.target, &call.lnc, &strict, &lenient))
     return NULL;
   call.live.kept = PyList_New(0);
   if (!call.live.kept)
@@ -1400,7 +1401,7 @@ static void handle_dealloc(PyObject *self)
 // ---- the module
 
 static PyMethodDef session_methods[] = {
-    {"trace", session_trace, METH_VARARGS, "trace(reads, kernel, arguments, target, lnc, strict, lenient)"},
+    {"trace", session_trace, METH_VARARGS, "trace(reads, kernel, arguments, positional, target, lnc, strict, lenient)"},
     {"evaluate", session_evaluate, METH_VARARGS, "evaluate(text, target)"},
     {"read", session_read, METH_VARARGS, "read(bytes, path)"},
     {"count", session_count, METH_NOARGS, "Diagnostics so far."},
@@ -1451,7 +1452,7 @@ PyMODINIT_FUNC PyInit__native(void)
     return NULL;
   Py_INCREF((PyObject *)session_type);
   Py_INCREF((PyObject *)kernel_handle_type);
-  if (!eager_init(made) || !schema_init(made))
+  if (!eager_init(made) || !entry_init(made) || !schema_init(made))
     return NULL;
   if (PyModule_AddObject(made, "Session", (PyObject *)session_type) < 0 ||
       PyModule_AddObject(made, "Kernel", (PyObject *)kernel_handle_type) < 0 ||

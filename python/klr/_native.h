@@ -89,5 +89,8 @@ bool signals_end(KlrSession *klr, Signals *signals);  // whether there was one; 
 // ---- kernels that the interpreter itself evaluates (_eager.c)
 bool eager_init(PyObject *module);
 
+// ---- functions that hide their inside from tracebacks (_entry.c)
+bool entry_init(PyObject *module);
+
 // ---- scalar kernels (_schema.c)
 bool schema_init(PyObject *module);

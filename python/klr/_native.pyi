@@ -1,6 +1,9 @@
-from typing import Any, List, Tuple
+from typing import Any, List, Tuple, TypeVar
 
+F = TypeVar("F")
 version: str
+
+def Entry(function: F) -> F: ...
 
 def kinds() -> List[Tuple[str, str, str, List[Tuple[str, str, str, str, str, bool]]]]: ...
 

@@ -137,11 +137,13 @@ class Kernel:
                     found.setdefault(operand.view.tensor.name, operand.view.tensor)
         return found
 
+    @_native.Entry
     def verify(self, target: str = "trn2") -> None:
         """Raise klr.Error unless the kernel keeps the rules of the core language and of the target."""
         first = len(_errors.read(self._session))
         _errors.report(self._session, not self._handle.verify(target), first)
 
+    @_native.Entry
     def run(self, *arrays: Any, target: str = "trn2", f32: bool = False, checks: bool = True, reference: bool = False,
             lenient: bool = False, threads: int = 0, seed: int = 0) -> List[np.ndarray]:
         """Run on one array for each input; the outputs, in order. Inputs that the kernel writes are updated in place."""
@@ -165,6 +167,7 @@ class Kernel:
             argument.finish()
         return results
 
+    @_native.Entry
     def to_bytes(self, form: str = "klr") -> bytes:
         """The kernel as "klr", "text", "json" or "sexp"."""
         if form not in FORMS:
@@ -193,6 +196,7 @@ class Kernel:
         return f"<klr kernel {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs, {self.cores} cores>"
 
 
+@_native.Entry
 def parse(data: Union[bytes, str], path: str = "<bytes>") -> Kernel:
     """A kernel from the bytes of any of its forms. Raises klr.Error."""
     session = _native.Session()
@@ -201,6 +205,7 @@ def parse(data: Union[bytes, str], path: str = "<bytes>") -> Kernel:
     return Kernel(session, handle)
 
 
+@_native.Entry
 def read(path: Union[str, "os.PathLike[str]"]) -> Kernel:
     """A kernel from a file in any of its forms. Raises OSError, klr.Error."""
     with open(path, "rb") as file:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence
 
-from klr import core
+from klr import _native, core
 from klr._jit import Kernel as _Jit
 from klr._jit import Options
 
@@ -22,6 +22,7 @@ class Kernel:
         self._jit = _Jit(function)
         self._traced: Optional[core.Kernel] = None
 
+    @_native.Entry
     def specialize(self, args: Optional[Sequence[Any]] = None, kwargs: Optional[Dict[str, Any]] = None,
                    target: Optional[str] = None, lnc: Optional[int] = None) -> core.Kernel:
         """Trace with these arguments, arrays giving dtypes and shapes. Raises klr.Error."""
@@ -50,6 +51,7 @@ class Kernel:
         return self._need().to_bytes()
 
 
+@_native.Entry
 def deserialize(data: bytes) -> core.Kernel:
     """The kernel that `serialize` wrote."""
     return core.parse(data)

@@ -530,7 +530,8 @@ Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Va
   Value function = kernel_function(kernel, &lnc, &schedule), result;
   for (uint32_t core = 0; core < open->b->cores; core++) {
     kernel_begin_core(open, core);
-    if (!trace_call(t, function, names, values, count, &result) || !kernel_end_core(open, result, function_span(function)))
+    if (!trace_call(t, function, names, values, options->positional, count, &result) ||
+        !kernel_end_core(open, result, function_span(function)))
       return kernel_abandon(open), NULL;
     if (core == 0 && options->result)
       *options->result = result;

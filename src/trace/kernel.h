@@ -18,11 +18,12 @@ void nki_install(Tracer *t, const Machine *machine);
 
 typedef struct TraceOptions {
   int64_t lnc;    // logical cores; 0: as the kernel was launched (`kernel[lnc]`), else one
+  size_t positional;  // so many arguments, the first ones, are given by place; the others by name
   bool no_verify; // leave out the core verifier
   Value *result;  // receives what the function returned on the first core; NULL: not wanted
 } TraceOptions;
 
-// Traces `kernel`, a function or what @nki.jit made of one, called with keyword arguments; once for each logical core.
+// Traces `kernel`, a function or what @nki.jit made of one, called with the arguments; once for each logical core.
 // Tensors among the arguments, also inside tuples, lists, dicts and objects, become the kernel's inputs, named after
 // their parameter ("x", "x.0", "config.weight"). NULL after reporting.
 Kernel *trace_kernel(Tracer *t, Value kernel, const Name *const *names, const Value *values, size_t count,

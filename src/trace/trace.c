@@ -227,10 +227,12 @@ Parameters trace_parameters(Tracer *t, Value value)
   return (Parameters){list.items, list.count};
 }
 
-bool trace_call(Tracer *t, Value function, const Name *const *names, const Value *values, size_t count, Value *out)
+bool trace_call(Tracer *t, Value function, const Name *const *names, const Value *values, size_t positional, size_t count,
+                Value *out)
 {
   Function *plain = plain_function(function);
-  Call call = {.args = values, .keyword_count = (uint32_t)count, .keywords = names};
+  Call call = {.args = values, .positional = (uint32_t)positional, .keyword_count = (uint32_t)(count - positional),
+               .keywords = names + positional};
   if (plain)
     t->here = (Span){plain->span.source, plain->span.start, plain->span.start};
   return call_value(t, function, &call, out);

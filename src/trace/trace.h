@@ -53,8 +53,10 @@ typedef struct Parameters {
 } Parameters;
 Parameters trace_parameters(Tracer *t, Value function);
 
-// Calls with keyword arguments, as `function(**{names: values})`. False after raising: the diagnostic is in the session.
-bool trace_call(Tracer *t, Value function, const Name *const *names, const Value *values, size_t count, Value *out);
+// Calls `function` with `count` arguments, the first `positional` by their place and the others by name. False after raising: the
+// diagnostic is in the session.
+bool trace_call(Tracer *t, Value function, const Name *const *names, const Value *values, size_t positional, size_t count,
+                Value *out);
 
 // The value of an expression such as `ARG=VALUE` gives on the command line; `nl` and `nisa` are the modules that kernels
 // import by these names.

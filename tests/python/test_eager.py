@@ -232,12 +232,12 @@ def test_conformance_vectors(nki_names, tmp_path, name):
 
 
 def traced_call(kernel, values, options):
-    traced, inputs = kernel._trace(values, options)
+    traced, inputs = kernel._trace(kernel.bind((), values), options)
     return _jit.run(traced, inputs, options), klr.core.Kernel(traced.session, traced.handle)
 
 
 def eager_call(kernel, values, options):
-    result, eager = kernel._run_eagerly(values, options)
+    result, eager = kernel._run_eagerly(kernel.bind((), values), options)
     return result, klr.core.Kernel(eager.session, eager.handle)
 
 

@@ -4,6 +4,7 @@ installs torch for them (tests/long/test_torch.py)."""
 import os
 import sys
 import threading
+import traceback
 import warnings
 
 import ml_dtypes
@@ -208,7 +209,17 @@ def test_torch_modules_and_compiled_functions(torch):
 
     layer, x = Layer(), torch.ones(3, 4)
     assert torch.equal(layer(x), x * 3)
-    assert torch.equal(torch.compile(lambda y: add(y * 2, y) + 1, backend="eager")(x), x * 4)
+
+    def function(y):
+        return add(y * 2, y) + 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(torch.compile(function, backend="eager")(x), x * 4)
+        assert torch._dynamo.explain(function)(x).graph_break_count == 1  # the compiler does not look into the call
+    with pytest.raises(klr.Error) as caught:
+        torch.compile(function, backend="eager")(torch.ones(129, 4))
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].filename == __file__
 
 
 def test_torch_with_other_arrays(torch):

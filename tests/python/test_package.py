@@ -30,6 +30,7 @@ import klr.nki.collectives as collectives  # noqa: E402
 import klr.nki.isa as nisa  # noqa: E402
 import klr.nki.language as nl  # noqa: E402
 from klr import neuron_dtypes, pytest_plugin  # noqa: E402
+from klr._jit import Options  # noqa: E402
 
 pytestmark = pytest.mark.slow  # one interpreter, without the sanitizers' runtime
 random = np.random.default_rng(11)
@@ -157,9 +158,9 @@ def test_closures_and_local_classes_are_live():
 
 def test_the_cache_keeps_what_nothing_changed():
     x = array(4, 4)
-    traced = [configured.trace(x, Config()) for _ in range(2)]
+    traced = [configured._trace(configured.bind((x, Config()), {}), Options()) for _ in range(2)]
     assert traced[0][0] is traced[1][0]
-    assert configured.trace(x, Config(scale=9.0))[0] is not traced[0][0]
+    assert configured._trace(configured.bind((x, Config(scale=9.0)), {}), Options())[0] is not traced[0][0]
 
 
 def test_a_name_that_globals_lack_is_remembered_once():
