@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "schema/json.h"
 #include "schema/reduce.h"
+#include "schema/strips.h"
 #include "schema/whole.h"
 #include "trace/module.h"
 
@@ -31,10 +32,13 @@ typedef struct Writer {
   const SchemaFunction *function;
   SchemaReductions reductions;
   Tallies tallies;
+  SchemaStrips *strips;  // NULL: threads are not in rows
+  bool in_strip;         // some local names are arrays by lane
   int indent;
   uint32_t line;       // of the Python source, as #line has said last
   bool in_group;       // local names are arrays by thread
   bool plain_return;   // in a helper
+  bool *marked;        // locals by index, for mark_values
   uint32_t labels, region;  // `region`: the label at the end of the region being written
 } Writer;
 
@@ -141,6 +145,8 @@ static void put_var(Writer *w, const SchemaVar *var)
   put_name(w, var->name->str);
   if (w->in_group && var->kind != VAR_SHARED && !var->type.is_array && (var->kind == VAR_LOCAL || var->assignments))
     strbuf_puts(w->out, "[klr_t]");
+  if (w->in_strip && var->kind == VAR_LOCAL && w->strips->locals[var->index] == STRIP_LANES)
+    strbuf_puts(w->out, "[klr_l]");
 }
 
 static void put_literal(Writer *w, Scalar type, const SchemaLiteral *literal)
@@ -214,6 +220,11 @@ static const char *infix_of(SchemaBinary op, Scalar type)
 
 static void write_binary(Writer *w, const SchemaNode *node)
 {
+  StripPart part = w->strips ? schema_strip_part(w->strips, node) : STRIP_NO_PART;
+  if (part != STRIP_NO_PART) {
+    put(w, part == STRIP_REST ? "klr_rest" : "klr_quotient");
+    return;
+  }
   const Schema_binary_op *e = SCHEMA_AS(binary_op, node);
   const char *infix = infix_of(e->op, node->type.scalar);
   if (infix) {
@@ -404,7 +415,8 @@ static void write_block(Writer *w, SchemaList list)
   put_line(w, "}");
 }
 
-static void write_for(Writer *w, const SchemaNode *node)
+// The loop's line; its counter's number.
+static uint32_t open_for(Writer *w, const SchemaNode *node)
 {
   const Schema_for *s = SCHEMA_AS(for, node);
   const SchemaLiteral *step = &SCHEMA_AS(literal, s->step)->value;
@@ -422,10 +434,16 @@ static void write_for(Writer *w, const SchemaNode *node)
     put(w, "klr_k%u = __builtin_add_overflow(klr_k%u, INT64_C(%s%" PRIu64 "), &klr_k%u) ? klr_stop%u : klr_k%u) {\n", label, label, step->is_negative ? "-" : "",
         step->magnitude, label, label, label);
   w->indent++;
+  return label;
+}
+
+static void write_for(Writer *w, const SchemaNode *node)
+{
+  uint32_t label = open_for(w, node);
   start_line(w);
   put_var(w, node->var);
   put(w, " = (%s)klr_k%u;\n", c_type(node->var->type.scalar), label);
-  write_list(w, s->body);
+  write_list(w, SCHEMA_AS(for, node)->body);
   w->indent--;
   put_line(w, "}");
 }
@@ -595,13 +613,9 @@ static void declare_locals(Writer *w, const SchemaFunction *function)
     if (var->kind != VAR_LOCAL)
       continue;
     start_line(w);
-    put(w, "%s ", c_type(var->type.scalar));
+    put(w, "KLR_SPARE %s ", c_type(var->type.scalar));
     put_name(w, var->name->str);
     put(w, " = 0;\n");
-    start_line(w);
-    put(w, "(void)");
-    put_name(w, var->name->str);
-    put(w, ";\n");
   }
 }
 
@@ -679,9 +693,9 @@ static void declare_params(Writer *w, const SchemaFunction *function, bool scala
     start_line(w);
     bool narrow = param->type.scalar == SCALAR_F16 || param->type.scalar == SCALAR_BF16;
     if (param->type.is_array)
-      put(w, "%s%s *const ", writes(param) ? "" : "const ", c_type(param->type.scalar));
+      put(w, "KLR_SPARE %s%s *const ", writes(param) ? "" : "const ", c_type(param->type.scalar));
     else
-      put(w, "%s%s ", param->assignments && !w->in_group ? "" : "const ", c_type(param->type.scalar));
+      put(w, "KLR_SPARE %s%s ", param->assignments && !w->in_group ? "" : "const ", c_type(param->type.scalar));
     put_name(w, param->name->str);
     if (w->in_group && param->assignments)
       put(w, "_given");
@@ -689,12 +703,6 @@ static void declare_params(Writer *w, const SchemaFunction *function, bool scala
       put(w, " = klr_arguments[%zu].data;\n", i);
     else
       put(w, " = klr_arguments[%zu].value.%s;\n", i, narrow ? "u16" : member_of(param->type.scalar));
-    start_line(w);
-    put(w, "(void)");
-    put_name(w, param->name->str);
-    if (w->in_group && param->assignments)
-      put(w, "_given");
-    put(w, ";\n");
   }
 }
 
@@ -728,12 +736,11 @@ static void put_unused(Writer *w)
 static void put_ids(Writer *w, uint32_t dims)
 {
   if (dims <= 1) {
-    put_line(w, "const int64_t klr_id0 = (int64_t)klr_thread, klr_id1 = 0, klr_id2 = 0;");
+    put_line(w, "KLR_SPARE const int64_t klr_id0 = (int64_t)klr_thread, klr_id1 = 0, klr_id2 = 0;");
   } else {
-    put_line(w, "const int64_t klr_id0 = (int64_t)(klr_thread - klr_row * klr_grid->size[0]);");
-    put_line(w, "const int64_t klr_id1 = (int64_t)(klr_row %% klr_grid->size[1]), klr_id2 = (int64_t)(klr_row / klr_grid->size[1]);");
+    put_line(w, "KLR_SPARE const int64_t klr_id0 = (int64_t)(klr_thread - klr_row * klr_grid->size[0]);");
+    put_line(w, "KLR_SPARE const int64_t klr_id1 = (int64_t)(klr_row %% klr_grid->size[1]), klr_id2 = (int64_t)(klr_row / klr_grid->size[1]);");
   }
-  put_line(w, "(void)klr_id0, (void)klr_id1, (void)klr_id2;");
 }
 
 // Parameters that the thread assigns are its own.
@@ -1230,7 +1237,7 @@ static void count_changes(SchemaNode *node, void *context)
 {
   TallyFinder *f = context;
   f->uses += node->kind == SCHEMA_var && node->var == f->array;
-  if (node->kind != SCHEMA_perform || !node->builtin || SCHEMA_AS(perform, node)->args.count != 3 || SCHEMA_AS(perform, node)->args.items[0]->var != f->array)
+  if (node->kind != SCHEMA_perform || SCHEMA_AS(perform, node)->args.count != 3 || SCHEMA_AS(perform, node)->args.items[0]->var != f->array)
     return;
   bool is_sum = node->builtin == BUILTIN_atomic_add || node->builtin == BUILTIN_atomic_sub;
   f->sums += is_sum;
@@ -1282,6 +1289,203 @@ static void end_tallies(Writer *w)
   }
 }
 
+// ---- rows and strips: see strips.h
+
+// A local name as a constant, with the value of its only assignment.
+static void put_value(Writer *w, const SchemaVar *var)
+{
+  const SchemaNode *let = w->strips->values[var->index];
+  put_place(w, let->place);
+  start_line(w);
+  put(w, "KLR_SPARE const %s ", c_type(var->type.scalar));
+  put_name(w, var->name->str);
+  put(w, " = ");
+  write_expr(w, SCHEMA_AS(let, let)->value);
+  put(w, ";\n");
+}
+
+static void mark_values(SchemaNode *node, void *context)
+{
+  Writer *w = context;
+  if (node->kind != SCHEMA_var || node->var->kind != VAR_LOCAL || w->marked[node->var->index])
+    return;
+  w->marked[node->var->index] = true;
+  schema_walk(SCHEMA_AS(let, w->strips->values[node->var->index])->value, mark_values, w);
+}
+
+// The number that ids are taken apart by.
+static void write_width(Writer *w, const SchemaFunction *function)
+{
+  put(w, "\nKLR_BODY int64_t ");
+  put_kernel_name(w, function, "_width(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid)\n{\n");
+  w->indent = 1;
+  put_line(w, "(void)klr_arguments, (void)klr_grid;");
+  declare_params(w, function, true);
+  w->marked = arena_array(w->arena, bool, function->locals.count + 1);
+  schema_walk(w->strips->width, mark_values, w);
+  for (size_t i = 0; i < function->locals.count; i++)
+    if (w->marked[i])
+      put_value(w, function->locals.items[i]);
+  start_line(w);
+  put(w, "return ");
+  write_expr(w, w->strips->width);
+  put(w, ";\n}\n");
+  w->line = 0;
+}
+
+static bool is_value(const Writer *w, const SchemaNode *node, StripLocal kind)
+{
+  return node->kind == SCHEMA_let && w->strips->values[node->var->index] == node && w->strips->locals[node->var->index] == kind;
+}
+
+// Statements that each lane runs for itself.
+static void write_lanes(Writer *w, SchemaList list, uint32_t from, uint32_t to)
+{
+  const SchemaStrips *s = w->strips;
+  bool *used = arena_array(w->arena, bool, s->function->locals.count + 1);
+  schema_run_uses(s, list, from, to, used);
+  put_line(w, "for (int64_t klr_l = 0; klr_l < klr_lanes; klr_l++) {");
+  w->indent++;
+  put_line(w, "KLR_SPARE const uint64_t klr_thread = klr_first + (uint64_t)klr_l;");
+  put_ids(w, 1);
+  if (s->width)
+    put_line(w, "KLR_SPARE const int64_t klr_rest = klr_id0 - klr_base;");
+  for (size_t i = 0; i < s->function->locals.count; i++) {
+    const SchemaVar *var = s->function->locals.items[i];
+    if (!used[i] || s->turns[i] || (s->locals[i] != STRIP_AGAIN && s->locals[i] != STRIP_INNER))
+      continue;
+    if (s->locals[i] == STRIP_AGAIN) {
+      put_value(w, var);
+    } else {
+      start_line(w);
+      put(w, "KLR_SPARE %s ", c_type(var->type.scalar));
+      put_name(w, var->name->str);
+      put(w, " = 0;\n");
+    }
+  }
+  for (uint32_t i = from; i < to; i++)
+    if (!is_value(w, list.items[i], STRIP_STEADY) && !is_value(w, list.items[i], STRIP_AGAIN))
+      write_stmt(w, list.items[i]);
+  w->indent--;
+  put_line(w, "}");
+}
+
+static void write_strip_list(Writer *w, SchemaList list)
+{
+  for (uint32_t i = 0; i < list.count;) {
+    uint32_t end = schema_run_end(w->strips, list, i);
+    bool has_lanes = false;
+    for (uint32_t k = i; k < end; k++) {
+      bool is_steady = is_value(w, list.items[k], STRIP_STEADY);
+      has_lanes |= !is_steady && !is_value(w, list.items[k], STRIP_AGAIN);
+      if (is_steady)
+        put_value(w, list.items[k]->var);
+    }
+    if (has_lanes)
+      write_lanes(w, list, i, end);
+    i = end;
+    if (i == list.count)
+      return;
+    const SchemaNode *loop = list.items[i++];
+    put_place(w, loop->place);
+    uint32_t label = open_for(w, loop);
+    w->strips->turns[loop->var->index] = loop;
+    start_line(w);
+    put(w, "KLR_SPARE const %s ", c_type(loop->var->type.scalar));
+    put_name(w, loop->var->name->str);
+    put(w, " = (%s)klr_k%u;\n", c_type(loop->var->type.scalar), label);
+    write_strip_list(w, SCHEMA_AS(for, loop)->body);
+    w->strips->turns[loop->var->index] = NULL;
+    w->indent--;
+    put_line(w, "}");
+  }
+}
+
+// Threads [klr_first, klr_first + klr_lanes) of one row side by side.
+static void write_strip(Writer *w, const SchemaFunction *function)
+{
+  put(w, "\nKLR_BODY void ");
+  put_kernel_name(w, function, "_strip(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t klr_first, int64_t klr_lanes, "
+                               "int64_t klr_quotient, int64_t klr_base, KlrKernelFault *klr_fault)\n{\n");
+  w->indent = 1, w->line = 0, w->in_strip = true;
+  put_line(w, "(void)klr_grid, (void)klr_quotient, (void)klr_base, (void)klr_fault;");
+  declare_params(w, function, false);
+  for (size_t i = 0; i < function->locals.count; i++) {
+    const SchemaVar *var = function->locals.items[i];
+    if (w->strips->locals[i] != STRIP_LANES)
+      continue;
+    start_line(w);
+    put(w, "%s ", c_type(var->type.scalar));
+    put_name(w, var->name->str);
+    put(w, "[KLR_LANES];\n");
+  }
+  write_strip_list(w, w->strips->body);
+  w->indent = 0, w->in_strip = false;
+  put(w, "}\n");
+}
+
+static void put_strip(Writer *w, const SchemaFunction *function, const char *first, const char *lanes, const char *quotient, const char *base)
+{
+  start_line(w);
+  put_kernel_name(w, function, "_strip");
+  put(w, "(klr_arguments, klr_grid, %s, %s, %s, %s, klr_fault);\n", first, lanes, quotient, base);
+}
+
+// Rows of `klr_width` ids; where that is no width each thread is a row. Strips of whole rows are taken below each other, since threads of one
+// column often read the same.
+static void write_rows(Writer *w, const SchemaFunction *function)
+{
+  start_line(w);
+  put(w, "const int64_t klr_width = ");
+  put_kernel_name(w, function, "_width(klr_arguments, klr_grid);\n");
+  put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");
+  w->indent++;
+  put_line(w, "const int64_t klr_quotient = klr_floor_div_i64((int64_t)klr_at, klr_width), klr_base = (int64_t)klr_at - klr_mod_i64((int64_t)klr_at, klr_width);");
+  put_line(w, "const uint64_t klr_row_end = klr_width > 0 ? (uint64_t)klr_base + (uint64_t)klr_width : klr_at + 1, klr_stop = klr_end < klr_row_end ? klr_end : klr_row_end;");
+  if (!w->strips->is_wide) {
+    put_line(w, "for (uint64_t klr_thread = klr_at; klr_thread < klr_stop; klr_thread++) {");
+    w->indent++;
+    put_line(w, "KLR_SPARE const int64_t klr_rest = (int64_t)klr_thread - klr_base;");
+    write_thread(w, function);
+    w->indent--;
+    put_line(w, "}");
+    put_line(w, "klr_at = klr_stop;");
+  } else {
+    put_line(w, "const uint64_t klr_span = klr_stop - klr_at, klr_whole = klr_width > 0 && (int64_t)klr_at == klr_base ? (klr_end - klr_at) / (uint64_t)klr_width : 0;");
+    put_line(w, "const uint64_t klr_rows = klr_whole > 32 ? 32 : klr_whole ? klr_whole : 1;");
+    put_line(w, "for (uint64_t klr_column = 0; klr_column < klr_span; klr_column += KLR_LANES)");
+    put_line(w, "  for (uint64_t klr_row = 0; klr_row < klr_rows; klr_row++) {");
+    w->indent += 2;
+    put_line(w, "const uint64_t klr_before = klr_row * (uint64_t)klr_width, klr_first = klr_at + klr_before + klr_column;");
+    put_line(w, "if (klr_span - klr_column >= KLR_LANES)");
+    w->indent++;
+    put_strip(w, function, "klr_first", "KLR_LANES", "klr_quotient + (int64_t)klr_row", "klr_base + (int64_t)klr_before");
+    w->indent--;
+    put_line(w, "else");
+    w->indent++;
+    put_strip(w, function, "klr_first", "(int64_t)(klr_span - klr_column)", "klr_quotient + (int64_t)klr_row", "klr_base + (int64_t)klr_before");
+    w->indent -= 2;
+    put_line(w, "}");
+    w->indent--;
+    put_line(w, "klr_at += (klr_rows - 1) * (uint64_t)klr_width + klr_span;");
+  }
+  w->indent--;
+  put_line(w, "}");
+}
+
+static void write_strips(Writer *w, const SchemaFunction *function)
+{
+  put_line(w, "uint64_t klr_first = klr_begin;");
+  put_line(w, "for (; klr_first + KLR_LANES <= klr_end; klr_first += KLR_LANES)");
+  w->indent++;
+  put_strip(w, function, "klr_first", "KLR_LANES", "0", "0");
+  w->indent--;
+  put_line(w, "if (klr_first < klr_end)");
+  w->indent++;
+  put_strip(w, function, "klr_first", "(int64_t)(klr_end - klr_first)", "0", "0");
+  w->indent--;
+}
+
 // ---- the functions of a kernel
 
 static void write_body(Writer *w, const SchemaFunction *function)
@@ -1305,6 +1509,10 @@ static void write_body(Writer *w, const SchemaFunction *function)
     put_bound(w, function);
     if (w->reductions.count) {
       write_reducing(w, function);
+    } else if (w->strips && w->strips->width) {
+      write_rows(w, function);
+    } else if (w->strips && w->strips->is_wide) {
+      write_strips(w, function);
     } else if (function->dims > 1) {
       put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");
       put_line(w, "  const uint64_t klr_row = klr_at / klr_grid->size[0], klr_row_end = (klr_row + 1) * klr_grid->size[0];");
@@ -1583,7 +1791,13 @@ static void write_kernel(Writer *w, const SchemaFunction *function, size_t file_
   put(w, "\n/* ---- %s */\n", function->name->str.data);
   if (w->reductions.count)
     write_reducing_thread(w, function);
+  w->strips = w->reductions.count || w->tallies.count ? NULL : schema_find_strips(w->file, function);
+  if (w->strips && w->strips->width)
+    write_width(w, function);
+  if (w->strips && w->strips->is_wide)
+    write_strip(w, function);
   write_body(w, function);
+  w->strips = NULL;
   put(w, "\n#line 1 \"generated\"\n");
   write_variants(w, function);
   write_combine(w, function);
@@ -1605,6 +1819,8 @@ static Str run_time_text(const char *name)
 static const char PRELUDE[] =
     "#include <stdlib.h>\n"
     "#define KLR_BODY static inline __attribute__((always_inline))\n"
+    "#define KLR_SPARE __attribute__((unused))\n"
+    "#define KLR_LANES 64 /* threads of a strip */\n"
     "#if defined __x86_64__ && defined __GNUC__\n"
     "#define KLR_X86 1\n"
     "#else\n"

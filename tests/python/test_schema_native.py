@@ -48,6 +48,25 @@ KERNELS = [
     ("tallies", f"def tallies(a: DeviceArray[u8], h: DeviceArray[i64], m: DeviceArray[f32], n: u32):\n{GUARD}for k in range(3):\n            atomic_sub(h, a[i] % 7 + k, i)\n"
                 "            atomic_add(h, k, a[i])\n        if a[i] > 9:\n            atomic_max(m, a[i], a[i] * 0.5)\n",
      dict(a=np.random.default_rng(4).integers(0, 256, N).astype(np.uint8), h=np.arange(10), m=np.zeros(256, np.float32), n=N), {}),
+    # Rows of ids, strips of threads, and what keeps threads apart.
+    ("product", "def product(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32], m: u32, n: u32, k: u32):\n    i = get_global_id()\n    if i < m * n:\n        row = i // n\n        column = i % n\n"
+                "        total = 0.0\n        for p in range(k):\n            total += A[row * k + p] * B[p * n + column]\n        C[row * n + column] = total\n",
+     dict(A=f32(17 * 9), B=f32(9 * 150), C=f32(17 * 150), m=17, n=150, k=9), {}),
+    ("window", "def window(X: DeviceArray[f32], W: DeviceArray[f32], Y: DeviceArray[f32], high: i32, wide: i32, k: i32):\n    columns = max(wide - k + 1, 0)\n    rows = max(high - k + 1, 0)\n"
+               "    i = get_global_id()\n    if i < rows * columns:\n        top = i // columns\n        left = i % columns\n        total = 0.0\n        seen: f64 = 0.0\n        for y in range(k - 1, -1, -1):\n"
+               "            start = (top + y) * wide\n            near = start + left\n            for x in range(0, k, 2):\n                v = X[near + x]\n                if v > 0.0 and top > 2:\n                    total += v * W[y * k + x]\n"
+               "                else:\n                    seen += v\n            total -= start\n        for x in range(2):\n            Y[i] = f32(seen) + total * x + i // columns\n",
+     dict(X=f32(40 * 140), W=f32(25), Y=f32(36 * 136), high=40, wide=140, k=5), {}),
+    ("halves", f"def halves(X: DeviceArray[f32], Y: DeviceArray[i64], Z: DeviceArray[f32], n: u32, d: i32):\n{GUARD}a = i // d\n        b = i % d\n        if b == 3:\n            Z[i] = X[i] * a\n        total = 0\n"
+               "        for t in range(n % 7):\n            k = t * 2\n            total += k + i32(b)\n            Z[i] += X[i]\n        j = 5\n        for j in range(3):\n            if total > 100:\n                break\n            total += 40\n"
+               "        last = 0\n        for j in range(3):\n            last += total % (j + 2)\n        Y[i] = total + j * a + last\n",
+     dict(X=f32(N), Y=np.zeros(N, np.int64), Z=f32(N, 1), n=N, d=77), {}),
+    ("backwards", f"def backwards(Y: DeviceArray[i64], n: u32, d: i64):\n{GUARD}Y[i] = i // d * 1000 + i % d\n", dict(Y=np.zeros(N, np.int64), n=N, d=-5), {}),
+    ("nowhere", f"def nowhere(Y: DeviceArray[i64], n: u32, d: i64):\n{GUARD}total = 0\n        for j in range(3):\n            total += j + i % d\n        Y[i] = i // d * 1000 + i % d + total\n",
+     dict(Y=np.zeros(N, np.int64), n=N, d=0), {}),
+    ("column", "def column(X: DeviceArray[f32], Y: DeviceArray[f32], n: u32, k: u32):\n    i = get_global_id()\n    if i >= n:\n        return\n    low, high = 0.0, X[i]\n    for p in range(k):\n        low = min(low, X[p * n + i])\n"
+               "        high += low\n    Y[i] = low * high\n",
+     dict(X=f32(7 * 200), Y=f32(200), n=200, k=7), {}),
     ("sums", "def sums(x: DeviceArray[f32], out: DeviceArray[f32], n: u32):\n    part = shared_array(f32, 64)\n    i = get_global_id()\n    local = get_local_id()\n"
              "    part[local] = x[i] if i < n else 0.0\n    barrier()\n    half = get_local_size() // 2\n    while half > 0:\n        if local < half:\n            part[local] += part[local + half]\n"
              "        barrier()\n        half = half // 2\n    if local == 0:\n        out[get_group_id()] = part[0]\n",
@@ -101,6 +120,14 @@ def test_accesses_are_checked_on_request(tmp_path):
     assert got["x"].tolist() == [0, 1, 1, 1, 1]
 
 
+def test_accesses_of_strips_are_checked(tmp_path):
+    name, text, arguments, _ = next(row for row in KERNELS if row[0] == "column")
+    got, fault = build(tmp_path, text, "--checked").run(name, dict(arguments, X=f32(1350)))
+    assert (fault.kind, fault.param, fault.index, fault.count, fault.thread) == (1, 0, 1350, 1350, 150)
+    want = interpret(tmp_path, HEAD + text, name, arguments)
+    assert np.array_equal(got["Y"][:150], want["Y"][:150])
+
+
 def test_a_launch_knows_how_long_arrays_must_be(tmp_path):
     kernels = build(tmp_path, f"def k(x: DeviceArray[f32], y: DeviceArray[f32], z: DeviceArray[f32], n: u32):\n{GUARD}x[i] = y[i + 1]\n        if x[i] > 0:\n            z[i] = 1\n")
     assert kernels.needed("k", dict(n=100), 100) == [100, 0, 0, 0]
@@ -131,10 +158,12 @@ def test_a_compiler_that_is_missing_or_fails(tmp_path):
 
 
 def test_the_text_compiles_without_warnings_and_leads_back(tmp_path):
-    (tmp_path / "k.py").write_text(HEAD + KERNELS[0][1])
+    rows = ["saxpy", "dot", "product", "window", "column", "tallies"]
+    (tmp_path / "k.py").write_text(HEAD + "".join(text for name, text, _, _ in KERNELS if name in rows))
     assert run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "c", "--emit-c").returncode == 0
     text = (tmp_path / "c" / "k.c").read_text()
     assert f'#line 3 "{tmp_path}/k.py"' in text
+    assert all(f"kernel_{name}_strip(" in text for name in ("product", "window", "column"))
     for compiler in COMPILERS:
         result = subprocess.run([compiler, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / "c" / "k.c"], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr

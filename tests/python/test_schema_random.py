@@ -13,7 +13,7 @@ from schema_library import cpu_has
 from test_schema_interpret import run as interpret
 from test_schema_native import build
 
-KERNELS, N = int(os.environ.get("KLR_RANDOM_COUNT", "10")), 37
+KERNELS, N = int(os.environ.get("KLR_RANDOM_COUNT", "10")), 137
 INTS, FLOATS = ["i32", "u32", "i64", "u64", "i16", "u8"], ["f32", "f64"]
 ARRAYS = {"x": "f32", "p": "i32", "q": "u32", "s": "i16", "b": "u8"}
 HELPERS = ("@inline\ndef pick(a, b):\n    if a > b:\n        return a - b\n    return b * 3\n"
