@@ -5,4 +5,5 @@ def sigmoid(a: DeviceArray[f32], c: DeviceArray[f32], n: u32):
     """c = 1 / (1 + exp(-a))."""
     i = get_global_id()
     if i < n:
-        c[i] = 1.0 / (1.0 + exp(-a[i]))
+        small = exp(-abs(a[i]))  # never too large
+        c[i] = (1.0 if a[i] >= 0 else small) / (1.0 + small)

@@ -350,7 +350,8 @@ static bool open_library(const KlrRegistry *registry, Library *library, int file
   return library->table ? true : registry_fail(registry, "it has no symbol `klr_kernel_library`");
 }
 
-static bool enter_library(KlrRegistry *registry, Library *library, const KlrLoadOptions *options)
+// The library may be gone again when this returns true: while it waits for launches of the one that it replaces, the lock is open.
+static bool enter_library(KlrRegistry *registry, Library *library, const KlrLoadOptions *options, uint32_t *kernels)
 {
   Library *old = find_library(registry, library->path);
   bool replaces = options && options->replace;
@@ -362,6 +363,7 @@ static bool enter_library(KlrRegistry *registry, Library *library, const KlrLoad
     add_kernel(registry, library, library->table->kernels[i]);
   library->next = registry->libraries;
   registry->libraries = library;
+  *kernels = library->table->kernel_count;
   if (old)
     remove_library(registry, old);
   return true;
@@ -383,10 +385,8 @@ static bool load(KlrRegistry *registry, const char *path, const KlrLoadOptions *
   }
   library->path = whole;
   pthread_mutex_lock(&registry->lock);
-  bool ok = open_library(registry, library, file) && table_is_whole(registry, library) && enter_library(registry, library, options);
-  if (ok)
-    *kernels = library->table->kernel_count;
-  else
+  bool ok = open_library(registry, library, file) && table_is_whole(registry, library) && enter_library(registry, library, options, kernels);
+  if (!ok)
     free_library(library);
   pthread_mutex_unlock(&registry->lock);
   return ok;

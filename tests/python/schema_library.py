@@ -3,12 +3,15 @@
 import ctypes
 import json
 import os
+import shutil
 
 import numpy as np
 from conftest import ROOT
 
 DTYPES = [np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float16, np.uint16, np.float32, np.float64]
 BLOCK = 4096
+# Those there are; test_schema_sanitize.py names its own.
+COMPILERS = os.environ.get("KLR_TEST_COMPILER", "").split() or [name for name in ("gcc", "clang") if shutil.which(name)]
 
 
 class Argument(ctypes.Structure):

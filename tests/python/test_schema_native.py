@@ -2,17 +2,15 @@
 
 import ctypes
 import os
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from conftest import run_klr
-from schema_library import Kernels, cpu_has
+from schema_library import COMPILERS, Kernels, cpu_has
 from test_schema_interpret import run as interpret
 
 HEAD = "from atlas_kernel import *\n"
-COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 
 
 def build(tmp_path, text, *options, compiler=None):
