@@ -16,8 +16,19 @@ abs, max, min, pow, round = builtins.abs, builtins.max, builtins.min, builtins.p
 
 # Element types and the types of scalar parameters. For type checkers they are the plain numbers; T(x) converts.
 if TYPE_CHECKING:
-    i8 = i16 = i32 = i64 = u8 = u16 = u32 = u64 = usize = int
-    f16 = bf16 = f32 = f64 = float
+    i8 = int
+    i16 = int
+    i32 = int
+    i64 = int
+    u8 = int
+    u16 = int
+    u32 = int
+    u64 = int
+    usize = int
+    f16 = float
+    bf16 = float
+    f32 = float
+    f64 = float
 else:
     i8, i16, i32, i64, u8, u16, u32, u64, usize = (
         type(name, (int,), {"__module__": __name__}) for name in ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "usize"))
@@ -48,7 +59,7 @@ def inline(function: F) -> F:
 device = inline
 
 
-def shared_array(dtype: type, count: int) -> DeviceArray:
+def shared_array(dtype: Callable[..., T], count: int) -> DeviceArray[T]:
     """An array that the threads of a group share; count is a literal."""
     raise _compiled("shared_array")
 
@@ -233,77 +244,77 @@ def isinf(x: Number) -> bool:
     raise _compiled("isinf")
 
 
-def atomic_add(array: DeviceArray, index: int, value: Number) -> Any:
+def atomic_add(array: DeviceArray[Any], index: int, value: Number) -> Any:
     """Adds to the element and gives what it was before; integers wrap."""
     raise _compiled("atomic_add")
 
 
-def atomic_sub(array: DeviceArray, index: int, value: Number) -> Any:
+def atomic_sub(array: DeviceArray[Any], index: int, value: Number) -> Any:
     """Subtracts from the element and gives what it was before; integers wrap."""
     raise _compiled("atomic_sub")
 
 
-def atomic_min(array: DeviceArray, index: int, value: Number) -> Any:
+def atomic_min(array: DeviceArray[Any], index: int, value: Number) -> Any:
     """Makes the element the smaller of itself and value; gives what it was before."""
     raise _compiled("atomic_min")
 
 
-def atomic_max(array: DeviceArray, index: int, value: Number) -> Any:
+def atomic_max(array: DeviceArray[Any], index: int, value: Number) -> Any:
     """Makes the element the larger of itself and value; gives what it was before."""
     raise _compiled("atomic_max")
 
 
-def atomic_exch(array: DeviceArray, index: int, value: Number) -> Any:
+def atomic_exch(array: DeviceArray[Any], index: int, value: Number) -> Any:
     """Replaces the element; gives what it was before."""
     raise _compiled("atomic_exch")
 
 
-def atomic_cas(array: DeviceArray, index: int, expected: Number, value: Number) -> Any:
+def atomic_cas(array: DeviceArray[Any], index: int, expected: Number, value: Number) -> Any:
     """Replaces the element when its bits are those of expected; gives what it was before."""
     raise _compiled("atomic_cas")
 
 
-def atomic_add_f32(array: DeviceArray, value: Number) -> Any:
+def atomic_add_f32(array: DeviceArray[Any], value: Number) -> Any:
     """Atomic_add(array, 0, value)."""
     raise _compiled("atomic_add_f32")
 
 
-def atomic_add_u32(array: DeviceArray, value: Number) -> Any:
+def atomic_add_u32(array: DeviceArray[Any], value: Number) -> Any:
     """Atomic_add(array, 0, value)."""
     raise _compiled("atomic_add_u32")
 
 
-def atomic_add_i32(array: DeviceArray, value: Number) -> Any:
+def atomic_add_i32(array: DeviceArray[Any], value: Number) -> Any:
     """Atomic_add(array, 0, value)."""
     raise _compiled("atomic_add_i32")
 
 
-def parallel_map_unary(source: DeviceArray, target: DeviceArray, op: str, n: int) -> None:
+def parallel_map_unary(source: DeviceArray[Any], target: DeviceArray[Any], op: str, n: int) -> None:
     """Target[i] = op(source[i]) for i below n."""
     raise _compiled("parallel_map_unary")
 
 
-def parallel_map_binary(a: DeviceArray, b: DeviceArray, target: DeviceArray, op: str, n: int) -> None:
+def parallel_map_binary(a: DeviceArray[Any], b: DeviceArray[Any], target: DeviceArray[Any], op: str, n: int) -> None:
     """Target[i] = op(a[i], b[i]) for i below n."""
     raise _compiled("parallel_map_binary")
 
 
-def parallel_reduce(source: DeviceArray, target: DeviceArray, op: str, n: int) -> None:
+def parallel_reduce(source: DeviceArray[Any], target: DeviceArray[Any], op: str, n: int) -> None:
     """Target[0] = all of source[:n] joined by op: sum, product, min or max."""
     raise _compiled("parallel_reduce")
 
 
-def parallel_scan(source: DeviceArray, target: DeviceArray, op: str, n: int) -> None:
+def parallel_scan(source: DeviceArray[Any], target: DeviceArray[Any], op: str, n: int) -> None:
     """Target[i] = source[:i + 1] joined by op, from the left, for i below n."""
     raise _compiled("parallel_scan")
 
 
-def parallel_gather(source: DeviceArray, indices: DeviceArray, target: DeviceArray, n: int) -> None:
+def parallel_gather(source: DeviceArray[Any], indices: DeviceArray[Any], target: DeviceArray[Any], n: int) -> None:
     """Target[i] = source[indices[i]] for i below n."""
     raise _compiled("parallel_gather")
 
 
-def parallel_scatter(source: DeviceArray, indices: DeviceArray, target: DeviceArray, n: int) -> None:
+def parallel_scatter(source: DeviceArray[Any], indices: DeviceArray[Any], target: DeviceArray[Any], n: int) -> None:
     """Target[indices[i]] = source[i] for i below n."""
     raise _compiled("parallel_scatter")
 

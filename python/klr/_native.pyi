@@ -12,3 +12,6 @@ class Session:
 
 class Kernel:
     def __getattr__(self, name: str) -> Any: ...
+
+class Registry:
+    def __getattr__(self, name: str) -> Any: ...

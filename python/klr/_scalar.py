@@ -3,6 +3,8 @@
 The text of a kernel is read, its body is never run. Names in it that are not its own are looked up where Python would: helpers,
 constants, names of klr.schema under whatever name they have. Part of klr.schema."""
 
+from __future__ import annotations
+
 import difflib
 import functools
 import inspect
@@ -15,11 +17,15 @@ import tempfile
 import threading
 import types
 import warnings
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
 from klr import _arrays, _errors, _kernel_names, _live, _native
 
+Sizes = Union[int, Sequence[int]]
+_Self = TypeVar("_Self", bound="Launchable")
+_VARIANTS = 64  # of a kernel with other options: kept, so that kernel[grid] costs little
 DTYPES = ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64")
 _BF16 = DTYPES.index("bf16")
 
@@ -306,6 +312,7 @@ class Program:
         self.lock, self.interpreter_lock = threading.RLock(), threading.Lock()
         self.reads = ()
         self.launchers = {}
+        self.variants = {}  # kernels with other options
         self.made = None  # (session, _native.Document)
 
     def has_changed(self):
@@ -365,22 +372,27 @@ def _sizes(sizes, what):
 class Launchable:
     """What is called with arguments, and how: the parts that kernels of the program and of libraries share."""
 
-    def _like(self, **options):
+    def _like(self: _Self, **options: Any) -> _Self:
         raise NotImplementedError
 
-    def __getitem__(self, grid):
+    def __call__(self, *arguments: Any, **named: Any) -> None:
+        raise NotImplementedError
+
+    def __getitem__(self: _Self, grid: Sizes) -> _Self:
         """The kernel on a grid of its own: `kernel[1000](...)`, `kernel[640, 480](...)`."""
         return self._like(grid=_sizes(grid, "grid"))
 
-    def launch(self, arguments=(), *, grid=None, group=None, threads=None, checked=None, interpret=None):
+    def launch(self, arguments: Union[Sequence[Any], Mapping[str, Any]] = (), *, grid: Optional[Sizes] = None, group: Optional[Sizes] = None,
+               threads: Optional[int] = None, checked: Optional[bool] = None, interpret: Optional[bool] = None) -> None:
         """Call with a sequence or a mapping of arguments.
 
         grid: threads, one to three sizes; from the kernel's guard when left out. group: threads of a group (256). threads: cores to use
         at most (KLR_THREADS, else all). checked: verify every access. interpret: run in the interpreter, which verifies too.
         """
-        options = {"grid": None if grid is None else _sizes(grid, "grid"), "group": None if group is None else _sizes(group, "group"),
-                   "threads": threads, "checked": checked, "interpret": interpret}
-        kernel = self._like(**{name: value for name, value in options.items() if value is not None})
+        if threads is not None and not 0 <= operator.index(threads) < 1 << 32:
+            raise error("value", f"threads is a number from 0 (all) on, not {threads!r:.60}")
+        kernel = self._like(grid=None if grid is None else _sizes(grid, "grid"), group=None if group is None else _sizes(group, "group"),
+                            threads=threads, checked=checked, interpret=interpret)
         if hasattr(arguments, "keys"):
             kernel(**{name: arguments[name] for name in arguments.keys()})
         else:
@@ -395,7 +407,12 @@ class Kernel(Launchable):
     names the parameter, and nothing has run.
     """
 
-    def __init__(self, function, *, checked=False, interpret=False, grid=None, group=None, threads=0, around=None, program=None):
+    __name__: str
+    __qualname__: str
+    __wrapped__: Callable[..., Any]
+
+    def __init__(self, function: Callable[..., Any], *, checked: bool = False, interpret: bool = False, grid: Any = None, group: Any = None,
+                 threads: int = 0, around: Optional[Dict[str, Any]] = None, program: Optional[Program] = None):
         if isinstance(function, Kernel):
             function = function.__wrapped__
         if not isinstance(function, types.FunctionType) or function.__name__ == "<lambda>":
@@ -406,12 +423,18 @@ class Kernel(Launchable):
         self._launcher = None
         self._made = _NOTHING
 
-    def _like(self, **options):
-        known = {name: getattr(self, name) for name in ("checked", "interpret", "grid", "group", "threads")}
-        known.update(options)
-        return Kernel(self.__wrapped__, program=self._program, **known)
+    def _like(self, checked: Any = None, interpret: Any = None, grid: Any = None, group: Any = None, threads: Any = None) -> Kernel:  # type: ignore[override]
+        key = (self.checked if checked is None else bool(checked), self.interpret if interpret is None else bool(interpret),
+               self.grid if grid is None else grid, self.group if group is None else group, self.threads if threads is None else threads)
+        program = self._program
+        known = program.variants.get(key)
+        if known is None:
+            if len(program.variants) >= _VARIANTS:
+                program.variants.clear()
+            known = program.variants[key] = Kernel(self.__wrapped__, program=program, checked=key[0], interpret=key[1], grid=key[2], group=key[3], threads=key[4])
+        return known
 
-    def __call__(self, *arguments, **named):
+    def __call__(self, *arguments: Any, **named: Any) -> None:
         program = self._program
         for where, key, value in program.reads:
             if where.get(key) is not value:
@@ -430,7 +453,7 @@ class Kernel(Launchable):
             self._launcher, self._made = launcher, program.made
             return launcher
 
-    def __get__(self, instance, owner=None):
+    def __get__(self, instance: Any, owner: Any = None) -> Kernel:
         return self
 
     def __repr__(self):
@@ -440,24 +463,24 @@ class Kernel(Launchable):
     def __reduce__(self):
         return _by_name, (self.__module__, self.__qualname__, {name: getattr(self, name) for name in ("checked", "interpret", "grid", "group", "threads")})
 
-    def compile(self):
+    def compile(self) -> Kernel:
         """Compile now, not at the first call. Raises klr.Error."""
         self._prepare()
         return self
 
     @property
-    def info(self):
+    def info(self) -> Dict[str, Any]:
         """Name, doc, path, line, parameters (name, dtype, direction) and the grid that its guard gives, as a dictionary."""
         return next(row for row in self._program.document()[1].kernels() if row["name"] == self.__wrapped__.__code__.co_name)
 
-    def document(self):
+    def document(self) -> Dict[str, Any]:
         """The JSON schema, as a dictionary."""
         import json
 
         with self._program.lock:
             return json.loads(self._program.document()[1].json())
 
-    def c_text(self):
+    def c_text(self) -> str:
         """The C that it is compiled from."""
         with self._program.lock:
             session, native = self._program.document()
@@ -494,9 +517,9 @@ def make(function, frame, options):
 class LibraryKernel(Launchable):
     """A kernel of a registry: called as klr.schema.Kernel. One that was unloaded or replaced raises."""
 
-    def __init__(self, launcher, interpreted=None, **options):
-        self._base, self._interpreted, self._options = launcher, interpreted, options
-        self.info = _with_grid(launcher.info())
+    def __init__(self, launcher: Any, **options: Any):
+        self._base, self._options = launcher, options
+        self.info: Dict[str, Any] = _with_grid(launcher.info())
         self.__name__, self.__doc__ = self.info["name"], self.info["doc"]
         self._launcher = launcher
         if options.get("checked") and not self.info["checked"]:
@@ -507,13 +530,13 @@ class LibraryKernel(Launchable):
             self._launcher = self._launcher.with_launch(options.get("grid") or (), options.get("group") or (), options.get("threads") or 0)
 
     def _like(self, **options):
-        return LibraryKernel(self._base, **dict(self._options, **options))
+        return LibraryKernel(self._base, **dict(self._options, **{name: value for name, value in options.items() if value is not None}))
 
     def _interpreter(self):
         session, native = read_text(self.info["schema"], f"{self.info['library']}:{self.__name__}", True)
         return _Interpreter(native.launcher(self.__name__), threading.Lock())
 
-    def __call__(self, *arguments, **named):
+    def __call__(self, *arguments: Any, **named: Any) -> None:
         self._launcher(*arguments, **named)
 
     def __repr__(self):

@@ -713,7 +713,10 @@ static bool take_number(const Launching *l, uint32_t i)
   if (PyLong_Check(given) || PyFloat_Check(given))
     return take_python_number(l, i, given);
   const Param *param = &l->launcher->params[i];
-  PyObject *number = PyObject_CallFunction(take_number_hook, "OOOs", l->launcher->name, given, param->name, scalar_name((Scalar)param->dtype));
+  PyObject *number = PyIndex_Check(given) ? PyNumber_Index(given) : NULL;  // NumPy's integers
+  PyErr_Clear();
+  if (!number)
+    number = PyObject_CallFunction(take_number_hook, "OOOs", l->launcher->name, given, param->name, scalar_name((Scalar)param->dtype));
   bool ok = number && take_python_number(l, i, number);
   Py_XDECREF(number);
   return ok;

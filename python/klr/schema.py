@@ -26,13 +26,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Named
 
 from klr import _errors, _kernel_names, _native, _scalar
 from klr._kernel_names import *  # noqa: F401,F403
-from klr._kernel_names import abs, max, min, pow, round  # noqa: A004,F401
-from klr._scalar import Kernel
+from klr._scalar import Kernel as Kernel
+from klr._scalar import LibraryKernel as LibraryKernel
 
 Path = Union[str, "os.PathLike[str]"]
 Sizes = Union[int, Sequence[int]]
 
-__all__ = [*_kernel_names.__all__, "kernel"]
+__all__ = ["kernel"]
+__all__ += _kernel_names.__all__
 
 
 @overload
@@ -129,7 +130,7 @@ def build(files: Union[Source, Iterable[Source]], folder: Path, *, checked: bool
     `checked`: every access is verified. All are tried; when one fails, klr.Error has the diagnostics of all that failed.
     """
     is_one = isinstance(files, (str, os.PathLike, Mapping, Kernel, types.FunctionType))
-    sources: Iterable[Any] = [files] if is_one else files  # type: ignore[list-item, assignment]
+    sources: Iterable[Any] = [files] if is_one else files  # type: ignore[assignment]
     os.makedirs(folder, exist_ok=True)
     built, failures = [], []
     for what in sources:
@@ -203,13 +204,13 @@ class Registry:
         """Take a library's kernels away, when its launches have ended."""
         self._registry.unload(os.fspath(path))
 
-    def __getitem__(self, name: str) -> _scalar.LibraryKernel:
+    def __getitem__(self, name: str) -> LibraryKernel:
         launcher = self._registry.find(name)
         if launcher is None:
             refused = [f"{row.path}: {row.error}" for row in self.results if row.error]
             raise _scalar.error("name", f"there is no kernel `{name}`" + (f"; not loaded: {'; '.join(refused)}" if refused else ""),
                                 _scalar.suggest(name, list(self)))
-        return _scalar.LibraryKernel(launcher)
+        return LibraryKernel(launcher)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._registry.find(name) is not None

@@ -1,9 +1,10 @@
-"""What a user of klr.core and klr.frontend writes with types; mypy --strict has nothing to say about it."""
+"""What a user of klr.core, klr.frontend and klr.schema writes with types; mypy --strict has nothing to say about it."""
 
 from __future__ import annotations
 import numpy as np
 import klr
-from klr import core, frontend
+from klr import core, frontend, schema
+from klr.schema import DeviceArray, f32, get_global_id, inline, kernel, shared_array, u32
 
 
 def f(path: str) -> list[str]:
@@ -37,3 +38,33 @@ def h(function: object) -> bytes:
     again: core.Kernel = frontend.deserialize(kernel.serialize())
     print(kernel.trace("x.klr")["name"], traced.name, again.name)
     return kernel.serialize()
+
+
+@inline
+def limited(v: f32) -> f32:
+    return min(v, 1.0)
+
+
+@kernel
+def saxpy(x: DeviceArray[f32], y: DeviceArray[f32], s: f32, n: u32) -> None:
+    i = get_global_id()
+    if i < n:
+        y[i] = limited(s * x[i]) + y[i]
+
+
+@kernel(checked=True)
+def first(x: DeviceArray[f32]) -> None:
+    part = shared_array(f32, 4)
+    part[0] = x[0]
+
+
+def s() -> None:
+    x = np.ones(3, np.float32)
+    saxpy(x, x, 2.0, n=3)
+    saxpy[3].launch((x, x, 2.0, 3), threads=1, group=[4, 1])
+    grid: str = saxpy.info["grid"]
+    rows: list[schema.Built] = schema.build([saxpy, "k.py"], "libraries")
+    registry = schema.Registry("libraries")
+    registry["saxpy"](x, x, 2.0, 3)
+    for result in registry.results:
+        print(result.error, grid, rows[0].seconds, list(registry), schema.compile(saxpy)["version"])
