@@ -181,7 +181,7 @@ def _variable(function, name, around):
         return cell, cell.get(name, _NOTHING)
     if name in code.co_varnames or name in code.co_cellvars:
         return None
-    if name in around:
+    if name in around and name not in code.co_names and "<locals>" in function.__qualname__:  # only annotations name it
         return around, around[name]
     scope = function.__globals__
     return (scope, scope[name]) if name in scope else None
@@ -275,7 +275,7 @@ def _load(document, checked):
                 return None, failure.diagnostics[-1]["message"]
             raise failure
         registry = _native.Registry()
-        registry.load(path, False, False)
+        registry.load(path, False, True)  # the folder is this user's alone
         return registry, None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -415,7 +415,7 @@ class Kernel(Launchable):
                  threads: int = 0, around: Optional[Dict[str, Any]] = None, program: Optional[Program] = None):
         if isinstance(function, Kernel):
             function = function.__wrapped__
-        if not isinstance(function, types.FunctionType) or function.__name__ == "<lambda>":
+        if not isinstance(function, types.FunctionType) or function.__name__ == "<lambda>" or inspect.iscoroutinefunction(function):
             raise TypeError(f"a kernel is a function made by `def`, not {function!r:.80}")
         functools.update_wrapper(self, function)
         self.checked, self.interpret, self.grid, self.group, self.threads = bool(checked), bool(interpret), grid or (), group or (), threads or 0
@@ -517,31 +517,37 @@ def make(function, frame, options):
 class LibraryKernel(Launchable):
     """A kernel of a registry: called as klr.schema.Kernel. One that was unloaded or replaced raises."""
 
-    def __init__(self, launcher: Any, **options: Any):
-        self._base, self._options = launcher, options
-        self.info: Dict[str, Any] = _with_grid(launcher.info())
-        self.__name__, self.__doc__ = self.info["name"], self.info["doc"]
+    def __init__(self, name: str, launcher: Any, **options: Any):
+        self.__name__, self._base, self._options = name, launcher, options
         self._launcher = launcher
-        if options.get("checked") and not self.info["checked"]:
-            raise error("value", f"{self.__name__}: its library was built without checks", "build it with checked=True, or launch it with interpret=True")
+        if options.get("checked") and not launcher.info()["checked"]:
+            raise error("value", f"{name}: its library was built without checks", "build it with checked=True, or launch it with interpret=True")
         if options.get("interpret"):
             self._launcher = self._interpreter()
         if options.get("grid") or options.get("group") or options.get("threads"):
             self._launcher = self._launcher.with_launch(options.get("grid") or (), options.get("group") or (), options.get("threads") or 0)
 
     def _like(self, **options):
-        return LibraryKernel(self._base, **dict(self._options, **{name: value for name, value in options.items() if value is not None}))
+        return LibraryKernel(self.__name__, self._base, **dict(self._options, **{name: value for name, value in options.items() if value is not None}))
 
     def _interpreter(self):
-        session, native = read_text(self.info["schema"], f"{self.info['library']}:{self.__name__}", True)
+        info = self._base.info()
+        session, native = read_text(info["schema"], f"{info['library']}:{self.__name__}", True)
         return _Interpreter(native.launcher(self.__name__), threading.Lock())
 
     def __call__(self, *arguments: Any, **named: Any) -> None:
         self._launcher(*arguments, **named)
 
+    @property
+    def info(self) -> Dict[str, Any]:
+        """Name, doc, path and line of the source, parameters (name, dtype, direction), the grid that the guard gives, the library's path,
+        whether it was built with checks, the schema and its hash, as a dictionary. Raises when the kernel was unloaded or replaced."""
+        return _with_grid(self._base.info())
+
     def __repr__(self):
-        params = ", ".join(f"{p['name']}: {p['dtype']}{'[]' if p['is_array'] else ''}" for p in self.info["params"])
-        return f"<scalar kernel {self.__name__}({params}) of {self.info['library']}>"
+        info = self._base.info()
+        params = ", ".join(f"{p['name']}: {p['dtype']}{'[]' if p['is_array'] else ''}" for p in info["params"])
+        return f"<scalar kernel {self.__name__}({params}) of {info['library']}>"
 
 
 def _with_grid(info):

@@ -808,7 +808,7 @@ static PyObject *tell_failure(const LauncherObject *launcher)
   const KlrKernelFault *fault = klr_registry_fault(launcher->registry);
   const char *text = klr_registry_error(launcher->registry);
   if (!fault)
-    return refuse(strstr(text, "no longer, loaded") ? "stale" : "value", text, NULL);
+    return refuse(strstr(text, "no longer, loaded") ? "stale" : "value", text, strstr(text, "a grid") ? "kernel[1000](...) runs 1000 threads, kernel[640, 480](...) a plane" : NULL);
   const uint32_t line = fault->line;
   Library *library = NULL;
   const KlrKernelInfo *info = registry_enter(launcher->registry, launcher->handle, &library);
@@ -856,19 +856,23 @@ static PyObject *launch_interpreted(const LauncherObject *launcher, const KlrLau
     arguments[i] = (KlrKernelArgument){given[i].data, given[i].count, given[i].value};
   InterpretCall call = {launcher, document->file, arguments};
   Session *session = klr_core_session(document->session->klr);
-  const size_t before = session->diags.count;
+  const size_t before = session->diags.count, errors = session->error_count, warnings = session->warning_count;
   Signals signals = {0};
   signals_watch(document->session->klr, &signals);
   signals.released = PyEval_SaveThread();
   bool ok = klr_guarded(document->session->klr, interpret, &call);
   PyEval_RestoreThread(signals.released);
   PyMem_Free(arguments);
-  if (signals_end(document->session->klr, &signals))
-    return NULL;
-  if (ok)
+  bool raised = signals_end(document->session->klr, &signals);
+  if (ok && !raised)
     Py_RETURN_NONE;
-  PyObject *result = PyObject_CallFunction(report_hook, "On", (PyObject *)document->session, (Py_ssize_t)before);
-  Py_XDECREF(result);
+  if (!raised) {
+    PyObject *result = PyObject_CallFunction(report_hook, "On", (PyObject *)document->session, (Py_ssize_t)before);
+    Py_XDECREF(result);
+  }
+  session->diags.count = before;  // told; the document lives on
+  session->error_count = errors;
+  session->warning_count = warnings;
   return NULL;
 }
 

@@ -205,12 +205,13 @@ class Registry:
         self._registry.unload(os.fspath(path))
 
     def __getitem__(self, name: str) -> LibraryKernel:
+        """The kernel of a name, to be called; KeyError when there is none."""
         launcher = self._registry.find(name)
         if launcher is None:
             refused = [f"{row.path}: {row.error}" for row in self.results if row.error]
             raise _scalar.error("name", f"there is no kernel `{name}`" + (f"; not loaded: {'; '.join(refused)}" if refused else ""),
                                 _scalar.suggest(name, list(self)))
-        return LibraryKernel(launcher)
+        return LibraryKernel(name, launcher)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._registry.find(name) is not None

@@ -258,8 +258,12 @@ def test_bad_arguments():
     saxpy(X[:0], Y[:0], 1.0, 0)
     with pytest.raises(ValueError, match="65536"):
         saxpy.launch((X, Y, 1.0, 8), group=10 ** 6)
-    with pytest.raises(TypeError, match="made by `def`"):
-        kernel(lambda x: x)
+    async def later(x: DeviceArray[f32]):
+        x[0] = 1.0
+
+    for wrong in (lambda x: x, later, 3, np.exp, Torch):
+        with pytest.raises(TypeError, match="made by `def`"):
+            kernel(wrong)
 
 
 @kernel
@@ -267,6 +271,23 @@ def beyond(x: DeviceArray[f32], at: i32, n: u32):
     i = get_global_id()
     if i < n:
         x[i + at] = 1.0
+
+
+@kernel
+def unguarded(x: DeviceArray[f32]):
+    x[get_global_id()] = 1.0
+
+
+def test_a_kernel_without_a_guard():
+    x = np.zeros(4, np.float32)
+    for options in ({}, {"interpret": True}):
+        with pytest.raises(ValueError, match="threads"):
+            unguarded.launch([x], **options)
+    unguarded[2](x)
+    unguarded.launch([x[3:]], grid=(1, 1, 1), interpret=True)
+    assert list(x) == [1, 1, 0, 1] and unguarded.info["grid"] is None
+    with pytest.raises(klr.Error, match="threads is a number"):
+        unguarded.launch([x], threads=-1)
 
 
 def test_checked_launches():
@@ -319,6 +340,7 @@ def twice(v):
     monkeypatch.syspath_prepend(tmp_path)
     import some_helpers
     from some_helpers import twice as sqrt
+    LIMIT = 100  # means nothing to the helpers
 
     @kernel
     def local(x: DeviceArray[f32], n: u32):
@@ -457,6 +479,22 @@ work()
     y = np.zeros(8, np.float32)
     again(X + 1, y, 1.0, 8)
     assert list(y) == [1] * 3 + [0] * 5
+
+
+def test_the_lock_is_released():
+    @kernel
+    def spin(x: DeviceArray[f64], turns: i32):
+        for k in range(turns):
+            x[0] = x[0] * 0.999 + 1.0
+
+    x, ticks, ended = np.zeros(1), [], threading.Event()
+    spin(x, 1)
+    other = threading.Thread(target=lambda: [ticks.append(ended.wait(0.005)) for _ in range(4)])
+    other.start()
+    while other.is_alive():
+        spin(x, 10 ** 7)
+    other.join()
+    assert len(ticks) == 4
 
 
 def test_ctrl_c_ends_the_interpreter():
