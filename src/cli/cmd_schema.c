@@ -1,12 +1,8 @@
 // cmd_schema.c -- `klr schema STEP ...`: scalar kernels from Python to JSON, to libraries, to results.
 
-#include "cli/cli.h"
+#include "cli/schema_compile.h"
 #include "cli/schema_run.h"
-#include "cli/write.h"
 #include "schema/build.h"
-#include "schema/check.h"
-#include "schema/front.h"
-#include "schema/json.h"
 #include "schema/write_c.h"
 
 #include <errno.h>
@@ -14,61 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// A checked file from Python, or from JSON; NULL after reporting.
-static SchemaFile *read_schema(Cli *cli, Arena *arena, const char *path)
-{
-  Source *source = session_read_source(cli->session, path);
-  bool is_json = str_ends_with(str_from(path), ".json");
-  SchemaFile *file = !source   ? NULL
-                     : is_json ? schema_read_json(cli->session, arena, source->text, path)
-                               : schema_read_python(cli->session, arena, source);
-  return file && schema_check(file) ? file : NULL;
-}
-
-static int schema_compile(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
-{
-  if (count != 1)
-    return cli_usage(cli, "`klr schema compile` takes one file");
-  SchemaFile *file = read_schema(cli, arena, arguments[0]);
-  if (!file)
-    return EXIT_USER;
-  StrBuf text = strbuf_new(arena);
-  schema_write_json(file, &text);
-  return cli_write(cli, strbuf_str(&text)) ? EXIT_OK : EXIT_USER;
-}
-
-static size_t kernel_count(const SchemaFile *file)
-{
-  size_t kernels = 0;
-  for (size_t i = 0; i < file->functions.count; i++)
-    kernels += file->functions.items[i]->is_kernel;
-  return kernels;
-}
-
-static int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
-{
-  if (!count)
-    return cli_usage(cli, "`klr schema check` takes files: klr schema check k.json");
-  int status = EXIT_OK;
-  for (size_t i = 0; i < count; i++) {
-    const SchemaFile *file = read_schema(cli, arena, arguments[i]);
-    if (!file) {
-      status = EXIT_USER;
-      continue;
-    }
-    size_t kernels = kernel_count(file);
-    strbuf_printf(&cli->out, "%s: %zu kernel%s\n", arguments[i], kernels, kernels == 1 ? "" : "s");
-  }
-  return status;
-}
-
 static int schema_run(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
 {
   if (count < 2)
     return cli_usage(cli, "`klr schema run` takes a file or folder and the name of a kernel, then arguments: klr schema run k.py add a=ones:f32[8] n=8");
   if (schema_is_built(arguments[0]))
     return schema_run_built(cli, arguments[0], arguments[1], arguments + 2, count - 2);
-  SchemaFile *file = read_schema(cli, arena, arguments[0]);
+  SchemaFile *file = schema_read_file(cli, arena, arguments[0]);
   return file ? schema_run_file(cli, file, arguments[1], arguments + 2, count - 2) : EXIT_USER;
 }
 
@@ -81,7 +29,7 @@ static const char *library_path(Arena *arena, const char *folder, const char *so
 
 static int build_one(Cli *cli, Arena *arena, const char *source, const char *folder)
 {
-  SchemaFile *file = read_schema(cli, arena, source);
+  SchemaFile *file = schema_read_file(cli, arena, source);
   if (!file)
     return EXIT_USER;
   if (cli->options.emit_c) {
@@ -96,7 +44,7 @@ static int build_one(Cli *cli, Arena *arena, const char *source, const char *fol
   SchemaBuilt built;
   if (!schema_build(cli->session, arena, &file, 1, path, &options, &built))
     return EXIT_USER;
-  size_t kernels = kernel_count(file);
+  size_t kernels = schema_kernel_count(file);
   strbuf_printf(&cli->out, "%s: %zu kernel%s, ", path, kernels, kernels == 1 ? "" : "s");
   if (built.was_kept)
     strbuf_puts(&cli->out, "from the cache\n");
@@ -152,8 +100,10 @@ static const struct {
   const char *name;
   int (*run)(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
 } STEPS[] = {
-    {"compile", schema_compile},
+    {"compile", schema_compile_step},
     {"check", schema_check_step},
+    {"dump", schema_dump_step},
+    {"format", schema_format_step},
     {"build", schema_build_step},
     {"cache", schema_cache},
     {"list", schema_list},

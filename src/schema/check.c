@@ -505,13 +505,7 @@ static SchemaNode *finish_call(Checker *c, SchemaNode *node, const Name **name, 
     diag_help(diag, "`klr list schema` shows the functions; one of this file needs the decorator `@inline`");
     return node;
   }
-  const Name *own = name_intern(&c->file->session->names, str_from(schema_builtin_info(node->builtin)->name));
-  if (!map_get(&c->functions, own->str)) {
-    *name = own;
-  } else if (at_zero) {
-    refuse(c, node->place, E_SCHEMA_NAME, "`%s` means `%s`, which is a function of this file", (*name)->str.data, own->str.data);
-    return node;
-  }  // else it keeps the spelling that no function of the file has
+  *name = name_intern(&c->file->session->names, str_from(schema_builtin_info(node->builtin)->name));
   return finish_builtin(c, node, args, at_zero, is_statement);
 }
 

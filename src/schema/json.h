@@ -16,6 +16,9 @@ SchemaFile *schema_read_json(Session *session, Arena *arena, Str text, const cha
 // A place in a document as messages show it: "$.kernels[0].body[2].value".
 const char *schema_json_path(Arena *arena, const JsonPath *path);
 
+// docs/schema.json: a JSON Schema of both versions.
+void schema_write_json_schema(StrBuf *out);
+
 // Whether the types, directions and results that a document says are those the checker has found; reports each that is not.
 // `schema_check` asks for it.
 bool schema_claims_hold(const SchemaFile *file);

@@ -390,11 +390,6 @@ static void field_of(Reader *r, SchemaNode *node, const SchemaFieldInfo *info, j
   }
 }
 
-static bool is_optional(SchemaFieldKind kind)
-{
-  return kind == SCHEMA_FIELD_OPT_EXPR || kind == SCHEMA_FIELD_OPT_STMTS || kind == SCHEMA_FIELD_OPT_SCALAR;
-}
-
 enum { MOST_KEYS = 16 };
 
 static void fields_of(Reader *r, SchemaNode *node, json_t *object, const JsonPath *at)
@@ -410,9 +405,9 @@ static void fields_of(Reader *r, SchemaNode *node, json_t *object, const JsonPat
       continue;  // version 1.0 has no types in statements
     keys[count++] = field->json;
     json_t *value = json_object_get(object, field->json);
-    if (value && !(is_optional(field->kind) && json_is_null(value)))
+    if (value && !(schema_field_is_optional(field->kind) && json_is_null(value)))
       field_of(r, node, field, value, below(r, at, field->json));
-    else if (!is_optional(field->kind))
+    else if (!schema_field_is_optional(field->kind))
       refuse(r, at, "`%s` lacks its field `%s`", info.json, field->json);
   }
   if (!r->is_10 && !info.is_statement)

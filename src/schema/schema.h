@@ -132,6 +132,11 @@ typedef enum SchemaFieldKind {
   SCHEMA_FIELD_BINARY, SCHEMA_FIELD_UNARY
 } SchemaFieldKind;
 
+static inline bool schema_field_is_optional(SchemaFieldKind kind)
+{
+  return kind == SCHEMA_FIELD_OPT_EXPR || kind == SCHEMA_FIELD_OPT_STMTS || kind == SCHEMA_FIELD_OPT_SCALAR;
+}
+
 typedef enum SchemaKind {
 #define STMT(name, json, since, doc) SCHEMA_##name,
 #define EXPR(name, json, since, doc) SCHEMA_##name,
@@ -258,6 +263,9 @@ void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context);
 
 // An expression as Python again, for people: integer casts that the checker has put there are left out.
 void schema_print_expression(const SchemaNode *node, StrBuf *out);
+
+// A checked file as Python again, with everything that the checker has found: `klr schema dump`.
+void schema_print(const SchemaFile *file, StrBuf *out);
 
 // How far statements and expressions may be nested: what comes after the readers may recurse over the tree.
 enum {

@@ -4,10 +4,8 @@
 #include "base/bug.h"
 #include "schema/json.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 
 // ---- types
 
@@ -281,74 +279,6 @@ const SchemaNode *schema_find_too_deep(SchemaList list)
   Levels levels = {0};
   each_of_list(list, count_levels, &levels);
   return levels.too_deep;
-}
-
-// ---- text
-
-static void print_literal(const SchemaLiteral *literal, StrBuf *out)
-{
-  char text[32];
-  if (literal->kind == LITERAL_BOOL)
-    strbuf_puts(out, literal->magnitude ? "True" : "False");
-  else if (literal->kind == LITERAL_INT)
-    strbuf_printf(out, "%s%" PRIu64, literal->is_negative ? "-" : "", literal->magnitude);
-  else
-    strbuf_puts(out, (snprintf(text, sizeof text, "%.9g", literal->real), text));
-}
-
-static void print_operand(const SchemaNode *node, StrBuf *out)
-{
-  while (node->kind == SCHEMA_cast && scalar_is_integer(SCHEMA_AS(cast, node)->to) && scalar_is_integer(SCHEMA_AS(cast, node)->value->type.scalar))
-    node = SCHEMA_AS(cast, node)->value;
-  const bool is_compound = node->kind == SCHEMA_binary_op || node->kind == SCHEMA_unary_op || node->kind == SCHEMA_if_expr;
-  strbuf_puts(out, is_compound ? "(" : "");
-  schema_print_expression(node, out);
-  strbuf_puts(out, is_compound ? ")" : "");
-}
-
-void schema_print_expression(const SchemaNode *node, StrBuf *out)
-{
-  switch (node->kind) {
-  case SCHEMA_literal: print_literal(&SCHEMA_AS(literal, node)->value, out); return;
-  case SCHEMA_var: strbuf_puts(out, SCHEMA_AS(var, node)->name->str.data); return;
-  case SCHEMA_binary_op:
-    print_operand(SCHEMA_AS(binary_op, node)->left, out);
-    strbuf_printf(out, " %s ", schema_binary_info(SCHEMA_AS(binary_op, node)->op)->python);
-    print_operand(SCHEMA_AS(binary_op, node)->right, out);
-    return;
-  case SCHEMA_unary_op: {
-    const char *op = schema_unary_info(SCHEMA_AS(unary_op, node)->op)->python;
-    strbuf_printf(out, "%s%s", op, op[0] == 'n' ? " " : "");
-    print_operand(SCHEMA_AS(unary_op, node)->operand, out);
-    return;
-  }
-  case SCHEMA_if_expr:
-    print_operand(SCHEMA_AS(if_expr, node)->then_value, out);
-    strbuf_puts(out, " if ");
-    print_operand(SCHEMA_AS(if_expr, node)->condition, out);
-    strbuf_puts(out, " else ");
-    print_operand(SCHEMA_AS(if_expr, node)->else_value, out);
-    return;
-  case SCHEMA_cast: {
-    const SchemaNode *value = SCHEMA_AS(cast, node)->value;
-    const bool is_silent = scalar_is_integer(SCHEMA_AS(cast, node)->to) && scalar_is_integer(value->type.scalar);
-    strbuf_printf(out, "%s%s", is_silent ? "" : scalar_name(SCHEMA_AS(cast, node)->to), is_silent ? "" : "(");
-    schema_print_expression(value, out);
-    strbuf_puts(out, is_silent ? "" : ")");
-    return;
-  }
-  case SCHEMA_call: {
-    const Schema_call *call = SCHEMA_AS(call, node);
-    strbuf_printf(out, "%s(", call->function->str.data);
-    for (uint32_t i = 0; i < call->args.count; i++) {
-      strbuf_puts(out, i ? ", " : "");
-      schema_print_expression(call->args.items[i], out);
-    }
-    strbuf_putc(out, ')');
-    return;
-  }
-  default: strbuf_puts(out, "?"); return;
-  }
 }
 
 // ---- files

@@ -24,6 +24,23 @@ static const Operation BINARY_OPERATIONS[] = {
 static const Operation REDUCE_OPERATIONS[] = {
     BY_BINARY("sum", add), BY_BINARY("product", mul), BY_BUILTIN("min", min), BY_BUILTIN("max", max), {0}};
 
+static const Operation *operations_of(SchemaKind kind)
+{
+  switch (kind) {
+  case SCHEMA_parallel_map_unary: return UNARY_OPERATIONS;
+  case SCHEMA_parallel_map_binary: return BINARY_OPERATIONS;
+  case SCHEMA_parallel_reduce:
+  case SCHEMA_parallel_scan: return REDUCE_OPERATIONS;
+  default: return NULL;
+  }
+}
+
+const char *schema_whole_operation(SchemaKind kind, size_t i)
+{
+  const Operation *operations = operations_of(kind);
+  return operations ? operations[i].name : NULL;
+}
+
 static bool find_operation(const Operation *operations, Str name, SchemaWhole *whole)
 {
   for (; operations->name; operations++)
@@ -40,32 +57,32 @@ static bool find_operation(const Operation *operations, Str name, SchemaWhole *w
 const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole)
 {
   *whole = (SchemaWhole){.builtin = BUILTIN_NONE, .indices = 3};
-  const Operation *operations = NULL;
+  const Operation *operations = operations_of(node->kind);
   Str operation = {0};
   switch (node->kind) {
   case SCHEMA_parallel_map_unary: {
     Schema_parallel_map_unary *s = SCHEMA_AS(parallel_map_unary, node);
     ARRAY(s, input), ARRAY(s, output);
-    operations = UNARY_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 1;
+    operation = s->operation, whole->count = &s->count, whole->operand_count = 1;
     break;
   }
   case SCHEMA_parallel_map_binary: {
     Schema_parallel_map_binary *s = SCHEMA_AS(parallel_map_binary, node);
     ARRAY(s, input_a), ARRAY(s, input_b), ARRAY(s, output);
-    operations = BINARY_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
     break;
   }
   case SCHEMA_parallel_reduce: {
     Schema_parallel_reduce *s = SCHEMA_AS(parallel_reduce, node);
     ARRAY(s, input), ARRAY(s, output);
-    operations = REDUCE_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
     whole->is_reduction = true;
     break;
   }
   case SCHEMA_parallel_scan: {
     Schema_parallel_scan *s = SCHEMA_AS(parallel_scan, node);
     ARRAY(s, input), ARRAY(s, output);
-    operations = REDUCE_OPERATIONS, operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
+    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
     whole->is_scan = true;
     break;
   }

@@ -17,5 +17,8 @@ typedef struct SchemaWhole {
   bool is_binary, is_unary;
 } SchemaWhole;
 
+// The name of operation `i` of a kind of statement; NULL: there are no more.
+const char *schema_whole_operation(SchemaKind kind, size_t i);
+
 // Fills in `*whole` and returns NULL; else what is wrong, for people: the node is no such statement, or its operation is none.
 const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole);

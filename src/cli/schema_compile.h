@@ -1,0 +1,16 @@
+// schema_compile.h -- `klr schema compile|check|dump|format`: scalar kernels from Python and JSON, to JSON and text.
+
+#pragma once
+#include "cli/cli.h"
+#include "schema/schema.h"
+
+// A checked file from Python or from JSON (`-`: standard input); NULL after reporting.
+SchemaFile *schema_read_file(Cli *cli, Arena *arena, const char *path);
+
+size_t schema_kernel_count(const SchemaFile *file);
+
+// Steps of `klr schema`; they return an exit status.
+int schema_compile_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
+int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
+int schema_dump_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count);
+int schema_format_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count);

@@ -1,0 +1,140 @@
+"""`klr schema compile|check|dump`: one file, many, folders, standard input; texts and documents as people and programs ask for them."""
+
+import glob
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import KLR, ROOT, run_klr
+
+import test_schema_compile
+import test_schema_json
+from test_schema_json import write
+
+GOOD = "def one(x: DeviceArray[f32], n: u32):\n    x[0] = 1\n"
+TWO = GOOD + "def two(x: DeviceArray[f32], n: u32):\n    x[0] = 2\n"
+BAD = "def bad(x: DeviceArray[f32]):\n    x[0] = q\n    x[1] = r\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / "source"
+    (source / "inner").mkdir(parents=True)
+    (source / ".hidden").mkdir()
+    (source / "a.py").write_text(GOOD)
+    (source / "inner" / "b.py").write_text(TWO)
+    for name in ("atlas_kernel.py", "__init__.py", ".x.py", ".hidden/y.py", "notes.txt"):
+        (source / name).write_text("neither (")
+    return source
+
+
+def test_a_folder_at_once(folder, tmp_path):
+    out = tmp_path / "new" / "out"
+    result = run_klr("schema", "compile", folder, "-o", f"{out}/", "-v")
+    assert result.returncode == 0, result.stderr
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == ["a.json", "inner/b.json"]
+    assert "Found 2 kernel(s):\n  - one\n  - two\n" in result.stdout
+    assert f"Compiled one -> {out}/a.json\n" in result.stdout and f"Compiled 2 kernels -> {out}/inner/b.json\n" in result.stdout
+    assert (out / "a.json").read_text() == run_klr("schema", "compile", folder / "a.py").stdout
+
+
+def test_documents_beside_their_sources(folder):
+    result = run_klr("schema", "compile", folder)
+    assert result.returncode == 0 and not result.stdout, result.stderr
+    assert (folder / "a.json").exists() and (folder / "inner" / "b.json").exists()
+    result = run_klr("schema", "check", folder)
+    assert result.returncode == 0 and result.stdout.count("kernel") == 4, result.stdout
+
+
+def test_each_file_by_itself(folder, tmp_path):
+    (folder / "aa.py").write_text(BAD)
+    (folder / "zz.py").write_text("def (")
+    out = tmp_path / "out"
+    result = run_klr("schema", "compile", folder, "-o", f"{out}/")
+    assert result.returncode == 1
+    assert "aa.py:2:12" in result.stderr and "aa.py:3:12" in result.stderr and "zz.py:1" in result.stderr
+    assert sorted(p.name for p in out.rglob("*.json")) == ["a.json", "b.json"]
+    result = run_klr("schema", "compile", folder, "--json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 1 and [(os.path.basename(f["path"]), f["ok"]) for f in report["files"]] == \
+        [("a.py", True), ("aa.py", False), ("b.py", True), ("zz.py", False)]
+    assert [d["code"] for d in report["diagnostics"]][:2] == ["E1002"] * 2 and len(report["diagnostics"]) > 2 and report["files"][2]["kernels"] == ["one", "two"]
+    assert report["files"][2]["output"] == str(folder / "inner" / "b.json") and "output" not in report["files"][1]
+
+
+def test_standard_input():
+    for text in (GOOD, run_klr("schema", "compile", os.path.join(ROOT, "kernels", "vector", "exp.py")).stdout):
+        result = subprocess.run([KLR, "schema", "compile", "-"], input=text, capture_output=True, text=True, check=False)
+        assert result.returncode == 0 and json.loads(result.stdout)["kernels"], result.stderr
+    result = subprocess.run([KLR, "schema", "check", "-"], input=BAD, capture_output=True, text=True, check=False)
+    assert result.returncode == 1 and "error[E1002]" in result.stderr
+
+
+def test_report(tmp_path):
+    result = run_klr("schema", "compile", write(tmp_path / "k.py", TWO), "--json")
+    report = json.loads(result.stdout)
+    assert report["files"][0]["document"] == json.loads(run_klr("schema", "compile", tmp_path / "k.py").stdout)
+    assert report["files"][0]["kernels"] == ["one", "two"] and report["diagnostics"] == []
+    result = run_klr("schema", "check", tmp_path / "k.py", write(tmp_path / "bad.py", BAD), "--json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 1 and [f["ok"] for f in report["files"]] == [True, False] and [d["code"] for d in report["diagnostics"]] == ["E1002"] * 2
+
+
+def test_verbose_does_not_disturb_the_document(tmp_path):
+    result = run_klr("schema", "compile", write(tmp_path / "k.py", GOOD), "-v")
+    assert json.loads(result.stdout) and result.stderr == "Found 1 kernel(s):\n  - one\n"
+    result = run_klr("schema", "compile", tmp_path / "k.py", "--output", tmp_path / "o.json", "--verbose")
+    assert result.stdout == f"Found 1 kernel(s):\n  - one\nCompiled one -> {tmp_path}/o.json\n"
+
+
+def test_misuse(folder, tmp_path):
+    (tmp_path / "k.py").write_text(GOOD)
+    document = write(tmp_path / "k.json", run_klr("schema", "compile", tmp_path / "k.py").stdout)
+    (tmp_path / "empty").mkdir()
+    for status, arguments, part in [
+            (2, ["compile"], "takes files or folders"), (2, ["compile", folder, "-o", document], "is none"), (2, ["check"], "takes files"),
+            (2, ["compile", tmp_path / "k.py", folder / "a.py", "-", "-o", tmp_path], "standard input has no name"),
+            (2, ["compile", tmp_path / "k.py", tmp_path / "k.py", "-o", tmp_path / "empty"], "would both be"), (2, ["compile", document, tmp_path / "k.py"], "would replace it"),
+            (2, ["dump", document, "--as", "klr"], "text or json"), (2, ["dump"], "one file"), (2, ["format", "x"], "no arguments"),
+            (1, ["compile", tmp_path / "empty"], "holds no files of kernels"), (1, ["compile", tmp_path / "nosuch.py"], "cannot read"),
+            (1, ["compile", tmp_path / "k.py", "-o", document / "x.json"], "cannot")]:
+        result = run_klr("schema", *arguments)
+        assert result.returncode == status and part in result.stderr, (arguments, result.stderr)
+    assert document.read_text() and not list((tmp_path / "empty").iterdir())
+
+
+# ---- dump
+
+def bare(value):
+    """A document without what a text of it cannot say."""
+    if isinstance(value, dict):
+        return {key: bare(inner) for key, inner in value.items() if key not in ("at", "source", "doc")}
+    return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_a_dump_is_the_same_kernel(tmp_path):
+    """Compiled again it is the same tree: all of the catalogue, and all that the other tests have."""
+    everything = test_schema_json.HEAD + "import math\n" + "".join(
+        f"def k{i}({test_schema_compile.PARAMS}):\n    v = {expression}\n    x[0] = f32(v)\n" for i, (expression, _) in enumerate(test_schema_compile.TYPED))
+    (tmp_path / "many.py").write_text(test_schema_json.TEXT)
+    (tmp_path / "typed.py").write_text(everything)
+    paths = glob.glob(os.path.join(ROOT, "kernels", "*", "*.py"))[::4] + [tmp_path / "many.py", tmp_path / "typed.py"]
+    for path in paths:
+        text = run_klr("schema", "dump", path)
+        assert text.returncode == 0, text.stderr
+        again = run_klr("schema", "compile", write(tmp_path / "dump.py", text.stdout))
+        assert again.returncode == 0, (text.stdout, again.stderr)
+        assert bare(json.loads(again.stdout)) == bare(json.loads(run_klr("schema", "compile", path).stdout)), text.stdout
+
+
+def test_what_a_dump_says(tmp_path):
+    text = ("@inline\ndef sq(v):\n    return v * v\ndef k(x: DeviceArray[f32], y: DeviceArray[f16], n: u32):\n    '''Doubles.'''\n    i = get_global_id()\n"
+            "    if i < n:\n        x[i] += sq(y[i]) * (1 - n) ** 2\n        atomic_add(x, 0, -x[i])\n")
+    assert run_klr("schema", "dump", write(tmp_path / "k.py", text)).stdout == (
+        "from atlas_kernel import *\n\n@inline\ndef sq_f32(v: f32) -> f32:\n    return v * v\n\n# Doubles.\ndef k(x: DeviceArray[f32], y: DeviceArray[f16], n: u32):\n"
+        "    # grid n; `x` read and written, `y` read; atomics\n    i: i64 = get_global_id()\n    if i < i64(n):\n"
+        "        x[i] = x[i] + sq_f32(f32(y[i])) * f32((1 - n) ** 2)\n        atomic_add(x, 0, -x[i])\n")
+    document = write(tmp_path / "k.json", run_klr("schema", "compile", tmp_path / "k.py").stdout)
+    assert run_klr("schema", "dump", document).stdout == run_klr("schema", "dump", tmp_path / "k.py").stdout
+    assert run_klr("schema", "dump", tmp_path / "k.py", "--as", "json").stdout == document.read_text()
