@@ -10,7 +10,7 @@
 
 `klr.diff` names the first instruction and element at which two kernels, or a kernel and arrays, differ; `klr.shadow` runs a
 kernel beside a twin in double precision. `klr.frontend` traces and writes kernels, `klr.core` reads and runs them;
-`python -m klr SCRIPT` runs a script that says `import nki`.
+`klr.schema` compiles scalar kernels, which say what one thread does, and launches them. `python -m klr SCRIPT` runs a script that says `import nki`.
 """
 
 try:

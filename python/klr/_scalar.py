@@ -170,7 +170,11 @@ class _Cell:
 
 def _is_usable(value):
     """Whether a kernel can use it by name: what is kept of the variables around its definition."""
-    return id(value) in _WORDS or isinstance(value, (types.ModuleType, bool, int, float, np.generic)) or hasattr(value, "__klr_inline__")
+    return id(value) in _WORDS or isinstance(value, (types.ModuleType, bool, int, float, np.generic)) or _is_helper(value)
+
+
+def _is_helper(value):
+    return isinstance(value, types.FunctionType) and getattr(value, "__klr_inline__", False)
 
 
 def _variable(function, name, around):
@@ -213,19 +217,18 @@ def _describe(value, name):
         return ("number", item if isinstance(item, (bool, int, float)) else float(value)) if value.dtype.kind in "biufV" else None
     if isinstance(value, Kernel):
         return ("refused", "a kernel, and no other function calls kernels", "with the decorator `@inline` instead it is a helper")
-    if getattr(value, "__klr_inline__", False) and isinstance(value, types.FunctionType):
+    if _is_helper(value):
         return ("helper", *source_of(value))
     if isinstance(value, type) and value in _SCALARS:
         return ("word", _SCALARS[value])
-    own = getattr(value, "__name__", None)
-    if value in _BUILTINS if isinstance(value, (type, types.BuiltinFunctionType)) else False:
-        return None if name in _NAMES else ("word", own)
-    if own in _NAMES and (isinstance(value, (types.BuiltinFunctionType, np.ufunc)) or getattr(value, "__module__", None) == "atlas_kernel"):
-        return ("word", own)
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
+        own = value.__name__
+        if any(value is builtin for builtin in _BUILTINS):
+            return None if name in _NAMES else ("word", own)
+        if own in _NAMES and (isinstance(value, (types.BuiltinFunctionType, np.ufunc)) or value.__module__ == "atlas_kernel"):
+            return ("word", own)
     if isinstance(value, types.FunctionType):
         return ("refused", "a function that kernels cannot call", "the decorator `@klr.schema.inline` makes it a helper")
-    if isinstance(value, str) or value is None or isinstance(value, type):
-        return None
     if _arrays.framework(value):
         return ("refused", "an array of the program", "a kernel gets its arrays as arguments")
     return None

@@ -44,6 +44,14 @@ except klr.Error as error:
 kernel = klr.frontend.Kernel(scale)
 assert [op.kind for op in kernel.specialize((x, 3.0)).operators()] == ["nc_dma_copy", "tensor_scalar", "nc_dma_copy"]
 assert np.array_equal(klr.frontend.deserialize(kernel.serialize()).run(x)[0], x * 3)
+import klr.schema as ks
+@ks.kernel
+def double(x: ks.DeviceArray[ks.f32], n: ks.u32):
+    i = ks.get_global_id()
+    if i < n:
+        x[i] *= 2.0
+double.launch((x, x.size), interpret=True)
+assert x.sum() == 132
 print("ran", klr.__version__)
 """
 NKI_SCRIPT = f"""
