@@ -5,6 +5,7 @@
 #include "base/kernel.h"
 #include "number/convert.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 // ---- copies between tiles of one shape
@@ -163,6 +164,18 @@ static bool as_one_row(const Tile *tile, Tile *row)
   return true;
 }
 
+// After rows were scattered in order: tells the first that a later one has written over with something else.
+static void tell_overwritten(Sim *sim, const Copy *w)
+{
+  for (uint64_t p = 0; p < w->dst.partitions; p++) {
+    const uint8_t *to = tile_row(&w->dst, p), *from = tile_row(&w->src, p);
+    if (to && from && memcmp(to, from, w->dst.free_elems * w->dst.item) != 0) {
+      sim_unspecified(sim, GAP_SCATTER_ORDER, "row %" PRIu64 " of the scatter is written over by a later one", p);
+      return;
+    }
+  }
+}
+
 static bool fast_nc_dma_copy(Sim *sim, const Op *op)
 {
   const struct Op_nc_dma_copy *o = &op->nc_dma_copy;
@@ -174,7 +187,9 @@ static bool fast_nc_dma_copy(Sim *sim, const Op *op)
   bool skips = dma_skips(&o->oob_mode);
   if (!dma_tile(sim, &o->src, "src", skips, &w.src) || !dma_tile(sim, &o->dst, "dst", skips, &w.dst))
     return true;
-  if (dma_repeats_rows(sim, &w.dst))
+  bool repeats = dma_repeats_rows(sim, &w.dst);
+  if (repeats && (!dtype_same_format(w.dst.dtype, w.src.dtype) || w.dst.partitions != w.src.partitions ||
+                  w.dst.free_elems != w.src.free_elems || !w.dst.is_row_contiguous || !w.src.is_row_contiguous))
     return false;
   tile_check_written(sim, &w.src);
   if (!expect_clear(sim, &w.dst, &w.src) || dtype_is_packed(w.src.dtype) != dtype_is_packed(w.dst.dtype))
@@ -199,6 +214,8 @@ static bool fast_nc_dma_copy(Sim *sim, const Op *op)
       if (tile_row(&w.src, p))
         tile_mark_row(&w.dst, p);
   }
+  if (repeats)
+    tell_overwritten(sim, &w);
   sim_count_dma(sim, &w.src);
   return true;
 }

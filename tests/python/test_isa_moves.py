@@ -117,6 +117,15 @@ def test_gap_scatter_order(kernels, random):
     same_bits(kernels.run(SCATTER.format(rows=4), x=x, index=index), x[[1, 0, 3, 4]])
 
 
+def test_rows_that_many_indices_name_keep_the_last(kernels, random):
+    x, index = random_values(random, "float32", 60, 300), random.integers(0, 12, (60, 1)).astype(np.uint32)
+    expected = np.zeros((10, 300), np.float32)
+    for row, at in zip(x, index[:, 0]):
+        if at < 10:  # others are left out
+            expected[at] = row
+    same_bits(kernels.gap("scatter-order", SCATTER.format(rows=10), x=x, index=index), expected)
+
+
 @pytest.mark.parametrize("kind", ["register", "tensor"])
 def test_dma_copy_from_a_run_time_row(kernels, random, kind):
     x, at = random_values(random, "float32", 24, 7), np.array([[11]], np.int32)
