@@ -5,7 +5,8 @@ by empty modules; the three mistakes of the published tree that keep whole test 
 are read: a doubled docstring in mlp.py, a missing import in test_qkv_tkg.py, the old name of the package of topk_reduce.
 Its references of MX quantisation have the scales of the OCP sample, not the documented ones of `quantize_mx`, so the simulator
 is told to compute those (KLR_MX_SCALES=ocp); and they expect zeros in memory that nobody wrote (KLR_UNWRITTEN=zero).
-Cases of several ranks, which its simulation mode leaves out, run on as many ranks.
+Cases of several ranks, which its simulation mode leaves out, run on as many ranks. Large MX inputs are made of 4096 blocks
+that its generator has drawn.
 
 With KLR_REPORT=FILE in the environment a line of JSON is added there for each case: its kernel, whether it was traced,
 run and matched, seconds (of tracing those of the processor), its largest array, and what went wrong; before them a line
@@ -165,6 +166,26 @@ def _dump_in_folders(orchestrator):
     orchestrator._dump_output_tensors = dump
 
 
+def _with_few_draws(generators, blocks=4096):
+    """Its MX inputs are drawn block after block, which takes minutes for production's; large ones are of `blocks` such blocks."""
+    import numpy as np
+
+    draw, drawn = generators.generate_stabilized_mx_data, {}
+
+    def generate(mx_dtype, shape, val_range=1.0):
+        rows, columns = shape[0] // 8, shape[1] // 4
+        if val_range == 0 or rows * columns <= blocks or shape[0] % 8 or shape[1] % 4:
+            return draw(mx_dtype, shape, val_range)
+        if (mx_dtype, val_range) not in drawn:
+            drawn[mx_dtype, val_range] = draw(mx_dtype, (8, 4 * blocks), val_range)
+        values, units, scales = drawn[mx_dtype, val_range]
+        which = np.random.randint(blocks, size=(rows, columns))
+        in_place = lambda chosen: np.moveaxis(chosen, 0, 1).reshape(shape[0], -1)
+        return in_place(values.reshape(8, blocks, 4)[:, which]), in_place(units[:, which]), scales[0][which]
+
+    generators.generate_stabilized_mx_data = generate
+
+
 def _with_plain_names(framework):
     """What describes a test's outputs finds arrays that are written in place by the names of their parameters as well."""
     inner = framework.__init__
@@ -187,6 +208,9 @@ class _Plugin:
         from test.utils.common_dataclasses import Platforms
 
         builtins.Platforms = Platforms  # test_qkv_tkg uses the name and does not import it
+        from test.integration.nkilib.utils import tensor_generators
+
+        _with_few_draws(tensor_generators)
 
     @staticmethod
     def pytest_collection_modifyitems():
