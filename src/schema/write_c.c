@@ -1816,113 +1816,49 @@ static Str run_time_text(const char *name)
   bug("no text `%s`", name);
 }
 
-static const char PRELUDE[] =
-    "#include <stdlib.h>\n"
-    "#define KLR_BODY static inline __attribute__((always_inline))\n"
-    "#define KLR_SPARE __attribute__((unused))\n"
-    "#define KLR_LANES 64 /* threads of a strip */\n"
-    "#if defined __x86_64__ && defined __GNUC__\n"
-    "#define KLR_X86 1\n"
-    "#else\n"
-    "#define KLR_X86 0\n"
-    "#endif\n"
-    "#define KLR_THREAD_PARAMS const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t klr_thread, int64_t klr_id0, int64_t klr_id1, "
-    "int64_t klr_id2, KlrKernelFault *klr_fault\n"
-    "#define KLR_THREAD klr_arguments, klr_grid, klr_thread, klr_id0, klr_id1, klr_id2, klr_fault\n"
-    "#define KLR_UNUSED_THREAD (void)klr_arguments, (void)klr_grid, (void)klr_thread, (void)klr_id0, (void)klr_id1, (void)klr_id2, (void)klr_fault;\n"
-    "#ifdef KLR_CHECKED\n"
-    "#define KLR_IS_CHECKED 1\n"
-    "/* The element, or one that nobody looks at after the first access outside was noted: that of the first thread. */\n"
-    "static inline void *klr_element(const void *array, size_t bytes, int64_t index, uint64_t count, uint32_t param, uint32_t line, uint64_t thread, KlrKernelFault *fault)\n"
-    "{\n"
-    "  static _Thread_local uint64_t nowhere;\n"
-    "  if (index >= 0 && (uint64_t)index < count)\n"
-    "    return (char *)array + (size_t)index * bytes;\n"
-    "  if (fault && (!fault->kind || thread < fault->thread))\n"
-    "    *fault = (KlrKernelFault){.kind = 1, .line = line, .param = param, .index = index, .count = count, .thread = thread};\n"
-    "  nowhere = 0;\n"
-    "  return &nowhere;\n"
-    "}\n"
-    "#define KLR_ELEMENT(type, array, index, count, param, line) (*(type *)klr_element(array, sizeof(type), index, count, param, line, klr_thread, klr_fault))\n"
-    "#define KLR_TOUCH(element) ((void)(element))\n"
-    "#else\n"
-    "#define KLR_IS_CHECKED 0\n"
-    "#define KLR_ELEMENT(type, array, index, count, param, line) (array)[index]\n"
-    "#define KLR_TOUCH(element) ((void)0)\n"
-    "#endif\n"
-    "/* Where a body may add to an array without atomics: the array itself when it runs all threads; zeros that are added to the array in the\n"
-    " * end, when that pays and the order does not matter; else NULL. */\n"
-    "static inline __attribute__((unused)) void *klr_own(const KlrKernelArgument *array, size_t bytes, const KlrKernelGrid *grid, uint64_t begin, uint64_t end, int any_order)\n"
-    "{\n"
-    "  if (KLR_IS_CHECKED)\n"
-    "    return NULL;\n"
-    "  if (begin == 0 && end == grid->size[0] * grid->size[1] * grid->size[2])\n"
-    "    return array->data;\n"
-    "  return any_order && array->count <= 65536 && end - begin >= 4 * array->count ? calloc(array->count + 1, bytes) : NULL;\n"
-    "}\n";
+static void put_part(StrBuf *out, const char *name)
+{
+  Str part = run_time_text(name);
+  strbuf_add(out, part.data, part.len);
+}
 
-// Libraries of one kernel can be launched by older programs: see klr_kernel_abi.h.
-static const char COMPATIBLE[] =
-    "\n#define KLR_EXPORT __attribute__((visibility(\"default\")))\n"
-    "KLR_EXPORT uint32_t atlas_kernel_abi_version(void);\n"
-    "uint32_t atlas_kernel_abi_version(void) { return 1; }\n"
-    "KLR_EXPORT const char *atlas_kernel_name(void);\n"
-    "const char *atlas_kernel_name(void) { return klr_kernels[0]->name; }\n"
-    "KLR_EXPORT uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t *params, size_t len, char **error);\n"
-    "static uint32_t klr_refuse(char **error, const char *text, uint32_t code)\n"
-    "{\n"
-    "  if (error && (*error = malloc(strlen(text) + 1)))\n"
-    "    memcpy(*error, text, strlen(text) + 1);\n"
-    "  return code;\n"
-    "}\n"
-    "uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t *params, size_t len, char **error)\n"
-    "{\n"
-    "  static const uint8_t SIZES[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8};\n"
-    "  const KlrKernelInfo *info = klr_kernels[0];\n"
-    "  const KlrKernelStage *stage = info->stages;\n"
-    "  KlrKernelArgument arguments[256] = {{0}};\n"
-    "  KlrKernelGrid grid = {{1, 1, 1}, {256, 1, 1}};\n"
-    "  size_t at = 0;\n"
-    "  if (error)\n"
-    "    *error = NULL;\n"
-    "  if (!params || info->param_count > 256)\n"
-    "    return klr_refuse(error, \"no parameters\", 1);\n"
-    "  for (uint32_t i = 0; i < info->param_count; i++) {\n"
-    "    size_t size = info->params[i].is_array ? 8 : SIZES[info->params[i].dtype];\n"
-    "    at = (at + size - 1) / size * size;\n"
-    "    if (at + size > len)\n"
-    "      return klr_refuse(error, \"the parameter buffer is too short\", 1);\n"
-    "    if (info->params[i].is_array) {\n"
-    "      memcpy(&arguments[i].data, params + at, 8);\n"
-    "      arguments[i].count = UINT64_MAX;\n"
-    "    } else {\n"
-    "      memcpy(&arguments[i].value, params + at, size);\n"
-    "    }\n"
-    "    at += size;\n"
-    "  }\n"
-    "  uint32_t knows = stage->grid(arguments, grid.size);\n"
-    "  if (config)\n"
-    "    for (int d = 0; d < 3; d++) {\n"
-    "      grid.local[d] = config[3 + d] ? config[3 + d] : 1;\n"
-    "      if (!knows)\n"
-    "        grid.size[d] = (uint64_t)(config[d] ? config[d] : 1) * grid.local[d];\n"
-    "    }\n"
-    "  else if (!knows)\n"
-    "    return klr_refuse(error, \"nothing says how many threads there are\", 1);\n"
-    "  uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;\n"
-    "  if (stage->unit_is_group)\n"
-    "    units = 1;\n"
-    "  for (int d = 0; stage->unit_is_group && d < 3; d++)\n"
-    "      units *= (grid.size[d] + grid.local[d] - 1) / grid.local[d];\n"
-    "  uint64_t *partials = stage->reduction_count ? malloc((blocks + 1) * stage->reduction_count * 8) : NULL;\n"
-    "  if (stage->reduction_count && !partials)\n"
-    "    return klr_refuse(error, \"out of memory\", 2);\n"
-    "  stage->bodies[KLR_ISA_BASE](arguments, &grid, 0, units, partials, NULL);\n"
-    "  if (stage->combine)\n"
-    "    stage->combine(arguments, &grid, partials, blocks);\n"
-    "  free(partials);\n"
-    "  return 0;\n"
-    "}\n";
+// Whether `text` has a function's name that `section` defines by KLR_FN, or the section has macros that define any.
+static bool needs_section(Arena *arena, const char *text, const char *section)
+{
+  if (strstr(section, "##"))
+    return true;
+  for (const char *at = section; (at = strstr(at, "KLR_FN ")) != NULL; at++) {
+    const char *name = strstr(at, " klr_");
+    if (name && strstr(text, arena_printf(arena, "%.*s(", (int)strcspn(name + 1, "("), name + 1)))
+      return true;
+  }
+  return false;
+}
+
+// The sections of klr_scalar.h that `text` needs, in their order, without lines for who includes it. From the last, since each
+// needs what stands before it.
+static void put_scalar_sections(Arena *arena, StrBuf *out, const char *text)
+{
+  Str whole = run_time_text("klr_scalar.h");
+  const char *sections[32];
+  size_t count = 0;
+  char *rest = (char *)arena_printf(arena, "%.*s", STR_ARG(whole));
+  for (char *at = rest; (at = strstr(at, "\n/* ---- ")) != NULL && count < 32; at += 2) {
+    *at = 0;
+    sections[count++] = at + 1;
+  }
+  char *end = strstr((char *)sections[count - 1], "\n#endif");
+  if (end)
+    *end = 0;
+  bool needed[32] = {false};
+  for (size_t i = count; i-- > 0;)  // the first is what macros are made of
+    if ((needed[i] = i == 0 || needs_section(arena, text, sections[i])))
+      text = arena_printf(arena, "%s%s", sections[i], text);
+  strbuf_puts(out, "/* ---- of klr_scalar.h: operators and functions */\n#define KLR_FN static inline __attribute__((always_inline, unused))\n\n");
+  for (size_t i = 0; i < count; i++)
+    if (needed[i])
+      strbuf_printf(out, "%s\n", sections[i]);
+}
 
 typedef struct KernelRow {
   const SchemaFile *file;
@@ -1954,14 +1890,6 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
     return false;
   StrBuf text = strbuf_new(arena);
   Writer w = {.arena = arena, .out = &text};
-  const char *path = file_count != 1 || strstr(files[0]->path, "*/") ? "files of kernels" : files[0]->path;
-  put(&w, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", path);
-  const char *const PARTS[] = {"klr_kernel_abi.h", "klr_scalar.h", "klr_atomic.h"};
-  for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
-    Str part = run_time_text(PARTS[i]);
-    strbuf_add(&text, part.data, part.len);
-  }
-  strbuf_puts(&text, PRELUDE);
   for (size_t i = 0; i < file_count; i++) {
     w.file = files[i];
     StrBuf json = strbuf_new(arena);
@@ -1986,9 +1914,19 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
           "sizeof(KlrKernelLibrary), %zu, klr_kernels, \"klr " KLR_VERSION "\", ", rows.count);
   put_text(&w, str_from(build));
   put(&w, "};\n");
+  StrBuf whole = strbuf_new(arena);
+  const char *path = file_count != 1 || strstr(files[0]->path, "*/") ? "files of kernels" : files[0]->path;
+  strbuf_printf(&whole, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", path);
+  put_part(&whole, "klr_kernel_abi.h");
+  put_part(&whole, "klr_libc.h");
+  put_scalar_sections(arena, &whole, strbuf_cstr(&text));
+  if (strstr(strbuf_cstr(&text), "klr_atomic_"))
+    put_part(&whole, "klr_atomic.h");
+  put_part(&whole, "klr_body.h");
+  strbuf_puts(&whole, strbuf_cstr(&text));
   if (rows.count == 1)
-    strbuf_puts(&text, COMPATIBLE);
-  out->text = strbuf_str(&text);
-  out->hash = str_from(arena_printf(arena, "%016" PRIx64, (uint64_t)XXH3_64bits(text.data, text.len)));
+    put_part(&whole, "klr_older.h");
+  out->text = strbuf_str(&whole);
+  out->hash = str_from(arena_printf(arena, "%016" PRIx64, (uint64_t)XXH3_64bits(whole.data, whole.len)));
   return true;
 }

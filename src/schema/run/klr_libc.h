@@ -1,0 +1,14 @@
+/* klr_libc.h -- what generated C takes from the C library. Its own headers take longer to read than a kernel takes to compile. */
+
+#define NAN __builtin_nanf("")
+#define INFINITY __builtin_inff()
+void *malloc(size_t);
+void *calloc(size_t, size_t);
+void free(void *);
+void *memcpy(void *, const void *, size_t);
+size_t strlen(const char *);
+float sqrtf(float), floorf(float), ceilf(float), truncf(float), rintf(float), fmodf(float, float), fmaf(float, float, float);
+double sqrt(double), floor(double), ceil(double), trunc(double), rint(double), fmod(double, double), fma(double, double, double);
+double exp(double), exp2(double), expm1(double), log(double), log2(double), log10(double), log1p(double), erf(double), pow(double, double);
+double sin(double), cos(double), tan(double), asin(double), acos(double), atan(double), atan2(double, double), sinh(double), cosh(double), tanh(double);
+

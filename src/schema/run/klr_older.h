@@ -1,0 +1,85 @@
+/* klr_older.h -- how older programs launch the kernel of a library that has one: see klr_kernel_abi.h. */
+
+#define KLR_EXPORT __attribute__((visibility("default")))
+/* Not worth the time of optimizing it. */
+#if defined __clang__
+#define KLR_PLAIN __attribute__((noinline, optnone))
+#else
+#define KLR_PLAIN __attribute__((noinline, optimize("O0")))
+#endif
+
+KLR_EXPORT uint32_t atlas_kernel_abi_version(void);
+KLR_EXPORT const char *atlas_kernel_name(void);
+KLR_EXPORT uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t *params, size_t len, char **error);
+
+uint32_t atlas_kernel_abi_version(void)
+{
+  return 1;
+}
+
+const char *atlas_kernel_name(void)
+{
+  return klr_kernels[0]->name;
+}
+
+KLR_PLAIN static uint32_t klr_refuse(char **error, const char *text, uint32_t code)
+{
+  if (error && (*error = malloc(strlen(text) + 1)))
+    memcpy(*error, text, strlen(text) + 1);
+  return code;
+}
+
+KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKernelArgument *arguments, const uint32_t config[6], char **error)
+{
+  KlrKernelGrid grid = {{1, 1, 1}, {256, 1, 1}};
+  uint32_t knows = stage->grid(arguments, grid.size);
+  if (!config && !knows)
+    return klr_refuse(error, "nothing says how many threads there are", 1);
+  for (int d = 0; config && d < 3; d++) {
+    grid.local[d] = config[3 + d] ? config[3 + d] : 1;
+    if (!knows)
+      grid.size[d] = (uint64_t)(config[d] ? config[d] : 1) * grid.local[d];
+  }
+  uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
+  if (stage->unit_is_group)
+    units = 1;
+  for (int d = 0; stage->unit_is_group && d < 3; d++)
+    units *= (grid.size[d] + grid.local[d] - 1) / grid.local[d];
+  uint64_t *partials = stage->reduction_count ? malloc((blocks + 1) * stage->reduction_count * 8) : NULL;
+  if (stage->reduction_count && !partials)
+    return klr_refuse(error, "out of memory", 2);
+  stage->bodies[KLR_ISA_BASE](arguments, &grid, 0, units, partials, NULL);
+  if (stage->combine)
+    stage->combine(arguments, &grid, partials, blocks);
+  free(partials);
+  return 0;
+}
+
+KLR_PLAIN uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t *params, size_t len, char **error)
+{
+  static const uint8_t SIZES[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8};
+  const KlrKernelInfo *info = klr_kernels[0];
+  KlrKernelArgument arguments[256] = {{0}};
+  size_t at = 0;
+  if (error)
+    *error = NULL;
+  if (!params || info->param_count > 256)
+    return klr_refuse(error, "no parameters", 1);
+  for (uint32_t i = 0; i < info->param_count; i++) {
+    size_t size = info->params[i].is_array ? 8 : SIZES[info->params[i].dtype];
+    at = (at + size - 1) / size * size;
+    if (at + size > len)
+      return klr_refuse(error, "the parameter buffer is too short", 1);
+    if (info->params[i].is_array) {
+      memcpy(&arguments[i].data, params + at, 8);
+      arguments[i].count = UINT64_MAX;
+    } else {
+      memcpy(&arguments[i].value, params + at, size);
+    }
+    at += size;
+  }
+  uint32_t code = 0;
+  for (uint32_t i = 0; i < info->stage_count && !code; i++)
+    code = klr_run_stage(&info->stages[i], arguments, config, error);
+  return code;
+}
