@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, Optional, Union
 
-from klr import _errors, _scalar
+from klr import _errors, _native, _scalar
 from klr._scalar import Kernel
 
 __all__ = ["AtlasCompiler", "atlas_kernel", "compile_to_json"]
@@ -24,6 +24,7 @@ def _kernel(function: Union[Kernel, Callable[..., Any]], frame: Any) -> Kernel:
     return function if isinstance(function, Kernel) else _scalar.make(function, frame, {})
 
 
+@_native.Entry
 def compile_to_json(func: Union[Kernel, Callable[..., Any]], output_path: Union[str, "os.PathLike[str]", None] = None) -> str:
     """The document of one function as text, two blanks a level; also written to `output_path`. Raises klr.Error."""
     text: str = _kernel(func, sys._getframe(1))._program.document()[1].json()
@@ -39,6 +40,7 @@ def compile_to_json(func: Union[Kernel, Callable[..., Any]], output_path: Union[
 class AtlasCompiler:
     """Compiles functions to documents."""
 
+    @_native.Entry
     def compile_function(self, func: Union[Kernel, Callable[..., Any]], module_source: Optional[str] = None) -> Dict[str, Any]:
         """The document of one function, as a dictionary. `module_source`, the text of a whole file, is read in place of the function's
         own file; the document then holds that kernel of it alone. Raises klr.Error."""

@@ -62,7 +62,8 @@ def _of_torch(value, where, is_written):
     import torch
 
     if not value.is_cpu or value.layout is not torch.strided:
-        raise error("type", f"{where} is a torch tensor on {value.device} of layout {value.layout}", "kernels take dense tensors on the CPU: x.cpu(), x.to_dense()")
+        raise error("type", f"{where} is a torch tensor on {value.device} of layout {value.layout}",
+                    "kernels take dense tensors on the CPU: x.cpu(), x.to_dense()")
     if is_written:
         _arrays._check_gradient(value, where)
     if value.requires_grad:
@@ -290,7 +291,8 @@ _warned = []
 def _warn_of_interpreter(said):
     if not _warned:
         _warned.append(said)
-        warnings.warn(_errors.Warning(f"{said}: scalar kernels are interpreted, which is slow; install gcc or clang, or name one by KLR_CC"), stacklevel=_errors.callers_level())
+        text = f"{said}: scalar kernels are interpreted, which is slow; install gcc or clang, or name one by KLR_CC"
+        warnings.warn(_errors.Warning(text), stacklevel=_errors.callers_level())
 
 
 class _Interpreter:
@@ -381,10 +383,12 @@ class Launchable:
     def __call__(self, *arguments: Any, **named: Any) -> None:
         raise NotImplementedError
 
+    @_native.Entry
     def __getitem__(self: _Self, grid: Sizes) -> _Self:
         """The kernel on a grid of its own: `kernel[1000](...)`, `kernel[640, 480](...)`."""
         return self._like(grid=_sizes(grid, "grid"))
 
+    @_native.Entry
     def launch(self, arguments: Union[Sequence[Any], Mapping[str, Any]] = (), *, grid: Optional[Sizes] = None, group: Optional[Sizes] = None,
                threads: Optional[int] = None, checked: Optional[bool] = None, interpret: Optional[bool] = None) -> None:
         """Call with a sequence or a mapping of arguments.
@@ -419,7 +423,7 @@ class Kernel(Launchable):
         if isinstance(function, Kernel):
             function = function.__wrapped__
         if not isinstance(function, types.FunctionType) or function.__name__ == "<lambda>" or inspect.iscoroutinefunction(function):
-            raise TypeError(f"a kernel is a function made by `def`, not {function!r:.80}")
+            raise _errors.of_caller(TypeError(f"a kernel is a function made by `def`, not {function!r:.80}"))
         functools.update_wrapper(self, function)
         self.checked, self.interpret, self.grid, self.group, self.threads = bool(checked), bool(interpret), grid or (), group or (), threads or 0
         self._program = program or Program(function, around or {})
@@ -434,9 +438,11 @@ class Kernel(Launchable):
         if known is None:
             if len(program.variants) >= _VARIANTS:
                 program.variants.clear()
-            known = program.variants[key] = Kernel(self.__wrapped__, program=program, checked=key[0], interpret=key[1], grid=key[2], group=key[3], threads=key[4])
+            known = Kernel(self.__wrapped__, program=program, checked=key[0], interpret=key[1], grid=key[2], group=key[3], threads=key[4])
+            program.variants[key] = known
         return known
 
+    @_native.Entry
     def __call__(self, *arguments: Any, **named: Any) -> None:
         program = self._program
         for where, key, value in program.reads:
@@ -466,16 +472,19 @@ class Kernel(Launchable):
     def __reduce__(self):
         return _by_name, (self.__module__, self.__qualname__, {name: getattr(self, name) for name in ("checked", "interpret", "grid", "group", "threads")})
 
+    @_native.Entry
     def compile(self) -> Kernel:
         """Compile now, not at the first call. Raises klr.Error."""
         self._prepare()
         return self
 
     @property
+    @_native.Entry
     def info(self) -> Dict[str, Any]:
         """Name, doc, path, line, parameters (name, dtype, direction) and the grid that its guard gives, as a dictionary."""
         return next(row for row in self._program.document()[1].kernels() if row["name"] == self.__wrapped__.__code__.co_name)
 
+    @_native.Entry
     def document(self) -> Dict[str, Any]:
         """The JSON schema, as a dictionary."""
         import json
@@ -483,6 +492,7 @@ class Kernel(Launchable):
         with self._program.lock:
             return json.loads(self._program.document()[1].json())
 
+    @_native.Entry
     def c_text(self) -> str:
         """The C that it is compiled from."""
         with self._program.lock:
@@ -538,10 +548,12 @@ class LibraryKernel(Launchable):
         session, native = read_text(info["schema"], f"{info['library']}:{self.__name__}", True)
         return _Interpreter(native.launcher(self.__name__), threading.Lock())
 
+    @_native.Entry
     def __call__(self, *arguments: Any, **named: Any) -> None:
         self._launcher(*arguments, **named)
 
     @property
+    @_native.Entry
     def info(self) -> Dict[str, Any]:
         """Name, doc, path and line of the source, parameters (name, dtype, direction), the grid that the guard gives, the library's path,
         whether it was built with checks, the schema and its hash, as a dictionary. Raises when the kernel was unloaded or replaced."""

@@ -808,7 +808,8 @@ static PyObject *tell_failure(const LauncherObject *launcher)
   const KlrKernelFault *fault = klr_registry_fault(launcher->registry);
   const char *text = klr_registry_error(launcher->registry);
   if (!fault)
-    return refuse(strstr(text, "no longer, loaded") ? "stale" : "value", text, strstr(text, "a grid") ? "kernel[1000](...) runs 1000 threads, kernel[640, 480](...) a plane" : NULL);
+    return refuse(strstr(text, "no longer, loaded") ? "stale" : "value", text,
+                  strstr(text, "a grid") ? "kernel[1000](...) runs 1000 threads, kernel[640, 480](...) a plane" : NULL);
   const uint32_t line = fault->line;
   Library *library = NULL;
   const KlrKernelInfo *info = registry_enter(launcher->registry, launcher->handle, &library);

@@ -77,9 +77,10 @@ def _read(what: Source) -> Tuple[Any, Any]:
         return what._program.document()
     if isinstance(what, types.FunctionType):
         return Kernel(what)._program.document()
-    raise TypeError(f"a path, a kernel, a function or a document, not {what!r:.80}")
+    raise _errors.of_caller(TypeError(f"a path, a kernel, a function or a document, not {what!r:.80}"))
 
 
+@_native.Entry
 def compile(what: Source) -> Dict[str, Any]:  # noqa: A001
     """The document (JSON schema, version 1.1) of a file of kernels (.py or .json), of a kernel or function, or of a document of any
     version. Raises klr.Error with everything that is wrong."""
@@ -87,12 +88,14 @@ def compile(what: Source) -> Dict[str, Any]:  # noqa: A001
     return found
 
 
+@_native.Entry
 def compile_text(what: Source) -> str:
     """The same as text, two blanks a level, byte for byte what `klr schema compile` writes."""
     text: str = _read(what)[1].json()
     return text
 
 
+@_native.Entry
 def check(what: Source) -> List[Dict[str, Any]]:
     """Descriptions of the kernels: name, doc, path, line, dims, params (name, dtype, is_array, direction) and grid, the threads that
     the guard asks for. Raises klr.Error with everything that is wrong."""
@@ -124,6 +127,7 @@ def _build_one(what: Source, folder: str, checked: bool, compiler: Optional[str]
     return Built(path, len(document.kernels()), made[0], made[1])
 
 
+@_native.Entry
 def build(files: Union[Source, Iterable[Source]], folder: Path, *, checked: bool = False, compiler: Optional[str] = None) -> List[Built]:
     """Build a library of each file (or kernel, function, document) in `folder`, which is made when it is not there.
 
@@ -145,6 +149,7 @@ def build(files: Union[Source, Iterable[Source]], folder: Path, *, checked: bool
     return built
 
 
+@_native.Entry
 def interpret(what: Source, name: Optional[str] = None, arguments: Union[Sequence[Any], Mapping[str, Any]] = (), *,
               grid: Optional[Sizes] = None, group: Optional[Sizes] = None) -> None:
     """Run a kernel in the interpreter: every access is verified, the first that is wrong ends the run with its place and thread.
@@ -191,19 +196,23 @@ class Registry:
         if folder is not None:
             self.scan(folder, replace=replace, allow_writable=allow_writable)
 
+    @_native.Entry
     def scan(self, folder: Path, *, replace: bool = False, allow_writable: bool = False) -> List[LoadResult]:
         """Load every library of a folder, by name in ascending order. Raises klr.Error only when the folder cannot be read."""
         self.results = [LoadResult(*row) for row in self._registry.scan(os.fspath(folder), replace, allow_writable)]
         return self.results
 
+    @_native.Entry
     def load(self, path: Path, *, replace: bool = False, allow_writable: bool = False) -> None:
         """Load one library. Raises klr.Error."""
         self._registry.load(os.fspath(path), replace, allow_writable)
 
+    @_native.Entry
     def unload(self, path: Path) -> None:
         """Take a library's kernels away, when its launches have ended."""
         self._registry.unload(os.fspath(path))
 
+    @_native.Entry
     def __getitem__(self, name: str) -> LibraryKernel:
         """The kernel of a name, to be called; KeyError when there is none."""
         launcher = self._registry.find(name)

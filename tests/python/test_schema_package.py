@@ -250,6 +250,7 @@ def test_bad_arguments():
         if "elements, " not in text:
             with pytest.raises(kind, match=text):
                 saxpy.launch(arguments, interpret=True) if not named else saxpy(*arguments, **named)
+    assert [str(entry.path) for entry in caught.traceback] == [__file__]
     assert not X.any() and not Y.any()
     for grid in (0.5, "8", (1, 2, 3, 4), (), -1, 2 ** 60):
         with pytest.raises(klr.Error, match="grid is one to three sizes"):
@@ -408,6 +409,7 @@ def test_what_kernels_cannot_use():
         with pytest.raises(kind, match=text) as caught:
             scope["bad"](X, 1)
         assert isinstance(caught.value, klr.Error), line
+        assert not [str(entry.path) for entry in caught.traceback if os.sep + "klr" + os.sep in str(entry.path)], line
         if "calls_itself" not in line:
             assert (caught.value.diagnostics[0]["file"], caught.value.diagnostics[0]["line"]) == (f"<refused {i}>", 3), line
             assert "<refused" in str(caught.traceback[-1].path), line
