@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,6 +149,27 @@ bool file_read(Session *session, Arena *arena, const char *path, Str *out)
   return ok;
 }
 
+int file_replace(Session *session, const char *path, Str bytes, unsigned mode)
+{
+  // A process may have several sessions, each in a thread of its own.
+  char *beside = arena_printf(&session->arena, "%s.%ld-%p.tmp", path, (long)getpid(), (void *)session);
+  FILE *stream = fopen(beside, "wb");
+  int reason = 0;
+  if (!stream)
+    return errno;
+  if (fwrite(bytes.data, 1, bytes.len, stream) != bytes.len)
+    reason = errno;
+  if (mode && !reason && fchmod(fileno(stream), (mode_t)mode) != 0)
+    reason = errno;
+  if (fclose(stream) != 0 && !reason)
+    reason = errno;
+  if (!reason && rename(beside, path) != 0)
+    reason = errno;
+  if (reason)
+    unlink(beside);
+  return reason;
+}
+
 bool file_write(Session *session, const char *path, Str bytes)
 {
   if (strcmp(path, "-") == 0) {
@@ -156,22 +178,8 @@ bool file_write(Session *session, const char *path, Str bytes)
       diag_error(session, E_FILE_WRITE, "cannot write to standard output: %s", strerror(errno));
     return ok;
   }
-  char *beside = arena_printf(&session->arena, "%s.%ld.tmp", path, (long)getpid());
-  FILE *stream = fopen(beside, "wb");
-  bool ok = stream && fwrite(bytes.data, 1, bytes.len, stream) == bytes.len;
-  int reason = errno;
-  if (stream && fclose(stream) != 0 && ok) {
-    ok = false;
-    reason = errno;
-  }
-  if (ok && rename(beside, path) != 0) {
-    ok = false;
-    reason = errno;
-  }
-  if (!ok) {
-    if (stream)
-      unlink(beside);
+  const int reason = file_replace(session, path, bytes, 0);
+  if (reason)
     diag_error(session, E_FILE_WRITE, "cannot write `%s`: %s", path, strerror(reason));
-  }
-  return ok;
+  return reason == 0;
 }

@@ -50,3 +50,6 @@ bool file_read(Session *session, Arena *arena, const char *path, Str *out);
 
 // Writes beside `path` and renames, so the file is whole or absent; "-" is standard output. False after reporting.
 bool file_write(Session *session, const char *path, Str bytes);
+
+// The same for a path that is a file's, without reporting; `mode` is that of chmod, 0: as for any new file. 0, or what errno was.
+int file_replace(Session *session, const char *path, Str bytes, unsigned mode);

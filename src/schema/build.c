@@ -6,6 +6,7 @@
 #define _XOPEN_SOURCE 700  // realpath
 
 #include "schema/build.h"
+#include "schema/registry.h"
 #include "schema/write_c.h"
 
 #include <dirent.h>
@@ -108,16 +109,16 @@ static bool make_folders(Arena *arena, const char *folder)
   return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
-static bool copy_file(Session *session, const char *from, const char *to)
+enum { LIBRARY_MODE = 0755 };  // none that everyone may write to, whatever the umask
+
+static bool write_library(Session *session, const char *path, Str bytes)
 {
-  Arena arena = session_arena(session);
-  Str bytes;
-  struct stat info;
-  bool ok = stat(from, &info) == 0 && file_read(session, &arena, from, &bytes) && file_write(session, to, bytes);
-  if (ok)
-    chmod(to, 0755);
-  arena_free(&arena);
-  return ok;
+  const int reason = file_replace(session, path, bytes, LIBRARY_MODE);
+  if (reason) {
+    Diag *diag = diag_error(session, E_FILE_WRITE, "cannot write `%s`: %s", path, strerror(reason));
+    diag_help(diag, "choose another folder by -o, or make room; nothing was left there");
+  }
+  return reason == 0;
 }
 
 void schema_cache_list(Arena *arena, SchemaKeptList *out)
@@ -134,10 +135,22 @@ void schema_cache_list(Arena *arena, SchemaKeptList *out)
     closedir(dir);
 }
 
+// Files that a process left which was ended in the middle.
+static void remove_unfinished(Arena *arena, const char *folder)
+{
+  DIR *dir = folder ? opendir(folder) : NULL;
+  for (const struct dirent *entry; dir && (entry = readdir(dir));)
+    if (str_ends_with(str_from(entry->d_name), ".tmp"))
+      unlink(arena_printf(arena, "%s/%s", folder, entry->d_name));
+  if (dir)
+    closedir(dir);
+}
+
 size_t schema_cache_clear(Arena *arena)
 {
   SchemaKeptList kept = {0};
   schema_cache_list(arena, &kept);
+  remove_unfinished(arena, schema_cache_folder(arena));
   size_t removed = 0;
   for (size_t i = 0; i < kept.count; i++)
     removed += unlink(arena_printf(arena, "%s/%s", schema_cache_folder(arena), kept.items[i].name)) == 0;
@@ -187,13 +200,25 @@ static double now_seconds(void)
   return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-// Compiles `text` to `path` by way of files beside it.
-static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const char *path, const SchemaBuildOptions *options)
+// A folder for one run of the compiler; NULL after reporting.
+static const char *make_work_folder(Session *session, Arena *arena)
 {
-  const char *stem = arena_printf(arena, "%s.%ld", path, (long)getpid());
-  const char *source = arena_printf(arena, "%s.c", stem), *made = arena_printf(arena, "%s.tmp", stem), *log = arena_printf(arena, "%s.log", stem);
-  if (!file_write(session, source, text))
+  const char *base = getenv("TMPDIR");
+  char *folder = (char *)arena_printf(arena, "%s/klr-schema-XXXXXX", base && *base ? base : "/tmp");
+  if (mkdtemp(folder))
+    return folder;
+  Diag *diag = diag_error(session, E_SCHEMA_BUILD, "cannot make the folder `%s`: %s", folder, strerror(errno));
+  diag_help(diag, "the compiler works in TMPDIR, else in /tmp: name a folder there that can be written to");
+  return NULL;
+}
+
+// Compiles `text`, in a folder of its own, into memory. False after reporting.
+static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const SchemaBuildOptions *options, Str *library)
+{
+  const char *folder = make_work_folder(session, arena);
+  if (!folder)
     return false;
+  const char *source = arena_printf(arena, "%s/kernels.c", folder), *made = arena_printf(arena, "%s/kernels.so", folder), *log = arena_printf(arena, "%s/log", folder);
   const char *arguments[MOST_ARGUMENTS] = {compiler};
   size_t count = 1;
   for (size_t i = 0; i < FLAG_COUNT; i++)
@@ -204,15 +229,26 @@ static bool compile(Session *session, Arena *arena, const char *compiler, Str te
   arguments[count++] = "-o";
   arguments[count++] = made;
   arguments[count++] = "-lm";
-  bool ok = run_program(arguments, log) == 0;
-  if (!ok)
+  bool ok = file_write(session, source, text);
+  if (ok && run_program(arguments, log) != 0) {
     tell_failure(session, compiler, log);
-  else if (rename(made, path) != 0) {
-    diag_error(session, E_FILE_WRITE, "cannot write `%s`: %s", path, strerror(errno));
     ok = false;
   }
+  ok = ok && file_read(session, arena, made, library);
   unlink(source), unlink(log), unlink(made);
+  rmdir(folder);
   return ok;
+}
+
+// A kept library, unless it is damaged or everyone may write to it.
+static bool read_kept(Session *session, Arena *arena, const char *kept, Str *library)
+{
+  FileText why;
+  const int file = access(kept, R_OK) == 0 ? library_file_open(kept, false, &why) : -1;
+  if (file < 0)
+    return false;
+  close(file);
+  return file_read(session, arena, kept, library);
 }
 
 bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
@@ -231,15 +267,18 @@ bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size
   const char *key = arena_printf(arena, "%s %s", build, identity_of(arena, built->compiler));
   const char *folder = options->no_cache ? NULL : schema_cache_folder(arena);
   const char *kept = folder ? arena_printf(arena, "%s/%.*s-%016" PRIx64 ".so", folder, STR_ARG(source.hash), (uint64_t)XXH3_64bits(key, strlen(key))) : NULL;
-  if (kept && access(kept, R_OK) == 0) {
+  Str library;
+  if (kept && read_kept(session, arena, kept, &library)) {
     built->was_kept = true;
-    return copy_file(session, kept, path);
+    return write_library(session, path, library);
   }
   double start = now_seconds();
-  if (!compile(session, arena, built->compiler, source.text, path, options))
+  if (!compile(session, arena, built->compiler, source.text, options, &library))
     return false;
   built->seconds = now_seconds() - start;
-  if (kept && make_folders(arena, folder) && access(folder, W_OK) == 0)
-    copy_file(session, path, kept);  // one that cannot be written is no error: the library is there
+  if (!write_library(session, path, library))
+    return false;
+  if (kept && make_folders(arena, folder))
+    file_replace(session, kept, library, LIBRARY_MODE);  // one that cannot be kept is no error: the library is there
   return true;
 }
