@@ -158,12 +158,15 @@ class Reads:
     def __init__(self):
         self.insides = set()  # addresses of the containers and objects read
         self.keeps = True  # False: the trace depends on what cannot be compared
+        self.has_no_text = False  # of a function that the trace came to
         self.names, self.checks, self.environment = [], [], None
 
     # ---- during the trace
 
     def describe(self, value, reach):
         what = _live.describe(value, reach != CAPTURED and reach != PROGRAM)
+        if what[0] == "function" and what[3] is None:
+            self.has_no_text = True
         if reach == PROGRAM or what[0] == "class":
             self._remember(value, what)
         return what

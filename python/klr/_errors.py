@@ -24,6 +24,7 @@ class Error(Exception):
     """What went wrong in a kernel. `diagnostics` are dictionaries: code, message, file, line, column, labels, help."""
 
     is_of_caller = True
+    only_python_can = False  # evaluate the kernel
 
     def __init__(self, text: str, diagnostics: Iterable[Dict[str, Any]] = ()):
         Exception.__init__(self, text)  # not that of a class which the kernel raises

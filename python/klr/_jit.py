@@ -231,7 +231,11 @@ class Kernel:
         session, reads = _native.Session(), _cache.Reads()
         found = session.trace(reads, self.function, values, values.positional, options.target, self.lnc or 0, options.strict, options.lenient)
         if found is None:
-            _errors.report(session, True, home=self._home())
+            try:
+                _errors.report(session, True, home=self._home())
+            except _errors.Error as error:
+                error.only_python_can = error.code == _errors.BREAKPOINT or reads.has_no_text
+                raise
         handle, inputs, result = found
         places = {id(array): i for i, array in enumerate(arrays)}
         return Traced(session, handle, [places[id(array)] for array in inputs], result, reads, kept)
@@ -254,12 +258,12 @@ class Kernel:
             return self.bound_function()(*arguments, **keywords)
         options = self.options or Options()
         values = self.bind(arguments, keywords)
-        if _eager.wanted() and not any(map(_arrays.is_traced, _cache.freeze(values)[1])):
+        if _eager.wanted() and not _any_traced(values):
             return self._run_eagerly(values, options)[0]
         try:
             traced, arrays = self._find(values, options)
         except _errors.Error as error:
-            if error.code != _errors.BREAKPOINT or _eager.asked() is False:
+            if not error.only_python_can or _eager.asked() is False or _any_traced(values):
                 raise
             traced = None
         if traced is None:
@@ -297,6 +301,10 @@ class Kernel:
             traced, home = found, self._home()
             inputs.append(traced.inputs(arrays))
         return run_ranks(traced, inputs, options, home)
+
+
+def _any_traced(values):
+    return any(map(_arrays.is_traced, _cache.freeze(values)[1]))
 
 
 def _named(module, qualname):

@@ -6,6 +6,7 @@ import functools
 import linecache
 import logging
 import os
+import re
 import sys
 import time
 import types
@@ -192,8 +193,8 @@ def _class(cls):
     functions = list(functions_of(cls))
     globals_ = functions[0].__globals__ if functions else vars(module) if module else {"__name__": cls.__module__}
     path = functions[0].__code__.co_filename if functions else getattr(module, "__file__", None)
-    if path is None:
-        path = _cell_of_notebook(cls)
+    if not functions and not _defines(linecache.getlines(path) if path else (), cls):
+        path = _cell_of_notebook(cls) or path
     free = {}
     for f in functions:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
@@ -252,10 +253,15 @@ def _attributes_of_class(cls):
     return found
 
 
+def _defines(lines, cls):
+    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\b")
+    return any(map(statement.match, lines))
+
+
 def _cell_of_notebook(cls):
-    """The notebook cell that defines a class without methods."""
+    """The last notebook cell that defines a class without methods."""
     for path, entry in reversed(list(linecache.cache.items())):
-        if len(entry) > 2 and any(line.startswith(f"class {cls.__name__}") for line in entry[2]):
+        if len(entry) > 2 and _defines(entry[2], cls) and not os.path.exists(path):
             return path
     return None
 

@@ -853,15 +853,47 @@ def test_what_cannot_be_a_kernel():
             nki.jit(function)
 
 
-def test_functions_without_text(tmp_path):
+def test_functions_without_text(monkeypatch):
     names = dict(nl=nl, nki=nki, times=times)
     exec("@nki.jit\ndef typed(x):\n    return times(x, 2.0)\n", names)
+    assert factor_of(names["typed"]) == 2  # Python evaluates it
+    exec("def factor():\n    return 3.0\n", names)
+
+    @nki.jit
+    def helped_by(x):
+        return times(x, names["factor"]())
+
+    assert factor_of(helped_by) == 3
+    for call in (lambda: names["typed"].trace(ONES), lambda: names["typed"].ranks([(ONES,), (ONES,)])):
+        with pytest.raises(klr.Error, match="not at a prompt"):
+            call()
+    monkeypatch.setenv("NKI_EAGER", "0")
     with pytest.raises(klr.Error, match="not at a prompt"):
         names["typed"](ONES)
     text = "@nki.jit\ndef cell(x):\n    return times(x, 4.0)\n"  # as notebooks do
     linecache.cache["<cell-1>"] = (len(text), None, text.splitlines(True), "<cell-1>")
     exec(compile(text, "<cell-1>", "exec"), names)
     assert factor_of(names["cell"]) == 4
+
+
+def test_classes_of_notebook_cells(tmp_path):
+    """Also where the module has a file, as after %run, and where cells are called after files that do not exist."""
+    script = tmp_path / "ran.py"
+    script.write_text("class Settings2:\n    factor = 9.0\n")
+    names = {"__name__": "ran", "__file__": str(script), "nki": nki, "times": times}
+    module = sys.modules["ran"] = types.ModuleType("ran")
+    try:
+        module.__dict__.update(names)
+        for number, factor in enumerate((2.0, 5.0)):
+            text = f"class Settings:\n    factor = {factor}\n    @staticmethod\n    def none(): pass\n" if number else \
+                f"class Settings:\n    factor = {factor}\n"
+            text += "@nki.jit\ndef cell(x, settings):\n    return times(x, settings.factor)\n"
+            path = f"/tmp/ipykernel_0/{number}.py"
+            linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+            exec(compile(text, path, "exec"), module.__dict__)
+            assert factor_of(module.cell, module.Settings()) == factor
+    finally:
+        del sys.modules["ran"]
 
 
 def test_wrong_arguments():

@@ -380,6 +380,13 @@ def test_scripts_that_say_import_nki(tmp_path):
     assert done.stdout == "15.0 ['--flag']\n", done.stderr
     plain = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
     assert "No module named 'nki'" in plain.stderr
+    script.write_text("import sys\ndef fails():\n    raise OSError(sys.argv)\nfails()\n")
+    failed = subprocess.run([sys.executable, "-m", "klr", script, "x"], env=environment, capture_output=True, text=True)
+    assert failed.returncode == 1 and failed.stderr.splitlines()[1].startswith(f'  File "{script}", line 4')  # no line of ours
+    assert failed.stderr.count("  File ") == 2 and failed.stderr.endswith(f"OSError: ['{script}', 'x']\n")
+    piped = subprocess.run([sys.executable, "-m", "klr", "-", "y"], input="import nki, sys\nprint(sys.argv)\nnki.nothing()\n",
+                           env=environment, capture_output=True, text=True)
+    assert (piped.returncode, piped.stdout) == (1, "['-', 'y']\n") and "    nki.nothing()\n" in piped.stderr
     helped = subprocess.run([sys.executable, "-m", "klr", "--help"], env=environment, capture_output=True, text=True)
     assert "usage: python -m klr SCRIPT" in helped.stdout
 
