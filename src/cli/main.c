@@ -238,6 +238,22 @@ static bool wants_color(const Cli *cli)
   return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
 }
 
+// A document that a command printed as its result, a kernel say, has what there is to tell about it as one more member.
+static bool add_diagnostics(Cli *cli)
+{
+  StrBuf *out = &cli->out;
+  size_t end = out->len;
+  while (end && out->data[end - 1] == '\n')
+    end--;
+  if (!cli->session->diags.count || end < 2 || out->data[0] != '{' || out->data[end - 1] != '}')
+    return false;
+  out->len = end - 1 - (out->data[end - 2] == '\n');
+  StrBuf diags = strbuf_new(&cli->session->arena);
+  diag_print_json(cli->session, &diags);
+  strbuf_printf(out, ",\n \"diagnostics\": %s\n}\n", strbuf_cstr(&diags));
+  return true;
+}
+
 // Results on stdout, talk on stderr; with --json a command that printed no document of its own gets one here.
 static int finish(Cli *cli, int status)
 {
@@ -259,7 +275,7 @@ static int finish(Cli *cli, int status)
     json_raw(&json, strbuf_str(&diags));
     json_end_object(&json);
     strbuf_putc(&cli->out, '\n');
-  } else if (!cli->told_diagnostics) {
+  } else if (!cli->told_diagnostics && !(cli->options.json && add_diagnostics(cli))) {
     diag_print_text(session, &talk, wants_color(cli));
   }
   fwrite(talk.data, 1, talk.len, stderr);

@@ -57,7 +57,6 @@ int write_kernel(Cli *cli, const Kernel *kernel, const char *as)
       strbuf_putc(&out, '\n');
   } else if (strcmp(as, "json") == 0) {
     ok = klr_to_json(cli->session, &file, 1, &out);
-    strbuf_putc(&out, '\n');
   } else if (strcmp(as, "sexp") == 0) {
     ok = klr_to_sexp(cli->session, &file, &out);
     strbuf_putc(&out, '\n');

@@ -408,6 +408,8 @@ KlrFile *klr_from_json(Session *session, Arena *arena, Str text, const char *pat
   json_t *root = parse(session, text, path);
   if (!root)
     return NULL;
+  if (json_is_object(root))
+    json_object_del(root, "diagnostics");  // which `klr trace --json` adds
   CoreReader reader;
   core_reader_init(&reader, session, arena, &json_reader_form, path);
   reader.node = root;

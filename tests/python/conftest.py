@@ -7,6 +7,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KLR = os.path.join(ROOT, os.environ.get("KLR", "build/klr"))
+PACKAGE = os.path.join(ROOT, os.environ.get("KLR_PACKAGE", "build/python"))  # the Python package
 HANGS_SECONDS = 3600  # a process that still runs then waits for ever: a busy computer alone fails no test
 
 

@@ -23,9 +23,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import PACKAGE
 
-PACKAGE = os.path.join(ROOT, "build", "python")
 if not os.path.exists(os.path.join(PACKAGE, "klr", "_native.abi3.so")):
     pytest.skip("the Python package is not built", allow_module_level=True)
 sys.path.insert(0, PACKAGE)

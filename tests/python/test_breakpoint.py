@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import PACKAGE
 
-PACKAGE = os.path.join(ROOT, "build", "python")
 
 SCRIPT = '''
 import numpy as np

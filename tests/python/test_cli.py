@@ -194,5 +194,10 @@ def test_json_keeps_warnings(tmp_path):
     report = json.loads(ok("run", tmp_path / "k.py", "x=ones:f32[2,2]", "--json"))
     assert [d["code"] for d in report["diagnostics"]] == ["W0301"] and report["diagnostics"][0]["line"] == 7
     result = run_klr("trace", tmp_path / "k.py", "x=f32[2,2]", "--json")
-    assert json.loads(result.stdout)["lnc"] and "W0301" in result.stderr
+    document = json.loads(result.stdout)
+    assert document["lnc"] and result.stderr == "" and [d["code"] for d in document["diagnostics"]] == ["W0301"]
+    (tmp_path / "k.json").write_text(result.stdout)  # reads as the kernel it is
+    assert ok("dump", tmp_path / "k.json", "--as", "json") == ok("trace", tmp_path / "k.py", "x=f32[2,2]", "--as", "json")
+    gathered = json.loads(ok("gather", tmp_path / "k.py", "--json"))
+    assert list(gathered) == ["sources"]  # nothing to tell
     assert run_klr("run", tmp_path / "k.py", "x=ones:f32[2,2]", "--strict").returncode == 1

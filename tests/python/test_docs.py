@@ -6,9 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import KLR, ROOT
+from conftest import KLR, PACKAGE, ROOT
 
-PACKAGE = os.path.join(ROOT, "build", "python")
 
 
 def read(path):

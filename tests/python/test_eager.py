@@ -22,11 +22,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conftest import ROOT, run_klr
+from conftest import PACKAGE, ROOT, run_klr
 from test_conformance import conformance, form
 from test_same_bits import IDS, KERNELS
 
-PACKAGE = os.path.join(ROOT, "build", "python")
 if not os.path.exists(os.path.join(PACKAGE, "klr", "_native.abi3.so")):
     pytest.skip("the Python package is not built", allow_module_level=True)
 sys.path.insert(0, PACKAGE)

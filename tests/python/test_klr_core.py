@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import ROOT, run_klr
+from conftest import PACKAGE, ROOT, run_klr
 
-PACKAGE = os.path.join(ROOT, "build", "python")
 if not os.path.exists(os.path.join(PACKAGE, "klr", "_native.abi3.so")):
     pytest.skip("the Python package is not built", allow_module_level=True)
 sys.path.insert(0, PACKAGE)
