@@ -445,6 +445,6 @@ def dropout(x, rate, dtype=None):
         _klr.error(f"'rate' is {rate}; expected a probability, 0 to 1")
     if not is_number(rate) and rate.shape != (x.shape[0], 1):
         _klr.error(f"'rate' has shape {rate.shape}; expected {(x.shape[0], 1)}, one probability a partition")
-    result = new_tile(x.shape, dtype_or(dtype, x.dtype))
+    result = new_tile(x.shape, x.dtype)
     isa.dropout(dst=result, data=x, prob=rate)
-    return result
+    return cast(result, dtype_or(dtype, x.dtype))

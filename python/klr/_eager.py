@@ -331,10 +331,14 @@ class Call:
         tensors, known = {id(value): tensor for value, tensor in pairs}, {}
         given = self.values.changed(lambda value: _replace(value, tensors, known))
         del tensors, pairs, known
-        form = self._run_cores(lambda core: self._at_function(self.eager.end_core, given.apply(self.function)))
+        form = self._run_cores(lambda core: self._evaluate_core(given))
         handle = self._at_function(self.eager.close)
         self.written = handle.written()
         return handle, inputs, form
+
+    def _evaluate_core(self, given):
+        with _library.running(self.options.target):
+            return self._at_function(self.eager.end_core, given.apply(self.function))
 
     def _at_function(self, work, *arguments):
         """What the function returned is wrong, or what it did in all: the traceback ends at the function itself."""

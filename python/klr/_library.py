@@ -4,10 +4,12 @@ What the library declares when it is imported (element types, memories, operator
 Instructions belong to a kernel: called outside one they say so.
 """
 
+import contextlib
 import importlib.machinery
 import inspect
 import os
 import sys
+import threading
 import types
 
 import numpy as np
@@ -59,9 +61,23 @@ def is_integer(dtype):
     return np.dtype(dtype).kind in "iub"
 
 
+_running = threading.local()  # .target: of the kernel that Python evaluates in this thread
+
+
+@contextlib.contextmanager
+def running(target):
+    """What asks for the target in this block is told this one."""
+    before, _running.target = getattr(_running, "target", None), target
+    try:
+        yield
+    finally:
+        _running.target = before
+
+
 def target():
-    """The target of kernels that name none: what the vendor's environment variables say, else trn2."""
-    return os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or os.environ.get("NKI_NC_VERSION") or "trn2"
+    """The target of the kernel that Python evaluates here, else of kernels that name none: what the vendor's environment
+    variables say, else trn2."""
+    return getattr(_running, "target", None) or os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or os.environ.get("NKI_NC_VERSION") or "trn2"
 
 
 _sizes = {}

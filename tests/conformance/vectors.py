@@ -210,7 +210,7 @@ def check_schema(value, schema, root=None, path="$"):
 
 def check_vector(vector):
     """Yields what a schema cannot say: ids, words against shapes, the grammar of the steps, names."""
-    names = {"nisa", "nl", "range", "float", *vector["tiles"], *(["ncc"] if "ranks" in vector else [])}
+    names = {"nisa", "nl", "range", "float", "len", "list", "tuple", *vector["tiles"], *(["ncc"] if "ranks" in vector else [])}
     for name, tile in vector["tiles"].items():
         yield from (f"{vector['id']}: tile {name}: {what}" for what in check_tile(tile, vector))
     for number, line in enumerate(vector.get("prints", [])):
