@@ -273,7 +273,7 @@ def _load(document, checked):
     folder = tempfile.mkdtemp(prefix="klr-")
     try:
         path = os.path.join(folder, "kernel.so")
-        if native.build(path, checked, None) is None:
+        if native.build(path, checked, None, True) is None:
             failure = _errors.exception(session, first)
             if failure.code == "E1010" and failure.diagnostics[-1]["message"].startswith("there is no"):
                 return None, failure.diagnostics[-1]["message"]

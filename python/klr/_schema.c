@@ -347,15 +347,16 @@ static PyObject *document_c_text(PyObject *self, PyObject *none)
   return result;
 }
 
-// build(path, checked, compiler or None) -> (from the cache, seconds, compiler), or None after reporting
+// build(path, checked, compiler or None, for this processor alone) -> (from the cache, seconds, compiler), or None after reporting
 static PyObject *document_build(PyObject *self, PyObject *args)
 {
   DocumentCall call = {0};
   Arena arena;
-  int checked;
-  if (!PyArg_ParseTuple(args, "spz", &call.path, &checked, &call.options.compiler))
+  int checked, for_this_cpu;
+  if (!PyArg_ParseTuple(args, "spzp", &call.path, &checked, &call.options.compiler, &for_this_cpu))
     return NULL;
   call.options.is_checked = checked != 0;
+  call.options.is_for_this_cpu = for_this_cpu != 0;
   bool ok = work_on(self, &call, &arena, build_document);
   PyObject *result = ok ? Py_BuildValue("Nds", PyBool_FromLong(call.built.was_kept), call.built.seconds, call.built.compiler)
                         : (Py_INCREF(Py_None), Py_None);
@@ -1027,7 +1028,7 @@ static PyObject *module_hooks(PyObject *self, PyObject *args)
 static PyMethodDef document_methods[] = {
     {"json", document_json, METH_NOARGS, "The document as text."},
     {"c_text", document_c_text, METH_NOARGS, "Its C."},
-    {"build", document_build, METH_VARARGS, "build(path, checked, compiler)"},
+    {"build", document_build, METH_VARARGS, "build(path, checked, compiler, for_this_cpu)"},
     {"kernels", document_kernels, METH_NOARGS, "[description]"},
     {"launcher", document_launcher, METH_VARARGS, "launcher(name)"},
     {0},

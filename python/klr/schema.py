@@ -122,7 +122,7 @@ def _stem(what: Source, document: Any) -> str:
 def _build_one(what: Source, folder: str, checked: bool, compiler: Optional[str]) -> Built:
     session, document = _read(what)
     first, path = session.count(), os.path.join(folder, _stem(what, document) + ".so")
-    made = document.build(path, checked, compiler)
+    made = document.build(path, checked, compiler, False)
     _errors.report(session, made is None, first)
     return Built(path, len(document.kernels()), made[0], made[1])
 

@@ -27,7 +27,30 @@ extern char **environ;
 
 static const char *const FLAGS[] = {"-std=gnu17", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
                                     "-fno-trapping-math", "-w", "-xc"};
-enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_ARGUMENTS = FLAG_COUNT + 12 };
+enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_FLAGS = FLAG_COUNT + 10, MOST_ARGUMENTS = MOST_FLAGS + 6 };
+
+typedef struct Flags {
+  const char *items[MOST_FLAGS];
+  size_t count;
+} Flags;
+
+static Flags flags_of(const SchemaBuildOptions *options)
+{
+  // As the bodies for these instruction sets are compiled otherwise: ISAS of write_c.c.
+  static const char *const ONE_CPU[KLR_ISA_COUNT][7] = {
+      [KLR_ISA_AVX2] = {"-mavx2", "-mfma"},
+      [KLR_ISA_AVX512] = {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"}};
+  Flags flags = {.count = 0};
+  for (size_t i = 0; i < FLAG_COUNT; i++)
+    flags.items[flags.count++] = FLAGS[i];
+  if (options->is_checked)
+    flags.items[flags.count++] = "-DKLR_CHECKED";
+  if (options->is_for_this_cpu)
+    flags.items[flags.count++] = "-DKLR_ONE_CPU";
+  for (const char *const *flag = ONE_CPU[best_isa()]; options->is_for_this_cpu && *flag; flag++)
+    flags.items[flags.count++] = *flag;
+  return flags;
+}
 
 // ---- the compiler
 
@@ -213,7 +236,7 @@ static const char *make_work_folder(Session *session, Arena *arena)
 }
 
 // Compiles `text`, in a folder of its own, into memory. False after reporting.
-static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const SchemaBuildOptions *options, Str *library)
+static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const Flags *flags, Str *library)
 {
   const char *folder = make_work_folder(session, arena);
   if (!folder)
@@ -221,10 +244,8 @@ static bool compile(Session *session, Arena *arena, const char *compiler, Str te
   const char *source = arena_printf(arena, "%s/kernels.c", folder), *made = arena_printf(arena, "%s/kernels.so", folder), *log = arena_printf(arena, "%s/log", folder);
   const char *arguments[MOST_ARGUMENTS] = {compiler};
   size_t count = 1;
-  for (size_t i = 0; i < FLAG_COUNT; i++)
-    arguments[count++] = FLAGS[i];
-  if (options->is_checked)
-    arguments[count++] = "-DKLR_CHECKED";
+  for (size_t i = 0; i < flags->count; i++)
+    arguments[count++] = flags->items[i];
   arguments[count++] = source;
   arguments[count++] = "-o";
   arguments[count++] = made;
@@ -257,10 +278,12 @@ bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size
   *built = (SchemaBuilt){.compiler = find_compiler(session, arena, options)};
   if (!built->compiler)
     return false;
-  StrBuf flags = strbuf_new(arena);
-  for (size_t i = 0; i < FLAG_COUNT; i++)
-    strbuf_printf(&flags, "%s ", FLAGS[i]);
-  const char *build = arena_printf(arena, "%s %s%s", built->compiler, strbuf_cstr(&flags), options->is_checked ? "-DKLR_CHECKED" : "");
+  const Flags flags = flags_of(options);
+  StrBuf line = strbuf_new(arena);
+  strbuf_puts(&line, built->compiler);
+  for (size_t i = 0; i < flags.count; i++)
+    strbuf_printf(&line, " %s", flags.items[i]);
+  const char *build = strbuf_cstr(&line);
   SchemaSource source;
   if (!schema_write_c(session, arena, files, file_count, build, &source))
     return false;
@@ -273,7 +296,7 @@ bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size
     return write_library(session, path, library);
   }
   double start = now_seconds();
-  if (!compile(session, arena, built->compiler, source.text, options, &library))
+  if (!compile(session, arena, built->compiler, source.text, &flags, &library))
     return false;
   built->seconds = now_seconds() - start;
   if (!write_library(session, path, library))

@@ -7,6 +7,7 @@ typedef struct SchemaBuildOptions {
   const char *compiler;  // NULL: KLR_CC, CC, cc, gcc or clang, the first there is
   bool is_checked;       // every access is verified
   bool no_cache;
+  bool is_for_this_cpu;  // one body a kernel, for the widest vectors that this processor has; elsewhere the library may not run
 } SchemaBuildOptions;
 
 typedef struct SchemaBuilt {

@@ -185,6 +185,14 @@ static bool cpu_has(KlrIsa isa)
   return isa == KLR_ISA_BASE;
 }
 
+KlrIsa best_isa(void)
+{
+  int isa = KLR_ISA_COUNT - 1;
+  while (isa > KLR_ISA_BASE && !cpu_has((KlrIsa)isa))
+    isa--;
+  return (KlrIsa)isa;
+}
+
 static KlrKernelBody *best_body(const KlrKernelStage *stage)
 {
   int isa = KLR_ISA_COUNT - 1;

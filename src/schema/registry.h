@@ -30,6 +30,7 @@ bool registry_fail_access(const KlrRegistry *registry, const KlrKernelFault *fau
 const KlrKernelInfo *registry_enter(KlrRegistry *registry, KlrKernelHandle kernel, Library **library);
 void registry_leave(KlrRegistry *registry, Library *library);
 LaunchPool *registry_pool(void);
+KlrIsa best_isa(void);  // the widest that this processor has
 
 // Stages lie as far apart as the library believes them to be large.
 const KlrKernelStage *kernel_stage(const KlrKernelInfo *info, uint32_t index);

@@ -89,6 +89,22 @@ def test_a_kernel_is_called_with_arrays():
     assert [p["direction"] for p in saxpy.info["params"]] == ["in", "inout", "in", "in"]
 
 
+@kernel
+def functions(x: DeviceArray[f32], y: DeviceArray[f64], n: u32):
+    i = get_global_id()
+    if i < n:
+        v = x[i]
+        y[i] = exp(v) + sin(v) * tanh(v) - pow(abs(v), 1.7) + f64(v) / 3 + v * v * v + log1p(v * v)
+
+
+def test_the_bits_of_the_interpreter():
+    x = (random.standard_normal(1003) * 8).astype(np.float32)
+    results = [np.zeros(1003) for _ in range(3)]
+    for y, options in zip(results, ({}, {"interpret": True}, {"checked": True})):
+        functions.launch((x, y, 1003), **options)
+    assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes() and results[0].any()
+
+
 def test_names_mean_what_they_mean_in_the_program(monkeypatch):
     x, y = random.standard_normal(100).astype(np.float32) * 2, np.zeros(100, np.float32)
     shape(x, y, 100)

@@ -3,7 +3,7 @@
 #define KLR_BODY static inline __attribute__((always_inline))
 #define KLR_SPARE __attribute__((unused))
 #define KLR_LANES 64 /* threads of a strip */
-#if defined __x86_64__ && defined __GNUC__
+#if defined __x86_64__ && defined __GNUC__ && !defined KLR_ONE_CPU
 #define KLR_X86 1
 #else
 #define KLR_X86 0
