@@ -75,7 +75,7 @@ typedef struct KlrKernelStage {
   uint32_t cost;            /* rough nanoseconds of one unit on one core: small launches stay on the caller's thread */
   KlrKernelBody *bodies[KLR_ISA_COUNT]; /* NULL: not compiled for it; [KLR_ISA_BASE] is always there */
   void (*combine)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, const uint64_t *partials, uint64_t blocks);
-  /* The grid from the arguments; 0: the kernel does not tell, the launch must. Without ids it is 1. */
+  /* The grid from the arguments; 0: the kernel does not tell, the launch must; 2: it tells, whatever the launch says. Without ids it is 1. */
   uint32_t (*grid)(const KlrKernelArgument *arguments, uint64_t size[3]);
   /* How many elements each array needs for that grid, as far as the guard tells: needed[parameter]. NULL: nothing known. */
   void (*needed)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, uint64_t *needed);

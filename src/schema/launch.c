@@ -107,11 +107,12 @@ static bool find_grid(Call *call, const KlrKernelStage *stage, const KlrLaunch *
   const bool has_grid = l->grid[0] || l->grid[1] || l->grid[2], has_local = l->local[0] || l->local[1] || l->local[2];
   KlrKernelGrid *grid = &call->grid;
   *grid = (KlrKernelGrid){{1, 1, 1}, {256, 1, 1}};
-  if (!has_grid && !stage->grid(call->arguments, grid->size))
+  const uint32_t knows = has_grid && call->info->dims ? 0 : stage->grid(call->arguments, grid->size);
+  if (!has_grid && !knows)
     return registry_fail(call->registry, "nothing says how many threads %s needs: give the launch a grid", call->info->name);
   uint64_t threads = 1, group = 1;
   for (int d = 0; d < 3; d++) {
-    if (has_grid)
+    if (has_grid && knows != 2)
       grid->size[d] = l->grid[d] ? l->grid[d] : 1;
     if (has_local)
       grid->local[d] = l->local[d] ? l->local[d] : 1;
@@ -296,11 +297,13 @@ static bool run_kernel(Call *call, size_t count, const KlrLaunch *launch, uint64
 {
   if (!take_arguments(call, count))
     return false;
-  for (uint32_t i = 0; i < call->info->stage_count; i++) {
-    const KlrKernelStage *stage = kernel_stage(call->info, i);
-    if (!find_grid(call, stage, launch) || !check_lengths(call, stage, needed) || !run_stage(call, stage, launch))
+  const uint32_t stages = call->info->stage_count;
+  for (uint32_t i = 0; i < stages; i++)  // all is checked before anything runs
+    if (!find_grid(call, kernel_stage(call->info, i), launch) || !check_lengths(call, kernel_stage(call->info, i), needed))
       return false;
-  }
+  for (uint32_t i = 0; i < stages; i++)
+    if ((stages > 1 && !find_grid(call, kernel_stage(call->info, i), launch)) || !run_stage(call, kernel_stage(call->info, i), launch))
+      return false;
   return true;
 }
 

@@ -108,3 +108,45 @@ const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole)
                                              : "the operation is one of sum, product, min, max";
   return NULL;
 }
+
+typedef struct Steady {
+  const SchemaVar *known[64];
+  uint32_t known_count;
+  bool varies;
+} Steady;
+
+static void look_for_varying(SchemaNode *node, void *context)
+{
+  Steady *s = context;
+  bool is_known = false;
+  for (uint32_t i = 0; i < s->known_count; i++)
+    is_known |= node->var == s->known[i];
+  switch (node->kind) {
+  case SCHEMA_literal:
+  case SCHEMA_binary_op:
+  case SCHEMA_unary_op:
+  case SCHEMA_if_expr:
+  case SCHEMA_cast: return;
+  case SCHEMA_var: s->varies |= node->var->kind == VAR_LOCAL ? !is_known : node->var->type.is_array || node->var->assignments; return;
+  case SCHEMA_call: s->varies |= node->builtin != BUILTIN_min && node->builtin != BUILTIN_max && node->builtin != BUILTIN_abs; return;
+  default: s->varies = true;
+  }
+}
+
+bool schema_whole_in_stages(const SchemaFunction *function)
+{
+  Steady s = {0};
+  for (uint32_t i = 0; i < function->body.count; i++) {
+    SchemaNode *node = function->body.items[i];
+    SchemaWhole whole;
+    if (!schema_whole_of(node, &whole)) {
+      schema_walk(*whole.count, look_for_varying, &s);
+    } else if (node->kind == SCHEMA_let && node->var->assignments == 1 && s.known_count < 64) {
+      schema_walk(SCHEMA_AS(let, node)->value, look_for_varying, &s);
+      s.known[s.known_count++] = node->var;
+    } else {
+      return false;
+    }
+  }
+  return function->has_whole && !s.varies;
+}

@@ -22,3 +22,7 @@ const char *schema_whole_operation(SchemaKind kind, size_t i);
 
 // Fills in `*whole` and returns NULL; else what is wrong, for people: the node is no such statement, or its operation is none.
 const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole);
+
+// Whether the statements of a kernel that works on whole arrays can be stages of a launch, each on all cores: besides them it only gives names, once each,
+// to values that are the same at any time.
+bool schema_whole_in_stages(const SchemaFunction *function);

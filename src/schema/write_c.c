@@ -30,6 +30,7 @@ typedef struct Writer {
   StrBuf *out;
   const SchemaFile *file;
   const SchemaFunction *function;
+  const char *stage;   // what functions of a stage are called besides the kernel's name: "", "_1" ...
   SchemaReductions reductions;
   Tallies tallies;
   SchemaStrips *strips;  // NULL: threads are not in rows
@@ -710,6 +711,12 @@ static void put_kernel_name(Writer *w, const SchemaFunction *function, const cha
 {
   put(w, "kernel_");
   put_name(w, function->name->str);
+  put(w, "%s", what);
+}
+
+static void put_stage_name(Writer *w, const SchemaFunction *function, const char *what)
+{
+  put_kernel_name(w, function, w->stage);
   put(w, "%s", what);
 }
 
@@ -1491,7 +1498,7 @@ static void write_strips(Writer *w, const SchemaFunction *function)
 static void write_body(Writer *w, const SchemaFunction *function)
 {
   put(w, "\nKLR_BODY void ");
-  put_kernel_name(w, function, "_body(");
+  put_stage_name(w, function, "_body(");
   put(w, "%s)\n{\n", BODY_PARAMS);
   w->indent = 1, w->line = 0, w->plain_return = false;
   put_unused(w);
@@ -1551,9 +1558,9 @@ static void write_variants(Writer *w, const SchemaFunction *function)
   for (int i = 0; i < ISA_COUNT; i++) {
     put(w, ISAS[i].guard ? "#if %s\n" : "%s", ISAS[i].guard ? ISAS[i].guard : "");
     put(w, "%sstatic void ", ISAS[i].target);
-    put_kernel_name(w, function, "_");
+    put_stage_name(w, function, "_");
     put(w, "%s(%s)\n{\n  ", ISAS[i].name, BODY_PARAMS);
-    put_kernel_name(w, function, "_body");
+    put_stage_name(w, function, "_body");
     put(w, "(klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault);\n}\n");
     put(w, "%s", ISAS[i].guard ? "#endif\n" : "");
   }
@@ -1565,7 +1572,7 @@ static void write_combine(Writer *w, const SchemaFunction *function)
     return;
   uint32_t count = (uint32_t)w->reductions.count;
   put(w, "\nstatic void ");
-  put_kernel_name(w, function, "_combine(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, const uint64_t *klr_partials, uint64_t klr_blocks)\n{\n");
+  put_stage_name(w, function, "_combine(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, const uint64_t *klr_partials, uint64_t klr_blocks)\n{\n");
   w->indent = 1;
   put_line(w, "(void)klr_grid;");
   declare_params(w, function, true);
@@ -1606,7 +1613,7 @@ static bool knows_grid(const SchemaFunction *function)
 static void write_grid(Writer *w, const SchemaFunction *function)
 {
   put(w, "\nstatic uint32_t ");
-  put_kernel_name(w, function, "_grid(const KlrKernelArgument *klr_arguments, uint64_t klr_size[3])\n{\n");
+  put_stage_name(w, function, "_grid(const KlrKernelArgument *klr_arguments, uint64_t klr_size[3])\n{\n");
   w->indent = 1;
   put_line(w, "(void)klr_arguments;");
   declare_params(w, function, true);
@@ -1706,7 +1713,7 @@ static bool write_needed(Writer *w, const SchemaFunction *function)
   Needs needs = {arena_array(w->arena, bool, function->params.count + 1), function};
   need_in_list(&needs, function->body);
   put(w, "\nstatic void ");
-  put_kernel_name(w, function, "_needed(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t *klr_needed)\n{\n");
+  put_stage_name(w, function, "_needed(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t *klr_needed)\n{\n");
   w->indent = 1;
   put_line(w, "(void)klr_grid;");
   declare_params(w, function, true);
@@ -1731,10 +1738,8 @@ static void count_cost(SchemaNode *node, void *context)
   *cost += node->kind == SCHEMA_for || node->kind == SCHEMA_while ? 200 : node->kind == SCHEMA_call ? 4 : 1;
 }
 
-static void write_info(Writer *w, const SchemaFunction *function, size_t file_number, bool has_needed)
+static void write_params(Writer *w, const SchemaFunction *function)
 {
-  uint32_t cost = 0;
-  schema_walk_list(function->body, count_cost, &cost);
   put(w, "\nstatic const KlrKernelParam ");
   put_kernel_name(w, function, "_params[] = {\n");
   for (size_t i = 0; i < function->params.count; i++) {
@@ -1743,31 +1748,55 @@ static void write_info(Writer *w, const SchemaFunction *function, size_t file_nu
     put_text(w, param->name->str);
     put(w, ", %d, %d, %d, {0}},\n", (int)param->type.scalar, param->type.is_array, param->type.is_array ? (int)param->direction : DIRECTION_IN);
   }
-  put(w, "  {0}};\nstatic const KlrKernelStage ");
-  put_kernel_name(w, function, "_stages[] = {{\n  .bytes = sizeof(KlrKernelStage), ");
-  put(w, ".unit_is_group = %d, .reduction_count = %zu, .cost = %u,\n  .bodies = {", function->uses_groups && !function->has_whole, w->reductions.count,
-      cost / 4 + 1);
+  put(w, "  {0}};\n");
+}
+
+typedef struct Stage {
+  bool in_groups, has_combine, has_needed;
+  size_t reductions;
+  uint32_t cost;
+} Stage;
+
+static void put_function(Writer *w, const SchemaFunction *function, const char *member, const char *what, bool is_there)
+{
+  put(w, ", .%s = ", member);
+  if (is_there)
+    put_stage_name(w, function, what);
+  else
+    put(w, "NULL");
+}
+
+static void write_stage(Writer *w, const SchemaFunction *function, const Stage *stage)
+{
+  put(w, "  {.bytes = sizeof(KlrKernelStage), .unit_is_group = %d, .reduction_count = %zu, .cost = %u,\n   .bodies = {", stage->in_groups, stage->reductions,
+      stage->cost);
   for (int i = 0; i < ISA_COUNT; i++) {
-    put(w, i == 1 ? "\n#if KLR_X86\n   " : "");
-    put_kernel_name(w, function, "_");
-    put(w, "%s%s", ISAS[i].name, i + 1 < ISA_COUNT ? ", " : "\n#endif\n  ");
+    put(w, i == 1 ? "\n#if KLR_X86\n    " : "");
+    put_stage_name(w, function, "_");
+    put(w, "%s%s", ISAS[i].name, i + 1 < ISA_COUNT ? ", " : "\n#endif\n   ");
   }
-  put(w, "},\n  .grid = ");
-  put_kernel_name(w, function, "_grid");
-  put(w, ", .combine = ");
-  if (w->reductions.count)
-    put_kernel_name(w, function, "_combine");
-  else
-    put(w, "NULL");
-  put(w, ", .needed = ");
-  if (has_needed)
-    put_kernel_name(w, function, "_needed");
-  else
-    put(w, "NULL");
-  put(w, "}};\nstatic const KlrKernelInfo ");
+  put(w, "}");
+  put_function(w, function, "grid", "_grid", true);
+  put_function(w, function, "combine", "_combine", stage->has_combine);
+  put_function(w, function, "needed", "_needed", stage->has_needed);
+  put(w, "},\n");
+}
+
+static void write_info(Writer *w, const SchemaFunction *function, size_t file_number, const Stage *stages, size_t stage_count)
+{
+  write_params(w, function);
+  put(w, "static const KlrKernelStage ");
+  put_kernel_name(w, function, "_stages[] = {\n");
+  for (size_t i = 0; i < stage_count; i++) {
+    if (stage_count > 1)
+      w->stage = arena_printf(w->arena, "_%zu", i + 1);
+    write_stage(w, function, &stages[i]);
+  }
+  w->stage = "";
+  put(w, "};\nstatic const KlrKernelInfo ");
   put_kernel_name(w, function, "_info = {\n  .bytes = sizeof(KlrKernelInfo), ");
-  put(w, ".param_count = %zu, .stage_count = 1, .dims = %u, .is_checked = KLR_IS_CHECKED, .line = %u,\n  .name = ", function->params.count, function->dims,
-      function->place.line);
+  put(w, ".param_count = %zu, .stage_count = %zu, .dims = %u, .is_checked = KLR_IS_CHECKED, .line = %u,\n  .name = ", function->params.count, stage_count,
+      function->dims, function->place.line);
   put_text(w, function->name->str);
   put(w, ",\n  .doc = ");
   put_text(w, function->doc);
@@ -1781,9 +1810,182 @@ static void write_info(Writer *w, const SchemaFunction *function, size_t file_nu
   put(w, "klr_schema_%zu, .schema_hash = \"%016" PRIx64 "\"};\n", file_number, (uint64_t)XXH3_64bits(text.data, text.len));
 }
 
+// ---- kernels of whole arrays, a stage a statement
+
+// What was given names before the stage.
+static void put_names_before(Writer *w, const SchemaFunction *function, const SchemaNode *before)
+{
+  for (uint32_t i = 0; function->body.items[i] != before; i++) {
+    const SchemaNode *node = function->body.items[i];
+    if (node->kind != SCHEMA_let)
+      continue;
+    start_line(w);
+    put(w, "KLR_SPARE const %s ", c_type(node->var->type.scalar));
+    put_name(w, node->var->name->str);
+    put(w, " = ");
+    write_expr(w, SCHEMA_AS(let, node)->value);
+    put(w, ";\n");
+  }
+}
+
+static void open_whole(Writer *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole, bool scalars_only)
+{
+  w->indent = 1, w->line = 0;
+  declare_params(w, function, scalars_only);
+  put_names_before(w, function, node);
+  start_line(w);
+  put(w, "KLR_SPARE const int64_t klr_n = ");
+  write_expr(w, *whole->count);
+  put(w, ";\n");
+}
+
+// Blocks of 16 lanes, as reductions of threads.
+static void write_fold_blocks(Writer *w, const SchemaWhole *whole, uint32_t line)
+{
+  const SchemaNode *input = *whole->arrays[0];
+  Scalar type = input->type.scalar;
+  const char *element = element_text(w, input, "klr_thread", line);
+  put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end; klr_at += KLR_BLOCK) {");
+  put_line(w, "  const uint64_t klr_stop = klr_end - klr_at < KLR_BLOCK ? klr_end : klr_at + KLR_BLOCK, klr_whole = klr_at + (klr_stop - klr_at) / 16 * 16;");
+  put_line(w, "  %s klr_lanes[16];", c_type(type));
+  put_line(w, "  for (int klr_l = 0; klr_l < 16; klr_l++) klr_lanes[klr_l] = %s;", neutral_text(w, whole, type));
+  put_line(w, "  for (uint64_t klr_sixteen = klr_at; klr_sixteen < klr_whole; klr_sixteen += 16)");
+  put_line(w, "    for (uint64_t klr_l = 0; klr_l < 16; klr_l++) {");
+  put_line(w, "      const uint64_t klr_thread = klr_sixteen + klr_l;");
+  put_line(w, "      klr_lanes[klr_l] = %s;", operation_text(w, whole, type, "klr_lanes[klr_l]", element));
+  put_line(w, "    }");
+  put_line(w, "  for (uint64_t klr_thread = klr_whole; klr_thread < klr_stop; klr_thread++)");
+  put_line(w, "    klr_lanes[klr_thread %% 16] = %s;", operation_text(w, whole, type, "klr_lanes[klr_thread % 16]", element));
+  put_line(w, "  for (int klr_d = 8; klr_d; klr_d /= 2)");
+  put_line(w, "    for (int klr_l = 0; klr_l < klr_d; klr_l++) klr_lanes[klr_l] = %s;",
+           operation_text(w, whole, type, "klr_lanes[klr_l]", "klr_lanes[klr_l + klr_d]"));
+  put_line(w, "  memcpy(klr_partials++, klr_lanes, sizeof klr_lanes[0]);");
+  put_line(w, "}");
+}
+
+static void write_fold_combine(Writer *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+{
+  const SchemaVar *output = (*whole->arrays[1])->var;
+  const char *type = c_type(output->type.scalar);
+  put(w, "\nstatic void ");
+  put_stage_name(w, function, "_combine(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, const uint64_t *klr_partials, uint64_t klr_blocks)\n{\n");
+  open_whole(w, function, node, whole, true);
+  put_line(w, "(void)klr_grid;");
+  put_line(w, "%s klr_total = %s;", type, neutral_text(w, whole, output->type.scalar));
+  put_line(w, "for (uint64_t klr_block = 0; klr_block < klr_blocks; klr_block++) {");
+  put_line(w, "  %s klr_part;", type);
+  put_line(w, "  memcpy(&klr_part, &klr_partials[klr_block], sizeof klr_part);");
+  put_line(w, "  klr_total = %s;", operation_text(w, whole, output->type.scalar, "klr_total", "klr_part"));
+  put_line(w, "}");
+  put_line(w, "if (klr_arguments[%u].count)", output->index);
+  put_line(w, "  *(%s *)klr_arguments[%u].data = klr_total;", type, output->index);
+  put(w, "}\n");
+}
+
+// A scan goes from left to right, and of equal indices the last wins: those stay on one core, as does a gather from what it writes.
+static bool is_ordered(const SchemaNode *node, const SchemaWhole *whole)
+{
+  return whole->is_scan || node->kind == SCHEMA_parallel_scatter;
+}
+
+static void write_whole_body(Writer *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+{
+  put(w, "\nKLR_BODY void ");
+  put_stage_name(w, function, "_body(");
+  put(w, "%s)\n{\n", BODY_PARAMS);
+  open_whole(w, function, node, whole, false);
+  put_unused(w);
+  uint32_t line = node->place.line;
+  put_place(w, node->place);
+  if (is_ordered(node, whole)) {
+    put_line(w, "KLR_SPARE const uint64_t klr_thread = klr_begin, klr_no_end = klr_end;");
+    write_whole(w, node);
+  } else if (whole->is_reduction) {
+    write_fold_blocks(w, whole, line);
+  } else {
+    bool gathers = node->kind == SCHEMA_parallel_gather;
+    if (gathers)
+      put_line(w, "klr_end = klr_grid->size[0] == 1 ? (uint64_t)klr_n : klr_end;");
+    put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_end; klr_thread++)");
+    const char *index = gathers ? arena_printf(w->arena, "(int64_t)%s", element_text(w, *whole->arrays[1], "klr_thread", line)) : "klr_thread";
+    const char *from = element_text(w, *whole->arrays[0], index, line), *to = element_text(w, *whole->arrays[whole->output], "klr_thread", line);
+    if (!gathers)
+      from = operation_text(w, whole, (*whole->arrays[0])->type.scalar, from, element_text(w, *whole->arrays[whole->array_count - 2], "klr_thread", line));
+    put_line(w, "  %s = %s;", to, from);
+  }
+  w->indent = 0;
+  put(w, "}\n\n#line 1 \"generated\"\n");
+}
+
+static void write_whole_grid(Writer *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+{
+  put(w, "\nstatic uint32_t ");
+  put_stage_name(w, function, "_grid(const KlrKernelArgument *klr_arguments, uint64_t klr_size[3])\n{\n");
+  open_whole(w, function, node, whole, true);
+  put_line(w, "(void)klr_arguments, (void)klr_n;");
+  put_line(w, is_ordered(node, whole) ? "klr_size[0] = 1;" : "klr_size[0] = klr_n > 0 ? (uint64_t)klr_n : 0;");
+  if (node->kind == SCHEMA_parallel_gather) {
+    uint32_t from = (*whole->arrays[0])->var->index, by = (*whole->arrays[1])->var->index, to = (*whole->arrays[2])->var->index;
+    put_line(w, "if (klr_n > 0 && (klr_arguments[%u].data == klr_arguments[%u].data || klr_arguments[%u].data == klr_arguments[%u].data))", to, from, to, by);
+    put_line(w, "  klr_size[0] = 1;");
+  }
+  put_line(w, "klr_size[1] = klr_size[2] = 1;");
+  put_line(w, "return 2;");
+  put(w, "}\n");
+}
+
+static void write_whole_needed(Writer *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+{
+  put(w, "\nstatic void ");
+  put_stage_name(w, function, "_needed(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t *klr_needed)\n{\n");
+  open_whole(w, function, node, whole, true);
+  put_line(w, "(void)klr_arguments, (void)klr_grid;");
+  for (size_t i = 0; i < function->params.count; i++)
+    put_line(w, "klr_needed[%zu] = 0;", i);
+  for (uint32_t i = 0; i < whole->array_count; i++) {
+    bool anywhere = (node->kind == SCHEMA_parallel_gather && i == 0) || (node->kind == SCHEMA_parallel_scatter && i == whole->output);
+    uint32_t index = (*whole->arrays[i])->var->index;
+    if (whole->is_reduction && i == whole->output)
+      put_line(w, "klr_needed[%u] = klr_needed[%u] ? klr_needed[%u] : 1;", index, index, index);
+    else if (!anywhere)
+      put_line(w, "klr_needed[%u] = klr_n > 0 ? (uint64_t)klr_n : 0;", index);
+  }
+  put(w, "}\n");
+}
+
+static void write_whole_kernel(Writer *w, const SchemaFunction *function, size_t file_number)
+{
+  Vec(Stage) stages = {0};
+  w->reductions = (SchemaReductions){0}, w->tallies = (Tallies){0}, w->strips = NULL, w->in_group = false, w->plain_return = false;
+  put(w, "\n/* ---- %s */\n", function->name->str.data);
+  size_t count = 0;
+  SchemaWhole whole;
+  for (uint32_t i = 0; i < function->body.count; i++)
+    count += !schema_whole_of(function->body.items[i], &whole);
+  for (uint32_t i = 0; i < function->body.count; i++) {
+    SchemaNode *node = function->body.items[i];
+    if (schema_whole_of(node, &whole))
+      continue;
+    w->stage = count > 1 ? arena_printf(w->arena, "_%zu", stages.count + 1) : "";
+    write_whole_body(w, function, node, &whole);
+    write_variants(w, function);
+    if (whole.is_reduction)
+      write_fold_combine(w, function, node, &whole);
+    write_whole_grid(w, function, node, &whole);
+    write_whole_needed(w, function, node, &whole);
+    vec_push(w->arena, &stages, (Stage){.has_combine = whole.is_reduction, .has_needed = true, .reductions = whole.is_reduction,
+                                        .cost = schema_builtin_info(whole.builtin == BUILTIN_NONE ? BUILTIN_min : whole.builtin)->class == CALL_CLASS_FLOAT ? 3 : 1});
+  }
+  write_info(w, function, file_number, stages.items, stages.count);
+}
+
 static void write_kernel(Writer *w, const SchemaFunction *function, size_t file_number)
 {
-  w->function = function;
+  w->function = function, w->stage = "";
+  if (schema_whole_in_stages(function)) {
+    write_whole_kernel(w, function, file_number);
+    return;
+  }
   w->reductions = schema_find_reductions(w->file, function);
   if (function->uses_groups && !function->has_barriers)
     w->reductions.count = 0;
@@ -1802,8 +2004,11 @@ static void write_kernel(Writer *w, const SchemaFunction *function, size_t file_
   write_variants(w, function);
   write_combine(w, function);
   write_grid(w, function);
-  bool has_needed = write_needed(w, function);
-  write_info(w, function, file_number, has_needed);
+  uint32_t cost = 0;
+  schema_walk_list(function->body, count_cost, &cost);
+  Stage stage = {.in_groups = function->uses_groups && !function->has_whole, .has_combine = w->reductions.count != 0, .has_needed = write_needed(w, function),
+                 .reductions = w->reductions.count, .cost = cost / 4 + 1};
+  write_info(w, function, file_number, &stage, 1);
 }
 
 // ---- the file

@@ -72,7 +72,6 @@ class Kernels:
     def run(self, name, values, grid=None, local=(256, 1, 1), isa=0, pieces=1):
         """`pieces`: into how many ranges the work is cut. Returns (arrays by name, fault)."""
         info = self.infos[name]
-        stage = info.stages[0]
         arguments = (Argument * (info.param_count + 1))()
         arrays = {}
         for i in range(info.param_count):
@@ -83,17 +82,24 @@ class Kernels:
             else:
                 number = np.array([value]).astype(DTYPES[param.dtype])
                 ctypes.memmove(ctypes.byref(arguments[i], Argument.value.offset), number.ctypes.data, number.itemsize)
+        fault = Fault()
+        for stage in info.stages[:info.stage_count]:
+            self.run_stage(stage, arguments, grid, local, isa, pieces, fault)
+        written = {info.params[i].name.decode() for i in range(info.param_count) if info.params[i].is_array and info.params[i].direction >= 2}
+        return {key: array for key, array in arrays.items() if key in written}, fault
+
+    @staticmethod
+    def run_stage(stage, arguments, grid, local, isa, pieces, fault):
         launch = Grid((ctypes.c_uint64 * 3)(1, 1, 1), (ctypes.c_uint64 * 3)(*local))
-        if not GRID(stage.grid)(arguments, launch.size):
-            assert grid, "the kernel does not tell its grid"
-        if grid:
+        knows = GRID(stage.grid)(arguments, launch.size)
+        assert knows or grid, "the kernel does not tell its grid"
+        if grid and knows != 2:
             launch.size[:] = grid
         units = 1
         for size, group in zip(launch.size, local):
             units *= -(-size // group) if stage.unit_is_group else size
         blocks = -(-units // BLOCK)
         partials = (ctypes.c_uint64 * (blocks * stage.reduction_count + 1))()
-        fault = Fault()
         step = max(1, -(-units // pieces))
         step = -(-step // BLOCK) * BLOCK if stage.reduction_count else step
         for begin in range(0, units, step):
@@ -101,8 +107,6 @@ class Kernels:
             BODY(stage.bodies[isa])(arguments, launch, begin, min(begin + step, units), part, fault)
         if stage.combine:
             COMBINE(stage.combine)(arguments, launch, partials, blocks)
-        written = {info.params[i].name.decode() for i in range(info.param_count) if info.params[i].is_array and info.params[i].direction >= 2}
-        return {key: array for key, array in arrays.items() if key in written}, fault
 
     def needed(self, name, values, size):
         info = self.infos[name]

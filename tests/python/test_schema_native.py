@@ -72,6 +72,13 @@ KERNELS = [
     ("whole", "def whole(a: DeviceArray[f32], b: DeviceArray[f32], i: DeviceArray[u32], o: DeviceArray[f32], r: DeviceArray[f32], n: u32):\n    half = n // 2\n    parallel_map_binary(a, b, o, 'max', n)\n"
               "    parallel_map_unary(o, o, 'exp', half)\n    parallel_reduce(o, r, 'sum', n)\n    parallel_scan(o, b, 'sum', half)\n    parallel_gather(b, i, o, n)\n",
      dict(a=f32(9000), b=f32(9000, 1), i=np.random.default_rng(1).permutation(9000).astype(np.uint32), o=f32(9000), r=f32(1), n=9000), {}),
+    ("parts", "def parts(h: DeviceArray[f16], g: DeviceArray[f16], b: DeviceArray[u8], s: DeviceArray[u8], d: DeviceArray[i64], i: DeviceArray[i32], n: i32):\n    some = max(n - 7, 0)\n"
+              "    parallel_reduce(h, g, 'min', n)\n    parallel_map_binary(h, h, h, 'div', some)\n    parallel_reduce(b, s, 'sum', some)\n    parallel_scan(d, d, 'product', n)\n"
+              "    parallel_gather(d, i, d, some)\n    parallel_scatter(b, i, b, n)\n    parallel_reduce(d, d, 'max', n - n)\n",
+     dict(h=f32(9000).astype(np.float16), g=np.zeros(1, np.float16), b=np.arange(9000).astype(np.uint8), s=np.zeros(2, np.uint8), d=np.arange(1, 9001) * 3,
+          i=np.random.default_rng(2).integers(0, 9000, 9000).astype(np.int32), n=9000), {}),
+    ("mixed", "def mixed(a: DeviceArray[f32], b: DeviceArray[f32], n: u32):\n    parallel_scan(a, b, 'sum', n)\n    many = i32(b[3] * 10)\n    if many > 3:\n        a[0] = 7.0\n    parallel_map_unary(a, b, 'neg', many)\n",
+     dict(a=np.abs(f32(100)), b=f32(100), n=99), {}),
     ("narrow", f"def narrow(x: DeviceArray[f16], y: DeviceArray[i8], z: DeviceArray[f64], n: u32):\n{GUARD}x[i] = x[i] * 1.5\n        y[i] = y[i] * y[i] + i\n        z[i] = z[i] / 3 + x[i] // 0.7 + i % 7\n",
      dict(x=f32(N).astype(np.float16), y=np.random.default_rng(5).integers(-128, 128, N).astype(np.int8), z=f32(N).astype(np.float64), n=N), {}),
     ("control", "@inline\ndef collatz(v):\n    steps = 0\n    while True:\n        if v <= 1:\n            return steps\n        v = v // 2 if v % 2 == 0 else 3 * v + 1\n        steps += 1\n"
