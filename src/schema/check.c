@@ -8,6 +8,7 @@
 #include "schema/json.h"
 #include "schema/whole.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -68,8 +69,9 @@ static void collect_name(SchemaNode *node, void *context)
     node->var->assignments++;
     if (declared != SCALAR_NONE && node->var->kind == VAR_LOCAL) {
       if (node->var->is_declared && node->var->type.scalar != declared)
-        refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is declared as `%s` and as `%s`", node->var->name->str.data,
-               scalar_name(node->var->type.scalar), scalar_name(declared));
+        diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is declared as `%s` and as `%s`", node->var->name->str.data,
+               scalar_name(node->var->type.scalar), scalar_name(declared)),
+                "a name has one type in the whole function: use two names");
       node->var->is_declared = true;
       node->var->type.scalar = declared;
     }
@@ -79,7 +81,8 @@ static void collect_name(SchemaNode *node, void *context)
   } else if (node->kind == SCHEMA_shared) {
     const Schema_shared *shared = SCHEMA_AS(shared, node);
     if (map_get(&c->state->names, shared->name->str))
-      refuse(c, node->place, E_SCHEMA_NAME, "`%s` is declared twice", shared->name->str.data);
+      diag_help(refuse(c, node->place, E_SCHEMA_NAME, "`%s` is declared twice", shared->name->str.data),
+                "give the shared array another name");
     node->var = declare_local(c, shared->name, VAR_SHARED, node->place);
     node->var->type = (SchemaType){shared->element_type, true};
     if (shared->size->kind == SCHEMA_literal)
@@ -107,11 +110,26 @@ static SchemaNode *new_cast(Checker *c, SchemaNode *value, Scalar to)
   return node;
 }
 
+// "u8 goes from 0 to 255"
+static const char *integer_range(Checker *c, Scalar type)
+{
+  if (type == SCALAR_BOOL)
+    return "a bool is True or False";
+  uint32_t bits = 8 * scalar_info(type)->bytes;
+  uint64_t most = UINT64_MAX >> (64 - bits + scalar_is_signed(type));
+  return arena_printf(c->arena, scalar_is_signed(type) ? "%s goes from -%" PRIu64 " to %" PRIu64 : "%s goes from %" PRIu64 " to %" PRIu64, scalar_name(type),
+                      scalar_is_signed(type) ? most + 1 : 0, most);
+}
+
 static void refuse_literal(Checker *c, SchemaNode *node, Scalar type)
 {
   Diag *diag = refuse(c, node->place, E_SCHEMA_LITERAL, "this literal is no value of type `%s`", scalar_name(type));
   if (SCHEMA_AS(literal, node)->value.kind == LITERAL_FLOAT && scalar_is_integer(type))
     diag_help(diag, "an integer literal, or a cast: `%s(...)` rounds towards 0", scalar_name(type));
+  else if (scalar_is_float(type))
+    diag_help(diag, "%s", "f32 goes to 3.4028235e38, f64 to 1.7976931348623157e308");
+  else
+    diag_help(diag, "%s", integer_range(c, type));
 }
 
 // Gives a finished expression of literals the type `to`, which arithmetic can be done in.
@@ -161,9 +179,9 @@ static SchemaNode *bring(Checker *c, SchemaNode *node, Scalar to)
       settle(c, node, to);
       return node;
     }
-    Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : checker_settled(from);
+    Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : checker_alone(node, from);
     if (stays_int && in != to)
-      in = SCALAR_I32;
+      in = checker_alone(node, from);
     settle(c, node, in);
   }
   return node->type.scalar == to ? node : new_cast(c, node, to);
@@ -197,7 +215,8 @@ static SchemaNode *value_of(Checker *c, SchemaNode *node, const char *what)
 {
   node = finish(c, node);
   if (node->type.is_array) {
-    refuse(c, node->place, E_SCHEMA_TYPE, "%s is an array, where a number is expected", what);
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "%s is an array, where a number is expected", what),
+                "an element of it is `a[i]`");
     node->type = value_type(SCALAR_NONE);
   }
   return node;
@@ -230,6 +249,7 @@ static SchemaNode *finish_var(Checker *c, SchemaNode *node)
   if (!var) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_NAME, "name `%s` is not defined", name->str.data);
     suggest_name(c, diag, name);
+    diag_help(diag, "a name is a parameter, a local that is assigned before, or a constant of the file");
     return node;
   }
   node->type = var->type;
@@ -257,7 +277,8 @@ static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
   Scalar type = checker_binary_type(e->op, e->left, e->right, a, b);
   bool integers = info->class == OP_CLASS_INTEGER || info->class == OP_CLASS_SHIFT;
   if (integers && (schema_is_real(a) || schema_is_real(b))) {
-    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s` and `%s`", info->python, scalar_name(a), scalar_name(b));
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s` and `%s`", info->python, scalar_name(a), scalar_name(b)),
+                "cast the float: `i32(x)` rounds towards 0");
     return node;
   }
   node->type = value_type(type);
@@ -272,7 +293,7 @@ static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
   if (schema_is_weak(operands)) {
     if (info->class != OP_CLASS_COMPARE)
       return node;  // settled with its surroundings
-    operands = checker_settled(operands);
+    operands = checker_alone(node, operands);
   }
   e->left = bring(c, e->left, operands), e->right = bring(c, e->right, operands);
   return node;
@@ -292,7 +313,8 @@ static SchemaNode *finish_unary(Checker *c, SchemaNode *node)
   if (operand == SCALAR_NONE)
     return node;
   if (info->class == OP_CLASS_INTEGER && schema_is_real(operand)) {
-    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s`", info->python, scalar_name(operand));
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s`", info->python, scalar_name(operand)),
+                "cast the float: `i32(x)` rounds towards 0");
     return node;
   }
   node->type = value_type(checker_unary_type(e->op, operand));
@@ -319,7 +341,8 @@ static SchemaNode *finish_index(Checker *c, SchemaNode *node)
   e->array = finish(c, e->array);
   e->index = index_of(c, e->index);
   if (e->array->kind != SCHEMA_var || (e->array->var && !e->array->type.is_array)) {
-    refuse(c, e->array->place, E_SCHEMA_TYPE, "only arrays have elements; this is `%s`", scalar_name(e->array->type.scalar));
+    diag_help(refuse(c, e->array->place, E_SCHEMA_TYPE, "only arrays have elements; this is `%s`", scalar_name(e->array->type.scalar)),
+                "an array is a parameter of type `DeviceArray[f32]`, or made by `shared_array(f32, 256)`");
     return node;
   }
   node->type = value_type(e->array->type.scalar);
@@ -333,14 +356,16 @@ static SchemaNode *loaded(Checker *c, SchemaNode *node)
   return element == SCALAR_F16 || element == SCALAR_BF16 ? new_cast(c, node, SCALAR_F32) : node;
 }
 
-static bool check_count(Checker *c, SchemaNode *node, const char *name, uint32_t found, uint32_t least, uint32_t most)
+static bool check_count(Checker *c, SchemaNode *node, const char *name, uint32_t found, uint32_t least, uint32_t most, const char *help)
 {
   if (found >= least && found <= most)
     return true;
+  Diag *diag;
   if (least == most)
-    refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u argument%s, not %u", name, least, least == 1 ? "" : "s", found);
+    diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u argument%s, not %u", name, least, least == 1 ? "" : "s", found);
   else
-    refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u to %u arguments, not %u", name, least, most, found);
+    diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` takes %u to %u arguments, not %u", name, least, most, found);
+  diag_help(diag, "%s", help);
   return false;
 }
 
@@ -350,13 +375,15 @@ static void finish_atomic(Checker *c, SchemaNode *node, SchemaList args)
   args.items[1] = index_of(c, args.items[1]);
   if (array->kind != SCHEMA_var || !array->type.is_array) {
     if (array->type.scalar != SCALAR_NONE)
-      refuse(c, array->place, E_SCHEMA_TYPE, "`%s` changes an element of an array; this is `%s`", schema_builtin_info(node->builtin)->name,
-             scalar_name(array->type.scalar));
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "`%s` changes an element of an array; this is `%s`", schema_builtin_info(node->builtin)->name,
+             scalar_name(array->type.scalar)),
+                "%s(array, index, value)", schema_builtin_info(node->builtin)->name);
     return;
   }
   Scalar element = array->type.scalar;
   if (scalar_info(element)->bytes < 4)
-    refuse(c, array->place, E_SCHEMA_TYPE, "atomics are for elements of 32 and 64 bits; `%s` has `%s`", array->var->name->str.data, scalar_name(element));
+    diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "atomics are for elements of 32 and 64 bits; `%s` has `%s`", array->var->name->str.data, scalar_name(element)),
+                "make it an array of `%s`", scalar_name(schema_promoted(element)));
   for (uint32_t i = 2; i < args.count; i++)
     args.items[i] = convert(c, value_of(c, args.items[i], "this argument"), element, "the array's element");
   node->type = value_type(element);
@@ -370,7 +397,8 @@ static void finish_id(Checker *c, SchemaNode *node, SchemaList args)
     SchemaNode *literal = args.items[0];
     const SchemaLiteral *value = literal->kind == SCHEMA_literal ? &SCHEMA_AS(literal, literal)->value : NULL;
     if (!value || value->kind != LITERAL_INT || value->is_negative || value->magnitude > 2) {
-      refuse(c, literal->place, E_SCHEMA_CALL, "the dimension is the literal 0, 1 or 2");
+      diag_help(refuse(c, literal->place, E_SCHEMA_CALL, "the dimension is the literal 0, 1 or 2"),
+                "get_global_id(1) is the number in dimension 1");
       return;
     }
     dim = (uint32_t)value->magnitude;
@@ -409,10 +437,10 @@ static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args
     items[0] = args->items[0], items[1] = zero, items[2] = args->items[1];
     *args = (SchemaList){items, 3};
   } else if (at_zero) {
-    check_count(c, node, info->name, args->count, 2, 2);
+    check_count(c, node, info->name, args->count, 2, 2, "(array, value): the index is 0");
     return node;
   }
-  if (!check_count(c, node, info->name, args->count, (uint32_t)info->least, (uint32_t)info->most))
+  if (!check_count(c, node, info->name, args->count, (uint32_t)info->least, (uint32_t)info->most, info->doc))
     return node;
   switch (info->class) {
   case CALL_CLASS_ID: finish_id(c, node, *args); break;
@@ -423,7 +451,8 @@ static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args
   case CALL_CLASS_BARRIER:
     c->function->uses_groups = true;
     if (!is_statement)
-      refuse(c, node->place, E_SCHEMA_TYPE, "`barrier()` has no value; it is a statement of its own");
+      diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`barrier()` has no value; it is a statement of its own"),
+                "put it on a line of its own");
     break;
   case CALL_CLASS_FLOAT:
   case CALL_CLASS_NUMBER:
@@ -436,13 +465,23 @@ static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args
   return node;
 }
 
+// "its parameters are a, b"
+static const char *params_text(Checker *c, const SchemaFunction *function)
+{
+  StrBuf text = strbuf_new(c->arena);
+  strbuf_puts(&text, function->params.count ? "its parameters are " : "it has no parameters");
+  for (size_t i = 0; i < function->params.count; i++)
+    strbuf_printf(&text, "%s`%s`", i ? ", " : "", function->params.items[i]->name->str.data);
+  return strbuf_cstr(&text);
+}
+
 static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, SchemaList args, bool is_statement)
 {
   for (uint32_t i = 0; i < args.count; i++)
     args.items[i] = finish(c, args.items[i]);
   const FunctionState *named = map_get(&c->functions, name->str);
   uint32_t wanted = (uint32_t)named->function->params.count;
-  if (!check_count(c, node, name->str.data, args.count, wanted, wanted))
+  if (!check_count(c, node, name->str.data, args.count, wanted, wanted, args.count == wanted ? "" : params_text(c, named->function)))
     return;
   if (named->function->is_kernel) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_CALL, "`%s` is a kernel and cannot be called by another function", name->str.data);
@@ -468,10 +507,12 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
     if (param->type.is_array) {
       bool fits = arg->kind == SCHEMA_var && arg->type.is_array && arg->type.scalar == param->type.scalar;
       if (!fits && arg->type.scalar != SCALAR_NONE)
-        refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is an array of `%s`", param->name->str.data, callee->name->str.data,
-               scalar_name(param->type.scalar));
+        diag_help(refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is an array of `%s`", param->name->str.data, callee->name->str.data,
+               scalar_name(param->type.scalar)),
+                "give it such an array; a helper whose parameters have no types takes any");
     } else if (arg->type.is_array) {
-      refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is a number, not an array", param->name->str.data, callee->name->str.data);
+      diag_help(refuse(c, arg->place, E_SCHEMA_TYPE, "`%s` of `%s` is a number, not an array", param->name->str.data, callee->name->str.data),
+                "an element of it is `a[i]`");
     } else {
       args.items[i] = convert(c, arg, param->type.scalar, "the parameter");
     }
@@ -480,7 +521,8 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
   if (scalar_is_float(node->type.scalar))
     node->type.scalar = schema_promoted(node->type.scalar);
   if (!is_statement && callee->returns.scalar == SCALAR_NONE)
-    refuse(c, node->place, E_SCHEMA_TYPE, "`%s` returns no value", callee->name->str.data);
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` returns no value", callee->name->str.data),
+                "call it in a statement of its own, or let it `return` one");
   c->function->dims = c->function->dims > callee->dims ? c->function->dims : callee->dims;
   c->function->uses_atomics |= callee->uses_atomics;
   c->function->uses_groups |= callee->uses_groups;
@@ -529,7 +571,7 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
     // A checked tree's own cast of a load is the load of type f32 here: the element itself is below it.
     cast->value = cast->value->kind == SCHEMA_index ? finish_index(c, cast->value) : value_of(c, cast->value, "what is cast");
     if (cast->value->type.scalar != SCALAR_NONE && schema_is_weak(cast->value->type.scalar))
-      settle(c, cast->value, checker_settled(cast->value->type.scalar));
+      settle(c, cast->value, checker_alone(cast->value, cast->value->type.scalar));
     node->type = value_type(cast->to);
     bool loads_narrow = cast->value->kind == SCHEMA_index && cast->to != SCALAR_F32;
     if (loads_narrow)
@@ -563,11 +605,13 @@ static void finish_assign(Checker *c, SchemaNode *node)
     s->target = finish_var(c, s->target);
     const SchemaVar *var = s->target->var;
     if (s->target->kind != SCHEMA_var || (var && (var->kind == VAR_CONSTANT || var->type.is_array))) {
-      refuse(c, s->target->place, E_SCHEMA_TYPE, "%s cannot be assigned", var && var->type.is_array ? "an array" : "a constant of the file");
+      diag_help(refuse(c, s->target->place, E_SCHEMA_TYPE, "%s cannot be assigned", var && var->type.is_array ? "an array" : "a constant of the file"),
+                "%s", var && var->type.is_array ? "one of its elements can: `a[i] = ...`" : "use a local name");
       return;
     }
   } else {
-    refuse(c, s->target->place, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+    diag_help(refuse(c, s->target->place, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned"),
+                "results go to an array: `out[i] = ...`");
     return;
   }
   s->value = convert(c, s->value, s->target->type.scalar, s->target->kind == SCHEMA_index ? "the array's element" : "the name");
@@ -577,7 +621,8 @@ static void finish_for(Checker *c, SchemaNode *node)
 {
   Schema_for *s = SCHEMA_AS(for, node);
   if (node->var->type.is_array)
-    refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned");
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned"),
+                "one of its elements can: `a[i] = ...`");
   s->start = index_of(c, s->start), s->stop = index_of(c, s->stop), s->step = index_of(c, s->step);
   if (s->step->kind != SCHEMA_literal || SCHEMA_AS(literal, s->step)->value.magnitude == 0) {
     Diag *diag = refuse(c, s->step->place, E_SCHEMA_SYNTAX, "the step of a loop is a literal that is not 0");
@@ -608,11 +653,14 @@ static void finish_shared(Checker *c, SchemaNode *node)
   c->function->uses_groups = true;
   const SchemaLiteral *size = s->size->kind == SCHEMA_literal ? &SCHEMA_AS(literal, s->size)->value : NULL;
   if (!c->function->is_kernel)
-    refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared in kernels; a helper can take one as an argument");
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared in kernels; a helper can take one as an argument"),
+                "declare it in the kernel, and give the helper a parameter for it");
   else if (c->depth > 1)
-    refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared at the top of a kernel's body");
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "shared arrays are declared at the top of a kernel's body"),
+                "declare it before the loop or the condition");
   else if (!size || size->kind != LITERAL_INT || size->is_negative || size->magnitude < 1 || size->magnitude > (1u << 20))
-    refuse(c, s->size->place, E_SCHEMA_SYNTAX, "the size of a shared array is a literal of 1 to %u elements", 1u << 20);
+    diag_help(refuse(c, s->size->place, E_SCHEMA_SYNTAX, "the size of a shared array is a literal of 1 to %u elements", 1u << 20),
+                "a constant of the file can stand for the literal: SIZE = 256");
   else
     s->size->type = value_type(SCALAR_I64);
 }
@@ -623,7 +671,8 @@ static void finish_stmt(Checker *c, SchemaNode *node)
   case SCHEMA_let: {
     Schema_let *s = SCHEMA_AS(let, node);
     if (node->var->type.is_array) {
-      refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned");
+      diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "an array cannot be assigned"),
+                "one of its elements can: `a[i] = ...`");
       return;
     }
     s->value = convert(c, value_of(c, s->value, "this value"), node->var->type.scalar, "the name");
@@ -647,7 +696,8 @@ static void finish_stmt(Checker *c, SchemaNode *node)
   case SCHEMA_break:
   case SCHEMA_continue:
     if (!c->loops)
-      refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` outside of a loop", schema_kind_info(node->kind).json);
+      diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` outside of a loop", schema_kind_info(node->kind).json),
+                "%s", node->kind == SCHEMA_break ? "`return` leaves the function" : "`return` ends what this thread does");
     return;
   case SCHEMA_return: finish_return(c, node); return;
   case SCHEMA_perform: {
@@ -663,20 +713,24 @@ static void finish_stmt(Checker *c, SchemaNode *node)
   // The whole-array forms: arrays, an operation, a count.
   SchemaWhole whole;
   if (!c->function->is_kernel || c->depth > 1)
-    refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` stands at the top of a kernel's body", schema_kind_info(node->kind).json);
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` stands at the top of a kernel's body", schema_kind_info(node->kind).json),
+                "the whole kernel runs it once, not each thread: put it outside of conditions, loops and helpers");
   const char *wrong = schema_whole_of(node, &whole);
   if (wrong)
-    refuse(c, node->place, E_SCHEMA_CALL, "%s", wrong);
+    diag_help(refuse(c, node->place, E_SCHEMA_CALL, "%s", wrong), "write its name in quotes");
   c->function->has_whole = true;
   for (uint32_t i = 0; i < whole.array_count; i++) {
     SchemaNode *array = *whole.arrays[i] = finish(c, *whole.arrays[i]);
     if (array->kind != SCHEMA_var || !array->type.is_array)
-      refuse(c, array->place, E_SCHEMA_TYPE, "`%s` works on arrays; this is none", schema_kind_info(node->kind).json);
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "`%s` works on arrays; this is none", schema_kind_info(node->kind).json),
+                "give it an array's name");
     else if (i == whole.indices && !scalar_is_integer(array->type.scalar))
-      refuse(c, array->place, E_SCHEMA_TYPE, "indices are integers; `%s` holds `%s`", array->var->name->str.data, scalar_name(array->type.scalar));
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "indices are integers; `%s` holds `%s`", array->var->name->str.data, scalar_name(array->type.scalar)),
+                "indices are in an array of integers, such as `DeviceArray[u32]`");
     else if (i != whole.indices && array->type.scalar != (*whole.arrays[0])->type.scalar)
-      refuse(c, array->place, E_SCHEMA_TYPE, "the arrays hold `%s` and `%s`, not one type", scalar_name((*whole.arrays[0])->type.scalar),
-             scalar_name(array->type.scalar));
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "the arrays hold `%s` and `%s`, not one type", scalar_name((*whole.arrays[0])->type.scalar),
+             scalar_name(array->type.scalar)),
+                "copy one into an array of the other's type, element by element");
   }
   *whole.count = index_of(c, *whole.count);
 }
@@ -750,7 +804,7 @@ FunctionState *checker_helper(Checker *c, const Name *name, SchemaList args)
     return NULL;
   for (uint32_t i = 0; i < args.count; i++) {
     SchemaVar *array = checker_array_of(c, args.items[i]);
-    Scalar scalar = array ? array->type.scalar : checker_settled(checker_type_of(c, args.items[i]));
+    Scalar scalar = array ? array->type.scalar : checker_alone(args.items[i], checker_type_of(c, args.items[i]));
     if (scalar == SCALAR_NONE)
       return NULL;
     types[i] = (SchemaType){array || scalar == SCALAR_BOOL ? scalar : schema_promoted(scalar), array != NULL};
@@ -768,7 +822,8 @@ FunctionState *checker_helper(Checker *c, const Name *name, SchemaList args)
       return state->instances.items[i];
   }
   if (state->instances.count >= MOST_INSTANCES) {
-    refuse(c, state->function->place, E_SCHEMA_CALL, "`%s` is called with more than %d combinations of types", name->str.data, MOST_INSTANCES);
+    diag_help(refuse(c, state->function->place, E_SCHEMA_CALL, "`%s` is called with more than %d combinations of types", name->str.data, MOST_INSTANCES),
+                "give its parameters types");
     return NULL;
   }
   FunctionState *instance = state_of(c, instance_of(c, state->function, types));
@@ -781,7 +836,8 @@ static void declare_params(Checker *c, FunctionState *state)
   for (size_t i = 0; i < state->function->params.count; i++) {
     SchemaVar *param = state->function->params.items[i];
     if (map_get(&state->names, param->name->str))
-      refuse(c, param->place, E_SCHEMA_NAME, "two parameters are called `%s`", param->name->str.data);
+      diag_help(refuse(c, param->place, E_SCHEMA_NAME, "two parameters are called `%s`", param->name->str.data),
+                "give one of them another name");
     param->index = (uint32_t)i;
     map_set(&state->names, param->name->str, param);
   }
@@ -865,7 +921,8 @@ static bool is_too_deep(Checker *c)
 {
   const SchemaNode *node = schema_find_too_deep(c->function->body);
   if (node)
-    refuse(c, node->place, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST);
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "expressions and statements are nested deeper than %d levels", SCHEMA_DEEPEST),
+                "name a part of it and use the name");
   return node != NULL;
 }
 
@@ -922,7 +979,8 @@ static void declare_functions(Checker *c)
   for (size_t i = 0; i < c->file->functions.count; i++) {
     SchemaFunction *function = c->file->functions.items[i];
     if (map_get(&c->functions, function->name->str))
-      refuse(c, function->place, E_SCHEMA_NAME, "two functions are called `%s`", function->name->str.data);
+      diag_help(refuse(c, function->place, E_SCHEMA_NAME, "two functions are called `%s`", function->name->str.data),
+                "give one of them another name");
     else
       map_set(&c->functions, function->name->str, state_of(c, function));
   }

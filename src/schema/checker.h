@@ -36,6 +36,7 @@ SchemaVar *checker_array_of(Checker *c, const SchemaNode *node);     // the arra
 bool checker_calls_file(const Checker *c, const Name *name);         // whether a call means a function of the file: no kernel that is called as a builtin is
 Scalar checker_type_of(Checker *c, SchemaNode *node);
 Scalar checker_settled(Scalar scalar);                               // of a literal that nothing stands beside
+Scalar checker_alone(SchemaNode *node, Scalar scalar);               // the same of an expression of literals: i64 when one of them needs it
 
 // The common type, wider when a literal is no value of it: `u32 + -1` is i64.
 Scalar checker_common(const SchemaNode *left, const SchemaNode *right, Scalar a, Scalar b);

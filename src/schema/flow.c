@@ -186,7 +186,8 @@ static void flow_stmt(Flow *f, SchemaNode *node)
     read_expr(f, SCHEMA_AS(return, node)->value);
     if (f->function->returns.scalar != SCALAR_NONE && !SCHEMA_AS(return, node)->value) {
       f->failed = true;
-      schema_error(f->file, node->place, E_SCHEMA_TYPE, "`%s` returns a value elsewhere, here it returns none", f->function->name->str.data);
+      diag_help(schema_error(f->file, node->place, E_SCHEMA_TYPE, "`%s` returns a value elsewhere, here it returns none", f->function->name->str.data),
+                "give this `return` a value too");
     }
     f->ends = true;
     return;

@@ -5,6 +5,7 @@
 
 #include "schema/front.h"
 #include "base/bug.h"
+#include "schema/check.h"
 #include "syntax/parser.h"
 
 #include <inttypes.h>
@@ -37,6 +38,7 @@ typedef struct Front {
   Map annotated;       // locals that were declared with a type
   NodeVec *body;  // where statements go
   uint32_t temps;
+  bool returns_nothing;  // the function says `-> None`
   uint32_t depth;  // of statements and expressions around
   bool failed;
   // Of a running program:
@@ -274,7 +276,8 @@ static bool read_type(Front *f, const Expr *written, SchemaType *out)
   if (e->kind == EXPR_Subscript) {
     const Name *container = called_name(f, e->Subscript.value, &dotted);
     if (!container || !str_is(container->str, "DeviceArray")) {
-      refuse(f, written->span, E_SCHEMA_TYPE, "this annotation is no type of scalar kernels");
+      diag_help(refuse(f, written->span, E_SCHEMA_TYPE, "this annotation is no type of scalar kernels"),
+            "an array is `DeviceArray[f32]`, a number `f32`");
       return false;
     }
     element = unquoted(f, e->Subscript.slice);
@@ -310,7 +313,10 @@ static SchemaNode *constant_of(Front *f, Expr *e)
   case CONSTANT_TRUE:
   case CONSTANT_FALSE: return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_BOOL, .magnitude = c->kind == CONSTANT_TRUE});
   case CONSTANT_INT: return int_node(f, e->span, (uint64_t)c->integer);
-  case CONSTANT_FLOAT: return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = c->real});
+  case CONSTANT_FLOAT:
+    if (isinf(c->real))
+      diag_help(refuse(f, e->span, E_SCHEMA_LITERAL, "this number is too large for a float of 64 bits"), "infinity is written `math.inf`");
+    return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = c->real});
   case CONSTANT_BIG_INT: {
     char *end;
     bool is_hex = str_starts_with(c->text, "0x") || str_starts_with(c->text, "0X");
@@ -318,7 +324,8 @@ static SchemaNode *constant_of(Front *f, Expr *e)
     bool fits = c->text.len <= (is_hex ? 18u : 20u) && (value != UINT64_MAX || str_is(c->text, "18446744073709551615") || is_hex);
     if (fits && *end == 0)
       return int_node(f, e->span, value);
-    refuse(f, e->span, E_SCHEMA_LITERAL, "this number has more than 64 bits");
+    diag_help(refuse(f, e->span, E_SCHEMA_LITERAL, "this number has more than 64 bits"),
+            "integers go to 18446744073709551615, of type u64; larger numbers are floats: `1e20`");
     return error_node(f, e->span);
   }
   case CONSTANT_NONE:
@@ -327,7 +334,8 @@ static SchemaNode *constant_of(Front *f, Expr *e)
   case CONSTANT_STR:
   case CONSTANT_BYTES: break;
   }
-  refuse(f, e->span, E_SCHEMA_SYNTAX, "a scalar kernel knows numbers and truth values only");
+  diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "a scalar kernel knows numbers and truth values only"),
+            "write a number, True or False");
   return error_node(f, e->span);
 }
 
@@ -445,7 +453,8 @@ static SchemaNode *compare_of(Front *f, Expr *e)
     case CMP_OP_NotIn: break;
     }
     if (op == BINARY_COUNT) {
-      refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers are compared with <, <=, >, >=, == and !=; `is` and `in` are not part of scalar kernels");
+      diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers are compared with <, <=, >, >=, == and !=; `is` and `in` are not part of scalar kernels"),
+            "`a == b` instead of `a is b`; look for an element in a loop");
       return left;
     }
     bool is_shared_operand = i + 1 < count;
@@ -479,7 +488,8 @@ static SchemaList args_of(Front *f, Expr *e)
   for (uint32_t i = 0; i < args.count; i++)
     args.items[i] = expr_of(f, e->Call.args.items[i]);
   if (e->Call.keywords.count)
-    refuse(f, e->Call.keywords.items[0]->span, E_SCHEMA_CALL, "arguments are given in order, not by name");
+    diag_help(refuse(f, e->Call.keywords.items[0]->span, E_SCHEMA_CALL, "arguments are given in order, not by name"),
+            "leave out the name, and put the argument in its place");
   return args;
 }
 
@@ -488,11 +498,13 @@ static const Name *callee_of(Front *f, Expr *e)
   bool dotted;
   const Name *name = called_name(f, e->Call.func, &dotted);
   if (!name) {
-    refuse(f, e->Call.func->span, E_SCHEMA_CALL, "only functions that have a name can be called");
+    diag_help(refuse(f, e->Call.func->span, E_SCHEMA_CALL, "only functions that have a name can be called"),
+            "functions are called by their own name, `exp(x)`, or by that of an imported module, `math.exp(x)`");
     return NULL;
   }
   if (!dotted && is_shadowed(f, name)) {
-    refuse(f, e->Call.func->span, E_SCHEMA_CALL, "`%s` is a number here, not a function", name->str.data);
+    diag_help(refuse(f, e->Call.func->span, E_SCHEMA_CALL, "`%s` is a number here, not a function", name->str.data),
+            "give the local name or the parameter another name");
     return NULL;
   }
   return name;
@@ -508,7 +520,8 @@ static SchemaNode *call_of(Front *f, Expr *e)
   if (scalar_find(name->str, &to)) {
     SchemaNode *node = schema_node(f->arena, SCHEMA_cast, place_of(f, e->span));
     if (args.count != 1) {
-      refuse(f, e->span, E_SCHEMA_CALL, "a cast takes 1 argument, not %u", args.count);
+      diag_help(refuse(f, e->span, E_SCHEMA_CALL, "a cast takes 1 argument, not %u", args.count),
+            "`%s(x)`", name->str.data);
       return error_node(f, e->span);
     }
     SCHEMA_AS(cast, node)->to = to, SCHEMA_AS(cast, node)->value = args.items[0];
@@ -547,7 +560,8 @@ static SchemaNode *attribute_of(Front *f, Expr *e)
   for (size_t i = 0; name && i < sizeof NUMBERS / sizeof *NUMBERS; i++)
     if (str_is(name->str, NUMBERS[i].name))
       return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = NUMBERS[i].value});
-  refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here");
+  diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here"),
+            "an array's length is a parameter of its own: `n: u32`; of modules there are `math.pi`, `math.e`, `math.tau`, `math.inf`, `math.nan`");
   return error_node(f, e->span);
 }
 
@@ -587,15 +601,21 @@ static SchemaNode *expr_of_any(Front *f, Expr *e)
   case EXPR_Error: return f->failed = true, error_node(f, e->span);
   default: break;
   }
-  static const struct { ExprKind kind; const char *what; } WORDS[] = {
-      {EXPR_Lambda, "a lambda"}, {EXPR_NamedExpr, "`:=`"}, {EXPR_ListComp, "a comprehension"}, {EXPR_GeneratorExp, "a generator"},
-      {EXPR_Tuple, "a tuple"}, {EXPR_List, "a list"}, {EXPR_Dict, "a dict"}, {EXPR_Set, "a set"}, {EXPR_JoinedStr, "an f-string"},
-      {EXPR_Slice, "a slice"}, {EXPR_Starred, "`*`"}, {EXPR_Await, "`await`"}, {EXPR_Yield, "`yield`"}};
-  const char *what = "this expression";
+  static const struct { ExprKind kind; const char *what, *help; } WORDS[] = {
+      {EXPR_Lambda, "a lambda", "a function with the decorator `@inline` can be called"}, {EXPR_NamedExpr, "`:=`", "assign the name in a statement before"},
+      {EXPR_ListComp, "a comprehension", "write a loop: for k in range(n): ..."}, {EXPR_SetComp, "a comprehension", "write a loop: for k in range(n): ..."},
+      {EXPR_DictComp, "a comprehension", "write a loop: for k in range(n): ..."}, {EXPR_GeneratorExp, "a generator", "write a loop: for k in range(n): ..."},
+      {EXPR_Tuple, "a tuple", "write each value by itself"}, {EXPR_List, "a list", "a value is one number; elements stand in arrays, which are parameters"},
+      {EXPR_Dict, "a dict", "a value is one number; elements stand in arrays, which are parameters"},
+      {EXPR_Set, "a set", "a value is one number; elements stand in arrays, which are parameters"},
+      {EXPR_JoinedStr, "an f-string", "a scalar kernel knows numbers and truth values only"}, {EXPR_Slice, "a slice", "copy elements in a loop"},
+      {EXPR_Starred, "`*`", "write out the values"}, {EXPR_Await, "`await`", "threads of a group wait for each other with `barrier()`"},
+      {EXPR_Yield, "`yield`", "results go to an array: `out[i] = ...`"}, {EXPR_YieldFrom, "`yield from`", "results go to an array: `out[i] = ...`"}};
+  const char *what = "this expression", *help = "docs/schema.md lists the expressions there are";
   for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
     if (WORDS[i].kind == (ExprKind)e->kind)
-      what = WORDS[i].what;
-  refuse(f, e->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what);
+      what = WORDS[i].what, help = WORDS[i].help;
+  diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what), "%s", help);
   return error_node(f, e->span);
 }
 
@@ -605,6 +625,105 @@ static SchemaNode *expr_of(Front *f, Expr *e)
   SchemaNode *node = go_deeper(f, e->span, 1) ? expr_of_any(f, e) : error_node(f, e->span);
   f->depth = outer;
   return node;
+}
+
+// ---- numbers that are computed here
+
+static bool as_int64(const SchemaLiteral *literal, int64_t *out)
+{
+  if (literal->kind != LITERAL_INT || literal->magnitude > INT64_MAX)
+    return false;
+  *out = literal->is_negative ? -(int64_t)literal->magnitude : (int64_t)literal->magnitude;
+  return true;
+}
+
+static double as_double(const SchemaLiteral *literal)
+{
+  if (literal->kind == LITERAL_FLOAT)
+    return literal->real;
+  return literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude;
+}
+
+static bool int_literal(int64_t value, SchemaLiteral *out)
+{
+  *out = (SchemaLiteral){.kind = LITERAL_INT, .is_negative = value < 0, .magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
+  return true;
+}
+
+static bool float_literal(double value, SchemaLiteral *out)
+{
+  *out = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = value};
+  return isfinite(value);
+}
+
+static bool fold_ints(SchemaBinary op, int64_t a, int64_t b, SchemaLiteral *out)
+{
+  int64_t value = 1;
+  switch (op) {
+  case BINARY_add: return !__builtin_add_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_sub: return !__builtin_sub_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_mul: return !__builtin_mul_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_div: return b != 0 && float_literal((double)a / (double)b, out);
+  case BINARY_floor_div: return b > 0 && int_literal(a / b - (a % b < 0), out);
+  case BINARY_mod: return b > 0 && int_literal(a % b + (a % b < 0 ? b : 0), out);
+  case BINARY_bit_and: return int_literal(a & b, out);
+  case BINARY_bit_or: return int_literal(a | b, out);
+  case BINARY_bit_xor: return int_literal(a ^ b, out);
+  case BINARY_shl: return b >= 0 && b < 62 && !__builtin_mul_overflow(a, INT64_C(1) << b, &value) && int_literal(value, out);
+  case BINARY_shr: return b >= 0 && int_literal(b > 62 ? -(a < 0) : a >= 0 ? a >> b : ~(~a >> b), out);
+  case BINARY_pow:
+    if (b < 0 || b > 64)
+      return false;
+    for (int64_t i = 0; i < b; i++)
+      if (__builtin_mul_overflow(value, a, &value))
+        return false;
+    return int_literal(value, out);
+  default: return false;
+  }
+}
+
+static bool fold_floats(SchemaBinary op, double a, double b, SchemaLiteral *out)
+{
+  switch (op) {
+  case BINARY_add: return float_literal(a + b, out);
+  case BINARY_sub: return float_literal(a - b, out);
+  case BINARY_mul: return float_literal(a * b, out);
+  case BINARY_div: return b != 0 && float_literal(a / b, out);
+  default: return false;
+  }
+}
+
+// The number that an expression of numbers is in Python; false: it is none, or none that a literal can hold.
+static bool fold(SchemaNode *node, SchemaLiteral *out)
+{
+  SchemaLiteral a, b;
+  int64_t m = 0, n = 0;
+  if (node->kind == SCHEMA_literal) {
+    *out = SCHEMA_AS(literal, node)->value;
+    return true;
+  }
+  if (node->kind == SCHEMA_unary_op) {
+    const SchemaUnary op = SCHEMA_AS(unary_op, node)->op;
+    if (!fold(SCHEMA_AS(unary_op, node)->operand, &a) || a.kind == LITERAL_BOOL || op == UNARY_not)
+      return false;
+    if (a.kind == LITERAL_FLOAT)
+      return op != UNARY_inv && float_literal(op == UNARY_neg ? -a.real : a.real, out);
+    return as_int64(&a, &m) && int_literal(op == UNARY_neg ? -m : op == UNARY_inv ? ~m : m, out);
+  }
+  if (node->kind != SCHEMA_binary_op || !fold(SCHEMA_AS(binary_op, node)->left, &a) || !fold(SCHEMA_AS(binary_op, node)->right, &b) ||
+      a.kind == LITERAL_BOOL || b.kind == LITERAL_BOOL)
+    return false;
+  const SchemaBinary op = SCHEMA_AS(binary_op, node)->op;
+  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT)
+    return as_int64(&a, &m) && as_int64(&b, &n) && fold_ints(op, m, n, out);
+  return fold_floats(op, as_double(&a), as_double(&b), out);
+}
+
+// Where a literal is asked for numbers may be computed: `2 * SIZE`.
+static SchemaNode *folded(Front *f, SchemaNode *node, Span span)
+{
+  SchemaLiteral literal;
+  return node->kind != SCHEMA_literal && fold(node, &literal) ? literal_node(f, span, literal) : node;
 }
 
 // ---- statements
@@ -620,15 +739,20 @@ static void shared_of(Front *f, Stmt *s, const Expr *target, Expr *value)
 {
   SchemaNode *node = schema_node(f->arena, SCHEMA_shared, place_of(f, s->span));
   SchemaType type;
-  if (value->Call.args.count != 2 || target->kind != EXPR_Name) {
-    refuse(f, s->span, E_SCHEMA_CALL, "a shared array is declared as NAME = shared_array(TYPE, SIZE)");
+  if (value->Call.args.count != 2 || value->Call.keywords.count || !target || target->kind != EXPR_Name) {
+    diag_help(refuse(f, s->span, E_SCHEMA_CALL, "a shared array is declared as NAME = shared_array(TYPE, SIZE)"),
+            "part = shared_array(f32, 256)");
     return;
   }
   if (!read_type(f, value->Call.args.items[0], &type))
     return;
+  if (type.is_array) {
+    diag_help(refuse(f, value->Call.args.items[0]->span, E_SCHEMA_TYPE, "the elements of a shared array are numbers"), "part = shared_array(f32, 256)");
+    return;
+  }
   SCHEMA_AS(shared, node)->name = target->Name.id;
   SCHEMA_AS(shared, node)->element_type = type.scalar;
-  SCHEMA_AS(shared, node)->size = expr_of(f, value->Call.args.items[1]);
+  SCHEMA_AS(shared, node)->size = folded(f, expr_of(f, value->Call.args.items[1]), value->Call.args.items[1]->span);
   map_set(&f->assigned, target->Name.id->str, (void *)target->Name.id);
   add(f, node);
 }
@@ -645,7 +769,8 @@ static void assign_target(Front *f, Stmt *s, Expr *target, SchemaNode *value)
     add(f, node);
     return;
   }
-  refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+  diag_help(refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned"),
+            "results go to an array: `out[i] = ...`");
 }
 
 static bool is_sequence(const Expr *e)
@@ -662,7 +787,8 @@ static ExprList items_of(const Expr *e)
 static void assign_tuple(Front *f, Stmt *s, Expr *target, Expr *value)
 {
   if (!is_sequence(value) || items_of(value).count != items_of(target).count) {
-    refuse(f, s->span, E_SCHEMA_SYNTAX, "as many values as names are needed, each written out: a, b = x, y");
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "as many values as names are needed, each written out: a, b = x, y"),
+            "write one assignment for each");
     return;
   }
   ExprList values = items_of(value), targets = items_of(target);
@@ -678,7 +804,7 @@ static void assign_of(Front *f, Stmt *s)
   ExprList targets = s->Assign.targets;
   Expr *value = s->Assign.value;
   if (is_shared_array(f, value)) {
-    shared_of(f, s, targets.items[0], value);
+    shared_of(f, s, targets.count == 1 ? targets.items[0] : NULL, value);
     return;
   }
   if (targets.count == 1 && is_sequence(targets.items[0])) {
@@ -702,7 +828,7 @@ static void aug_assign_of(Front *f, Stmt *s)
     return;
   }
   if (target->kind != EXPR_Subscript) {
-    refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned");
+    diag_help(refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned"), "results go to an array: `out[i] += ...`");
     return;
   }
   SchemaNode *element = index_of(f, target);
@@ -720,20 +846,23 @@ static void ann_assign_of(Front *f, Stmt *s)
   SchemaType type;
   const Expr *target = s->AnnAssign.target;
   if (s->AnnAssign.value && is_shared_array(f, s->AnnAssign.value)) {
-    shared_of(f, s, target, s->AnnAssign.value);
+    diag_help(refuse(f, s->AnnAssign.annotation->span, E_SCHEMA_SYNTAX, "a shared array has no annotation: its type stands in the call"),
+              "part = shared_array(f32, 256)");
     return;
   }
   if (!read_type(f, s->AnnAssign.annotation, &type))
     return;
   if (target->kind != EXPR_Name || type.is_array) {
-    refuse(f, s->span, E_SCHEMA_SYNTAX, "only names of numbers are declared with a type");
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only names of numbers are declared with a type"),
+            "total: f64 = 0");
   } else if (!s->AnnAssign.value) {
     Diag *diag = refuse(f, s->span, E_SCHEMA_SYNTAX, "a declaration without a value");
     diag_help(diag, "give it one: `%s: %s = 0`", target->Name.id->str.data, scalar_name(type.scalar));
   } else {
     SchemaNode *value = expr_of(f, s->AnnAssign.value);
     if (map_get(&f->parameters, target->Name.id->str))
-      refuse(f, s->span, E_SCHEMA_TYPE, "`%s` is a parameter and has its type", target->Name.id->str.data);
+      diag_help(refuse(f, s->span, E_SCHEMA_TYPE, "`%s` is a parameter and has its type", target->Name.id->str.data),
+            "leave out the annotation, or use another name");
     else
       assign_name(f, s->span, target->Name.id, type.scalar, value);
   }
@@ -749,20 +878,28 @@ static SchemaList list_of(Front *f, StmtList list)
   return (SchemaList){nodes.items, (uint32_t)nodes.count};
 }
 
+static void refuse_else(Front *f, const Stmt *s)
+{
+  diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "a loop has no `else` here"),
+            "set a name before the loop, change it before `break`, and ask for it after the loop");
+}
+
 static void for_of(Front *f, Stmt *s)
 {
   Expr *iter = s->For.iter;
   bool dotted;
   const Name *name = iter->kind == EXPR_Call ? called_name(f, iter->Call.func, &dotted) : NULL;
   if (s->For.target->kind != EXPR_Name || !name || !str_is(name->str, "range") || is_shadowed(f, name)) {
-    refuse(f, s->For.target->span, E_SCHEMA_SYNTAX, "a `for` loop counts one name over range(...)");
+    diag_help(refuse(f, s->For.target->span, E_SCHEMA_SYNTAX, "a `for` loop counts one name over range(...)"),
+            "for k in range(n): ... a[k] ...");
     return;
   }
   if (s->For.orelse.count)
-    refuse(f, s->span, E_SCHEMA_SYNTAX, "a loop has no `else` here");
+    refuse_else(f, s);
   SchemaList args = args_of(f, iter);
   if (args.count < 1 || args.count > 3) {
-    refuse(f, iter->span, E_SCHEMA_CALL, "`range` takes 1 to 3 arguments, not %u", args.count);
+    diag_help(refuse(f, iter->span, E_SCHEMA_CALL, "`range` takes 1 to 3 arguments, not %u", args.count),
+            "range(stop), range(start, stop) or range(start, stop, step)");
     return;
   }
   SchemaNode *node = schema_node(f->arena, SCHEMA_for, place_of(f, s->span));
@@ -770,10 +907,22 @@ static void for_of(Front *f, Stmt *s)
   loop->var = s->For.target->Name.id;
   loop->start = args.count > 1 ? args.items[0] : int_node(f, iter->span, 0);
   loop->stop = args.items[args.count > 1];
-  loop->step = args.count > 2 ? args.items[2] : int_node(f, iter->span, 1);
+  loop->step = args.count > 2 ? folded(f, args.items[2], iter->Call.args.items[2]->span) : int_node(f, iter->span, 1);
   map_set(&f->assigned, loop->var->str, (void *)loop->var);
   loop->body = list_of(f, s->For.body);
   add(f, node);
+}
+
+// "parallel_map_unary(input, output, operation, count)"
+static const char *whole_signature(Front *f, SchemaKind kind)
+{
+  SchemaKindInfo info = schema_kind_info(kind);
+  StrBuf text = strbuf_new(f->arena);
+  strbuf_printf(&text, "%s(", info.json);
+  for (uint32_t i = 0; i < info.field_count; i++)
+    strbuf_printf(&text, "%s%s", i ? ", " : "", info.fields[i].json);
+  strbuf_putc(&text, ')');
+  return strbuf_cstr(&text);
 }
 
 // parallel_map_unary(input, output, "op", n) and its like.
@@ -785,7 +934,8 @@ static bool whole_of(Front *f, Expr *e, const Name *name)
   SchemaNode *node = schema_node(f->arena, kind, place_of(f, e->span));
   SchemaKindInfo info = schema_kind_info(kind);
   if (e->Call.args.count != info.field_count || e->Call.keywords.count) {
-    refuse(f, e->span, E_SCHEMA_CALL, "`%s` takes %u arguments in order, not %u", name->str.data, info.field_count, e->Call.args.count);
+    diag_help(refuse(f, e->span, E_SCHEMA_CALL, "`%s` takes %u arguments in order, not %u", name->str.data, info.field_count, e->Call.args.count),
+            "%s", whole_signature(f, kind));
     return true;
   }
   for (uint32_t i = 0; i < info.field_count; i++) {
@@ -796,7 +946,8 @@ static bool whole_of(Front *f, Expr *e, const Name *name)
     else if (is_text)
       *(Str *)schema_field(node, &info.fields[i]) = arg->Constant.value.text;
     else
-      refuse(f, arg->span, E_SCHEMA_CALL, "the operation is a text, such as \"add\"");
+      diag_help(refuse(f, arg->span, E_SCHEMA_CALL, "the operation is a text, such as \"add\""),
+            "%s", whole_signature(f, kind));
   }
   add(f, node);
   return true;
@@ -812,7 +963,8 @@ static void expr_stmt_of(Front *f, Stmt *s)
       f->failed = true;
       return;
     }
-    refuse(f, s->span, E_SCHEMA_SYNTAX, "the value of this expression is not used, so it does nothing");
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "the value of this expression is not used, so it does nothing"),
+            "assign it, or leave it out");
     return;
   }
   const Name *name = callee_of(f, e);
@@ -842,7 +994,7 @@ static void stmt_of(Front *f, Stmt *s)
   case STMT_While: {
     SchemaNode *node = schema_node(f->arena, SCHEMA_while, place_of(f, s->span));
     if (s->While.orelse.count)
-      refuse(f, s->span, E_SCHEMA_SYNTAX, "a loop has no `else` here");
+      refuse_else(f, s);
     SCHEMA_AS(while, node)->condition = expr_of(f, s->While.test);
     SCHEMA_AS(while, node)->body = list_of(f, s->While.body);
     add(f, node);
@@ -853,8 +1005,11 @@ static void stmt_of(Front *f, Stmt *s)
   case STMT_Pass: return;
   case STMT_Return: {
     SchemaNode *node = schema_node(f->arena, SCHEMA_return, place_of(f, s->span));
-    if (s->Return.value && !(s->Return.value->kind == EXPR_Constant && s->Return.value->Constant.value.kind == CONSTANT_NONE))
+    if (s->Return.value && !(s->Return.value->kind == EXPR_Constant && s->Return.value->Constant.value.kind == CONSTANT_NONE)) {
       SCHEMA_AS(return, node)->value = expr_of(f, s->Return.value);
+      if (f->returns_nothing && !f->function->is_kernel)
+        diag_help(refuse(f, s->span, E_SCHEMA_TYPE, "the function says that it returns nothing"), "leave out `-> None`, or the value");
+    }
     add(f, node);
     return;
   }
@@ -862,15 +1017,23 @@ static void stmt_of(Front *f, Stmt *s)
   case STMT_Error: f->failed = true; return;
   default: break;
   }
-  const char *what = ast_stmt_node((StmtKind)s->kind)->name;
-  static const struct { StmtKind kind; const char *what; } WORDS[] = {
-      {STMT_FunctionDef, "a function inside a function"}, {STMT_ClassDef, "a class"}, {STMT_Assert, "`assert`"}, {STMT_With, "`with`"},
-      {STMT_Try, "`try`"}, {STMT_Raise, "`raise`"}, {STMT_Import, "an import inside a function"}, {STMT_ImportFrom, "an import inside a function"},
-      {STMT_Global, "`global`"}, {STMT_Nonlocal, "`nonlocal`"}, {STMT_Delete, "`del`"}, {STMT_Match, "`match`"}};
+  static const struct { StmtKind kind; const char *what, *help; } WORDS[] = {
+      {STMT_FunctionDef, "a function inside a function", "put it at the top of the file, with the decorator `@inline`"},
+      {STMT_AsyncFunctionDef, "a function inside a function", "put it at the top of the file, with the decorator `@inline`, without `async`"},
+      {STMT_ClassDef, "a class", "a value is one number"}, {STMT_Assert, "`assert`", "`if not condition: return` leaves the thread"},
+      {STMT_With, "`with`", "write what is inside by itself"}, {STMT_AsyncWith, "`async with`", "write what is inside by itself"},
+      {STMT_AsyncFor, "`async for`", "for k in range(n): ..."}, {STMT_Try, "`try`", "no operation of a kernel raises: a division by 0 gives 0, or an infinity"},
+      {STMT_TryStar, "`try`", "no operation of a kernel raises: a division by 0 gives 0, or an infinity"},
+      {STMT_Raise, "`raise`", "write to an array that something is wrong, and `return`"},
+      {STMT_Import, "an import inside a function", "put it at the top of the file"}, {STMT_ImportFrom, "an import inside a function", "put it at the top of the file"},
+      {STMT_Global, "`global`", "constants of the file can be read as they are; nothing outside of arrays can be written"},
+      {STMT_Nonlocal, "`nonlocal`", "nothing outside of arrays can be written"}, {STMT_Delete, "`del`", "names need not be given back"},
+      {STMT_Match, "`match`", "write `if` and `elif`"}, {STMT_TypeAlias, "`type`", "write the type itself"}};
+  const char *what = ast_stmt_node((StmtKind)s->kind)->name, *help = "docs/schema.md lists the statements there are";
   for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
     if (WORDS[i].kind == (StmtKind)s->kind)
-      what = WORDS[i].what;
-  refuse(f, s->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what);
+      what = WORDS[i].what, help = WORDS[i].help;
+  diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "%s is not part of scalar kernels", what), "%s", help);
 }
 
 static void stmts_of(Front *f, StmtList list)
@@ -906,10 +1069,15 @@ static FunctionRole role_of(Front *f, Stmt *s)
 static void params_of(Front *f, Stmt *s)
 {
   const Ast_arguments *args = s->FunctionDef.args;
+  if (s->FunctionDef.type_params.count)
+    diag_help(refuse(f, s->FunctionDef.type_params.items[0]->span, E_SCHEMA_SYNTAX, "a function has no type parameters"),
+              "parameters of a helper may go without types: it is compiled for those of each call");
   if (args->vararg || args->kwarg || args->kwonlyargs.count)
-    refuse(f, s->span, E_SCHEMA_SYNTAX, "parameters are given in order: no `*`, no `**`, no keyword-only ones");
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "parameters are given in order: no `*`, no `**`, no keyword-only ones"),
+            "give each parameter a name and a type of its own");
   for (uint32_t i = 0; i < args->defaults.count; i++)
-    refuse(f, args->defaults.items[i]->span, E_SCHEMA_SYNTAX, "a parameter has no default value: a launch gives all of them");
+    diag_help(refuse(f, args->defaults.items[i]->span, E_SCHEMA_SYNTAX, "a parameter has no default value: a launch gives all of them"),
+            "leave out the default; a constant of the file can stand for a number that is always the same");
   for (uint32_t k = 0; k < 2; k++) {
     ArgList list = k ? args->args : args->posonlyargs;
     for (uint32_t i = 0; i < list.count; i++) {
@@ -990,13 +1158,16 @@ static void function_of(Front *f, Stmt *s)
       break;
     }
   function->place = place_of(f, def);
-  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena), f->temps = 0;
+  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena), f->temps = 0, f->returns_nothing = false;
   params_of(f, s);
   if (s->FunctionDef.returns) {
     const Expr *returns = s->FunctionDef.returns;
     bool is_none = returns->kind == EXPR_Constant && returns->Constant.value.kind == CONSTANT_NONE;
-    if (!is_none && read_type(f, returns, &function->returns))
+    if (function->is_kernel && !is_none)
+      diag_help(refuse(f, returns->span, E_SCHEMA_SYNTAX, "a kernel returns no value"), "results go to an array: `out[i] = ...`");
+    else if (!is_none && read_type(f, returns, &function->returns))
       function->has_declared_return = true;
+    f->returns_nothing = is_none;
   }
   StmtList body = s->FunctionDef.body;
   if (body.count && body.items[0]->kind == STMT_Expr && body.items[0]->Expr.value->kind == EXPR_Constant &&
@@ -1025,20 +1196,38 @@ static void import_of(Front *f, Stmt *s)
   }
 }
 
-static void constant_assign(Front *f, Stmt *s, const Expr *target, Expr *value)
+// NAME: T = number: the number must be one of T.
+static bool fits_annotation(Front *f, const Expr *annotation, SchemaLiteral *literal)
+{
+  SchemaType type;
+  if (!read_type(f, annotation, &type))
+    return false;
+  if (!type.is_array && scalar_is_float(type.scalar) && literal->kind == LITERAL_INT)
+    *literal = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = as_double(literal)};
+  bool fits = !type.is_array && (literal->kind == LITERAL_BOOL) == (type.scalar == SCALAR_BOOL) && schema_literal_fits(literal, type.scalar);
+  if (!fits)
+    diag_help(refuse(f, annotation->span, E_SCHEMA_LITERAL, "the constant is no value of the type that is written down"), "leave out the type, or write another");
+  return fits;
+}
+
+static void constant_assign(Front *f, Stmt *s, const Expr *target, const Expr *annotation, Expr *value)
 {
   if (target->kind == EXPR_Name && str_starts_with(target->Name.id->str, "__"))
     return;  // __all__ and its like
   SchemaNode *node = target->kind == EXPR_Name ? expr_of(f, value) : NULL;
-  if (!node || node->kind != SCHEMA_literal) {
-    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file"), "NAME = 3.5");
+  SchemaLiteral literal;
+  if (!node || !fold(node, &literal)) {
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file, and what + - * / // %% << >> & | ^ make of them"), "NAME = 3.5");
     return;
   }
+  if (annotation && !fits_annotation(f, annotation, &literal))
+    return;
   if (map_get(&f->constants, target->Name.id->str)) {
-    refuse(f, s->span, E_SCHEMA_NAME, "the constant `%s` is assigned twice", target->Name.id->str.data);
+    diag_help(refuse(f, s->span, E_SCHEMA_NAME, "the constant `%s` is assigned twice", target->Name.id->str.data),
+              "constants keep their value; give the second another name");
     return;
   }
-  add_constant(f, target->Name.id, node, place_of(f, s->span));
+  add_constant(f, target->Name.id, literal_node(f, value->span, literal), place_of(f, s->span));
 }
 
 // if __name__ == "__main__": what a script does when it is run.
@@ -1056,13 +1245,13 @@ static void top_level_of(Front *f, Stmt *s)
   case STMT_FunctionDef: function_of(f, s); return;
   case STMT_Assign:
     if (s->Assign.targets.count == 1) {
-      constant_assign(f, s, s->Assign.targets.items[0], s->Assign.value);
+      constant_assign(f, s, s->Assign.targets.items[0], NULL, s->Assign.value);
       return;
     }
     break;
   case STMT_AnnAssign:
     if (s->AnnAssign.value) {
-      constant_assign(f, s, s->AnnAssign.target, s->AnnAssign.value);
+      constant_assign(f, s, s->AnnAssign.target, s->AnnAssign.annotation, s->AnnAssign.value);
       return;
     }
     break;
@@ -1076,7 +1265,8 @@ static void top_level_of(Front *f, Stmt *s)
   }
   if (is_main_guard(s))
     return;
-  refuse(f, s->span, E_SCHEMA_SYNTAX, "a file of kernels holds functions, imports and constants; this is none of them");
+  diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "a file of kernels holds functions, imports and constants; this is none of them"),
+            "what a script does when it is run stands below `if __name__ == \"__main__\":`");
 }
 
 static Front front_of(Session *session, Arena *arena, const char *path)

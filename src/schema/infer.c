@@ -200,6 +200,20 @@ Scalar checker_settled(Scalar scalar)
 
 // ---- finding the types of locals
 
+static void look_for_long(SchemaNode *node, void *context)
+{
+  if (node->kind == SCHEMA_literal && SCHEMA_AS(literal, node)->value.kind == LITERAL_INT)
+    *(bool *)context |= !schema_literal_fits(&SCHEMA_AS(literal, node)->value, SCALAR_I32);
+}
+
+Scalar checker_alone(SchemaNode *node, Scalar scalar)
+{
+  bool is_long = false;
+  if (scalar == SCALAR_WEAK_INT)
+    schema_walk(node, look_for_long, &is_long);
+  return is_long ? SCALAR_I64 : checker_settled(scalar);
+}
+
 // `var` is assigned a value of type `scalar`.
 static void widen(Checker *c, SchemaVar *var, SchemaNode *value, Scalar scalar)
 {
@@ -209,7 +223,7 @@ static void widen(Checker *c, SchemaVar *var, SchemaNode *value, Scalar scalar)
   Scalar wider = scalar == SCALAR_BOOL || schema_is_weak(scalar) ? scalar : schema_promoted(scalar);
   if (was != SCALAR_NONE && !(was == SCALAR_BOOL && wider == SCALAR_BOOL))
     wider = checker_common(value, value, was, wider);
-  if (wider == SCALAR_WEAK_INT && value->kind == SCHEMA_literal && !schema_literal_fits(&SCHEMA_AS(literal, value)->value, SCALAR_I32))
+  if (wider == SCALAR_WEAK_INT && checker_alone(value, wider) == SCALAR_I64)
     wider = SCALAR_I64;
   if (wider != was)
     c->changed = true;

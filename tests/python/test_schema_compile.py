@@ -68,54 +68,6 @@ def test_types(tmp_path, expression, checked):
     assert text_of(body_of(result)[0]["value"]) == checked
 
 
-# statements, code, a part of the message, the line within the kernel
-REFUSED = [
-    ("while True:\n    pass\nelse:\n    pass", "E1001", "`else`", 3), ("assert i", "E1001", "`assert`", 3), ("def g():\n    pass", "E1001", "a function inside", 3),
-    ("for v in [1, 2]:\n    pass", "E1001", "range", 3), ("x.a = 3", "E1001", "only names", 3), ("x[i] = y @ y", "E1001", "matrices", 3),
-    ("x[i] = 1 if i is 3 else 2", "E1001", "compared", 3), ("x[i] = [1][0]", "E1001", "a list", 3), ("x[0:2] = 1", "E1001", "a slice", 3),
-    ("x[0, 1] = 1", "E1001", "two indices", 3), ("x[i] = (lambda: 1)()", "E1005", "have a name", 3), ("x[i] = (q := 3)", "E1001", "`:=`", 3),
-    ("x[i] = 'a'", "E1001", "numbers", 3), ("x[i] = None", "E1001", "numbers", 3), ("x[i] = q", "E1002", "`q`", 3), ("x[i] = nosuch(1)", "E1002", "nosuch", 3),
-    ("x[i] = sqrt(1, 2)", "E1005", "1 argument", 3), ("x[i] = pow(x[i], y=2)", "E1005", "in order", 3), ("i + 1", "E1001", "not used", 3),
-    ("sqrt(1.0)", "E1001", "not used", 3), ("break", "E1001", "outside", 3), ("n = 1.5", "E1003", "`u32`, not a float literal", 3), ("x[1.5] = 1", "E1003", "index", 3),
-    ("return 3", "E1001", "no value", 3), ("x = 3", "E1003", "array", 3), ("x[i] = y", "E1003", "an array", 3), ("if i > 2:\n    r = 1\nx[i] = r", "E1004", "`r`", 5),
-    ("for v in range(0):\n    pass\nx[i] = v", "E1004", "`v`", 5), ("x[i] = 99999999999999999999999", "E1006", "64 bits", 3), ("x[i] = 1e300", "E1006", "f32", 3),
-    ("q: i8 = 300", "E1006", "i8", 3), ("q: f32 = 1\nq: f64 = 2", "E1003", "declared", 4), ("q: f32", "E1001", "without a value", 3), ("x[i] = 2.5 << 1", "E1003", "integers", 3),
-    ("a, b = 1", "E1001", "as many values", 3), ("for v in range(3, 9, n):\n    pass", "E1001", "step", 3), ("atomic_add(n, 0, 1)", "E1003", "element of an array", 3),
-    ("x[i] = get_global_id(5)", "E1005", "0, 1 or 2", 3), ("if i < n:\n    barrier()", "E1007", "barrier", 4), ("try:\n    pass\nfinally:\n    pass", "E1001", "`try`", 3),
-    ("del x", "E1001", "`del`", 3), ("global q", "E1001", "`global`", 3), ("import math", "E1001", "an import", 3), ("x[i] = math.sin(1)", "E1005", "have a name", 3),
-    ("s = shared_array(f32, n)", "E1001", "size", 3), ("if i > 2:\n    parallel_map_unary(x, y, 'abs', n)", "E1001", "top of", 4), ("parallel_map_unary(x, y, 'cube', n)", "E1005", "abs", 3),
-    ("parallel_map_unary(x, y, 'abs')", "E1005", "4 arguments", 3), ("x[i] = 1 < atomic_add(x, 0, 1.0) < 3", "E1001", "in the middle", 3),
-]
-
-
-@pytest.mark.parametrize("statements, code, part, line", REFUSED, ids=[r[0].splitlines()[0] for r in REFUSED])
-def test_refused(tmp_path, statements, code, part, line):
-    result = kernel(tmp_path, statements)
-    assert result.returncode == 1 and not result.stdout
-    assert f"error[{code}]" in result.stderr and part in result.stderr
-    assert f"k.py:{line + 1}:" in result.stderr
-
-
-# text of a file, code, a part of the message
-FILES = [
-    ("def k(x):\n    pass\n", "E1003", "`x` has no type"), ("def k(x: DeviceArray):\n    pass\n", "E1003", "what it holds"), ("def k(x: f31):\n    pass\n", "E1003", "did you mean `f32`"),
-    ("def k(x: f32 = 3):\n    pass\n", "E1001", "default"), ("def k(*x: f32):\n    pass\n", "E1001", "`*`"), ("class A:\n    pass\n", "E1001", "functions, imports and constants"),
-    ("print(3)\n", "E1001", "functions, imports"), ("X = f(3)\n", "E1001", "only numbers"), ("X = 3\nX = 4\n", "E1002", "twice"), ("", "E1001", "no kernel"),
-    ("@cached\ndef k(x: f32):\n    pass\n", "E1001", "decorator"), ("def k(x: f32, x: f32):\n    pass\n", "E1002", "two parameters"), ("def k(a: f32):\n    k(a)\n", "E1005", "is a kernel"),
-    ("@inline\ndef g(a):\n    return g(a)\ndef k(x: DeviceArray[f32]):\n    x[0] = g(1)\n", "E1005", "calls itself"),
-    ("@inline\ndef g(a):\n    if a > 1:\n        return a\ndef k(x: DeviceArray[f32]):\n    x[0] = g(1)\n", "E1003", "without returning"),
-    ("@inline\ndef g(a):\n    return a + x\ndef k(x: DeviceArray[f32]):\n    x[0] = g(1)\n", "E1002", "`x`"),
-    ("@inline\ndef g(a, b):\n    return a\ndef k(x: DeviceArray[f32]):\n    x[0] = g(1)\n", "E1005", "2 arguments"),
-    ("def k(a: f32):\n    pass\ndef k(b: f32):\n    pass\n", "E1002", "two functions"),
-]
-
-
-@pytest.mark.parametrize("text, code, part", FILES, ids=range(len(FILES)))
-def test_refused_files(tmp_path, text, code, part):
-    result = compile_text(tmp_path, text)
-    assert result.returncode == 1 and f"error[{code}" in result.stderr and part in result.stderr
-
-
 def test_helpers_are_compiled_for_the_types_of_each_call(tmp_path):
     result = compile_text(tmp_path, "@inline\ndef sq(v):\n    w = v * v\n    return w\n"
                                     "def k(x: DeviceArray[f32], d: DeviceArray[f64], n: u32):\n    x[0] = sq(x[1]) + sq(2)\n    d[0] = sq(d[0])\n")
