@@ -8,6 +8,7 @@ starts so.
 
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import subprocess
@@ -41,7 +42,8 @@ STEPS = [
     ("wheel", f"{PYTEST} tests/wheel", "check"),
     ("python-asan", f"KLR=build-asan/klr {PYTEST} tests/python -m 'not slow'", "check"),
     ("long-wheel", f"KLR_WHEEL_PYTHONS=all {PYTEST} tests/wheel", "long"),
-    ("long", f"{PYTEST} tests/long", "long"),
+    *[("long-" + os.path.basename(path)[len("test_"):-len(".py")].removesuffix("_long"), f"{PYTEST} {os.path.relpath(path, ROOT)}", "long")
+      for path in sorted(glob.glob(os.path.join(ROOT, "tests", "long", "test_*.py")))],
 ]
 
 
@@ -61,7 +63,7 @@ def run_step(name, command, environment):
     result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, text=True, errors="replace",
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     ok, bad = counts(result.stdout, result.returncode)
-    text = f"{name:16s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s\n"
+    text = f"{name:22s} {ok:6d} passed {bad:4d} failed  {time.monotonic() - start:6.1f} s\n"
     text += result.stdout[-12000:] if bad else "".join(f"    {line}\n" for line in re.findall(r"^SKIPPED .*", result.stdout, flags=re.M))
     print(text, end="", flush=True)
     return ok, bad
