@@ -27,7 +27,7 @@ def _kernel(function: Union[Kernel, Callable[..., Any]], frame: Any) -> Kernel:
 @_native.Entry
 def compile_to_json(func: Union[Kernel, Callable[..., Any]], output_path: Union[str, "os.PathLike[str]", None] = None) -> str:
     """The document of one function as text, two blanks a level; also written to `output_path`. Raises klr.Error."""
-    text: str = _kernel(func, sys._getframe(1))._program.document()[1].json()
+    text: str = _kernel(func, sys._getframe(1))._program.read()[1].json()
     if output_path is not None:
         try:
             with open(output_path, "w", encoding="utf-8") as file:

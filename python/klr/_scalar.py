@@ -314,7 +314,7 @@ class Program:
 
     def __init__(self, function, around):
         self.function, self.around = function, around
-        self.lock, self.interpreter_lock = threading.RLock(), threading.Lock()
+        self.lock = threading.RLock()
         self.reads = ()
         self.launchers = {}
         self.variants = {}  # kernels with other options
@@ -330,33 +330,33 @@ class Program:
         with self.lock:
             self.made, self.reads, self.launchers = None, (), {}
 
-    def document(self):
-        """(session, _native.Document)"""
-        with self.lock:
-            if self.made is None or self.has_changed():
-                session, names = _native.Session(), _Names(self.around)
-                native = _native.schema_trace(session, names.meaning, source_of(self.function))
-                _errors.report(session, native is None, home=self.function.__globals__)
-                self.made, self.reads, self.launchers = (session, native), tuple(names.reads), {}
-            return self.made
+    def read(self):
+        """(session, _native.Document, reads), of which one thread at a time may make use."""
+        session, names = _native.Session(), _Names(self.around)
+        native = _native.schema_trace(session, names.meaning, source_of(self.function))
+        _errors.report(session, native is None, home=self.function.__globals__)
+        return session, native, tuple(names.reads)
 
     def launcher(self, checked, interpret):
+        """What runs it; `made` is then something else than before when the program has changed."""
         with self.lock:
-            document = self.document()
+            if self.made is None or self.has_changed():
+                session, native, self.reads = self.read()
+                self.made, self.launchers = (session, native), {}
             key = "interpret" if interpret else checked
             found = self.launchers.get(key)
             if found is None:
-                found = self.launchers[key] = self._make(document, checked, interpret)
+                found = self.launchers[key] = self._make(checked, interpret)
             return found
 
-    def _make(self, document, checked, interpret):
+    def _make(self, checked, interpret):
         name = self.function.__code__.co_name
         if not interpret:
-            registry, said = _load(document, checked)
+            registry, said = _load(self.made, checked)
             if registry is not None:
                 return registry.find(name)
             _warn_of_interpreter(said)
-        return _Interpreter(document[1].launcher(name), self.interpreter_lock)
+        return _Interpreter(self.read()[1].launcher(name), threading.Lock())  # its document is used at the same time as `made`
 
 
 # ---- launching
@@ -482,24 +482,23 @@ class Kernel(Launchable):
     @_native.Entry
     def info(self) -> Dict[str, Any]:
         """Name, doc, path, line, parameters (name, dtype, direction) and the grid that its guard gives, as a dictionary."""
-        return next(row for row in self._program.document()[1].kernels() if row["name"] == self.__wrapped__.__code__.co_name)
+        return next(row for row in self._program.read()[1].kernels() if row["name"] == self.__wrapped__.__code__.co_name)
 
     @_native.Entry
     def document(self) -> Dict[str, Any]:
         """The JSON schema, as a dictionary."""
         import json
 
-        with self._program.lock:
-            return json.loads(self._program.document()[1].json())
+        found: Dict[str, Any] = json.loads(self._program.read()[1].json())
+        return found
 
     @_native.Entry
     def c_text(self) -> str:
         """The C that it is compiled from."""
-        with self._program.lock:
-            session, native = self._program.document()
-            first, text = session.count(), native.c_text()
-            _errors.report(session, text is None, first)
-            return text
+        session, native, _ = self._program.read()
+        first, text = session.count(), native.c_text()
+        _errors.report(session, text is None, first)
+        return text
 
 
 def _by_name(module, qualname, options):

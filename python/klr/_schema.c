@@ -262,8 +262,8 @@ static PyObject *module_trace(PyObject *self, PyObject *args)
   (void)self;
   SessionObject *session;
   PyObject *function;
-  LiveCall call = {.kept = PyList_New(0)};
-  if (!call.kept || !PyArg_ParseTuple(args, "O!OO!", session_type, &session, &call.meaning, &PyTuple_Type, &function))
+  LiveCall call = {0};
+  if (!PyArg_ParseTuple(args, "O!OO!", session_type, &session, &call.meaning, &PyTuple_Type, &function) || !(call.kept = PyList_New(0)))
     return NULL;
   call.session = klr_core_session(session->klr);
   bool ok = live_function(&call, function, 0, &call.kernel) && klr_guarded(session->klr, read_live, &call);

@@ -74,9 +74,9 @@ def _read(what: Source) -> Tuple[Any, Any]:
     if isinstance(what, Mapping):
         return _scalar.read_text(json.dumps(what), "<document>", True)
     if isinstance(what, Kernel):
-        return what._program.document()
+        return what._program.read()[:2]
     if isinstance(what, types.FunctionType):
-        return Kernel(what)._program.document()
+        return Kernel(what)._program.read()[:2]
     raise _errors.of_caller(TypeError(f"a path, a kernel, a function or a document, not {what!r:.80}"))
 
 
