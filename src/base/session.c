@@ -151,21 +151,23 @@ bool file_read(Session *session, Arena *arena, const char *path, Str *out)
 
 int file_replace(Session *session, const char *path, Str bytes, unsigned mode)
 {
-  // A process may have several sessions, each in a thread of its own.
-  char *beside = arena_printf(&session->arena, "%s.%ld-%p.tmp", path, (long)getpid(), (void *)session);
+  // A device or a pipe is written to and stays what it is. A process may have several sessions, each in a thread of its own.
+  struct stat info;
+  const bool is_special = stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+  const char *beside = is_special ? path : arena_printf(&session->arena, "%s.%ld-%p.tmp", path, (long)getpid(), (void *)session);
   FILE *stream = fopen(beside, "wb");
   int reason = 0;
   if (!stream)
     return errno;
   if (fwrite(bytes.data, 1, bytes.len, stream) != bytes.len)
     reason = errno;
-  if (mode && !reason && fchmod(fileno(stream), (mode_t)mode) != 0)
+  if (mode && !is_special && !reason && fchmod(fileno(stream), (mode_t)mode) != 0)
     reason = errno;
   if (fclose(stream) != 0 && !reason)
     reason = errno;
-  if (!reason && rename(beside, path) != 0)
+  if (!is_special && !reason && rename(beside, path) != 0)
     reason = errno;
-  if (reason)
+  if (!is_special && reason)
     unlink(beside);
   return reason;
 }

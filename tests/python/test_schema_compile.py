@@ -86,3 +86,18 @@ def test_directions(tmp_path):
 def test_many_errors_in_one_run(tmp_path):
     result = kernel(tmp_path, "x[i] = a\nx[i] = b\nx[i] = sqrt(1, 2)")
     assert result.stderr.count("error[") == 3
+
+
+def test_a_pipe_stays_a_pipe(tmp_path):
+    import os
+    import stat
+    import threading
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()), daemon=True)
+    reader.start()
+    (tmp_path / "k.py").write_text(HEAD + "def k(x: DeviceArray[f32]):\n    x[0] = 1.0\n")
+    assert run_klr("schema", "compile", tmp_path / "k.py", "-o", pipe).returncode == 0
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    reader.join(5)
+    assert json.loads(got[0])["kernels"][0]["name"] == "k"
