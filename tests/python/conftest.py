@@ -11,10 +11,6 @@ PACKAGE = os.path.join(ROOT, os.environ.get("KLR_PACKAGE", "build/python"))  # t
 HANGS_SECONDS = 3600  # a process that still runs then waits for ever: a busy computer alone fails no test
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: not run again under the sanitizers")
-
-
 def run_klr(*arguments, stdin=None, cwd=ROOT, timeout=HANGS_SECONDS, environment=None, program=KLR):
     """Runs the program and returns the CompletedProcess with text output."""
     return subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
