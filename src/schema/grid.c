@@ -10,6 +10,7 @@ typedef struct Guard {
   SchemaFunction *function;
   SchemaNode *values[64];   // of locals by index, when they are assigned once before the guard; NULL: not known
   uint32_t depth;
+  bool says_more;           // the condition is not only bounds of the grid
 } Guard;
 
 static bool is_value_of_local(const Guard *g, const SchemaNode *node)
@@ -124,8 +125,10 @@ static SchemaNode *as_count(Guard *g, SchemaNode *bound, bool and_one)
 // Takes bounds from `id < E` and `id <= E` (`in_range`), or from `id >= E` and `id > E`, joined by `and`, or by `or`.
 static void read_condition(Guard *g, SchemaNode *node, bool in_range)
 {
-  if (node->kind != SCHEMA_binary_op)
+  if (node->kind != SCHEMA_binary_op) {
+    g->says_more = true;
     return;
+  }
   Schema_binary_op *e = SCHEMA_AS(binary_op, node);
   if (e->op == (in_range ? BINARY_and : BINARY_or)) {
     read_condition(g, e->left, in_range);
@@ -140,21 +143,25 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
     op = mirrored(e->op), bound = e->left;
   }
   bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
-  if (dimension < 0 || g->function->grid[dimension] || !(excludes || includes) || !scalar_is_integer(bound->type.scalar))
-    return;
+  bool is_bound = dimension >= 0 && !g->function->grid[dimension] && (excludes || includes) && scalar_is_integer(bound->type.scalar);
   g->depth = 0;
-  SchemaNode *count = over_parameters(g, bound);
+  SchemaNode *count = is_bound ? over_parameters(g, bound) : NULL;
+  g->says_more |= !count;
   if (count)
     g->function->grid[dimension] = as_count(g, count, includes);
 }
 
 static void read_guard(Guard *g, const SchemaNode *node, bool in_range)
 {
-  SchemaNode *condition = SCHEMA_AS(if, node)->condition, *had = g->function->grid[0];
-  read_condition(g, condition, in_range);
-  SchemaBinary op = condition->kind == SCHEMA_binary_op ? SCHEMA_AS(binary_op, condition)->op : BINARY_COUNT;
-  if (!had && g->function->grid[0] && g->function->dims == 1 && op != BINARY_and && op != BINARY_or)
-    g->function->guard = node;
+  SchemaFunction *function = g->function;
+  bool is_first = !function->grid[0] && !function->grid[1] && !function->grid[2];
+  g->says_more = false;
+  read_condition(g, SCHEMA_AS(if, node)->condition, in_range);
+  bool is_whole = is_first && !g->says_more && function->dims > 0;
+  for (uint32_t d = 0; d < function->dims; d++)
+    is_whole &= function->grid[d] != NULL;
+  if (is_whole)
+    function->guard = node;
 }
 
 static bool only_returns(SchemaList list)

@@ -229,7 +229,7 @@ struct SchemaFunction {
   // How many threads are needed, from the guard: `if id < E:` around everything, or `if id >= E: return` before anything
   // with an effect. Expressions over scalar parameters and literals; NULL: not known, the launch must say.
   SchemaNode *grid[3];
-  // The `if` of that guard when its condition says no more than grid[0] does, and ids have one dimension: a loop to grid[0] needs no guard.
+  // The `if` of that guard when its condition says no more than `grid` does, of all dimensions: loops to `grid` need no guard.
   const SchemaNode *guard;
 };
 

@@ -405,14 +405,15 @@ SchemaStrips *schema_find_strips(const SchemaFile *file, const SchemaFunction *f
   const size_t count = function->locals.count + 1;
   *s = (SchemaStrips){.function = function, .locals = arena_array(arena, StripLocal, count), .values = arena_array(arena, const SchemaNode *, count),
                       .turns = arena_array(arena, const SchemaNode *, count)};
-  if (function->dims != 1 || function->uses_groups || function->has_whole || count > 1024)
+  if (!function->dims || function->uses_groups || function->has_whole || count > 1024)
     return s;
   s->body.items = arena_array(arena, SchemaNode *, function->body.count + 1);
   flatten(arena, function, function->body, &s->body);
   for (uint32_t i = 0; i < s->body.count; i++)
     if (s->body.items[i]->kind == SCHEMA_let && s->body.items[i]->var->assignments == 1)
       s->values[s->body.items[i]->var->index] = s->body.items[i];
-  schema_walk_list(s->body, look_for_width, s);
+  if (function->dims == 1)
+    schema_walk_list(s->body, look_for_width, s);
   bool leaves = false, assigns = false;
   schema_walk_list(s->body, look_for_return, &leaves);
   for (size_t i = 0; i < function->params.count; i++)

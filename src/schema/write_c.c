@@ -725,7 +725,7 @@ static const char *const BODY_PARAMS =
 
 static void put_bound(Writer *w, const SchemaFunction *function)
 {
-  if (!function->guard)
+  if (!function->guard || function->dims != 1)
     return;
   start_line(w);
   put(w, "const int64_t klr_bound = ");
@@ -1354,7 +1354,7 @@ static void write_lanes(Writer *w, SchemaList list, uint32_t from, uint32_t to)
   put_line(w, "for (int64_t klr_l = 0; klr_l < klr_lanes; klr_l++) {");
   w->indent++;
   put_line(w, "KLR_SPARE const uint64_t klr_thread = klr_first + (uint64_t)klr_l;");
-  put_ids(w, 1);
+  put_line(w, "KLR_SPARE const int64_t klr_id0 = (int64_t)(klr_thread - klr_start);");
   if (s->width)
     put_line(w, "KLR_SPARE const int64_t klr_rest = klr_id0 - klr_base;");
   for (size_t i = 0; i < s->function->locals.count; i++) {
@@ -1413,9 +1413,16 @@ static void write_strip(Writer *w, const SchemaFunction *function)
 {
   put(w, "\nKLR_BODY void ");
   put_kernel_name(w, function, "_strip(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t klr_first, int64_t klr_lanes, "
-                               "int64_t klr_quotient, int64_t klr_base, KlrKernelFault *klr_fault)\n{\n");
+                               "uint64_t klr_row, int64_t klr_quotient, int64_t klr_base, KlrKernelFault *klr_fault)\n{\n");
   w->indent = 1, w->line = 0, w->in_strip = true;
-  put_line(w, "(void)klr_grid, (void)klr_quotient, (void)klr_base, (void)klr_fault;");
+  put_line(w, "(void)klr_grid, (void)klr_row, (void)klr_quotient, (void)klr_base, (void)klr_fault;");
+  if (function->dims > 1) {
+    put_line(w, "KLR_SPARE const uint64_t klr_start = klr_row * klr_grid->size[0];");
+    put_line(w, "KLR_SPARE const int64_t klr_id1 = (int64_t)(klr_row %% klr_grid->size[1]), klr_id2 = (int64_t)(klr_row / klr_grid->size[1]);");
+  } else {
+    put_line(w, "KLR_SPARE const uint64_t klr_start = 0;");
+    put_line(w, "KLR_SPARE const int64_t klr_id1 = 0, klr_id2 = 0;");
+  }
   declare_params(w, function, false);
   for (size_t i = 0; i < function->locals.count; i++) {
     const SchemaVar *var = function->locals.items[i];
@@ -1431,15 +1438,34 @@ static void write_strip(Writer *w, const SchemaFunction *function)
   put(w, "}\n");
 }
 
-static void put_strip(Writer *w, const SchemaFunction *function, const char *first, const char *lanes, const char *quotient, const char *base)
+static void put_strip(Writer *w, const SchemaFunction *function, const char *first, const char *lanes, const char *row, const char *parts)
 {
   start_line(w);
   put_kernel_name(w, function, "_strip");
-  put(w, "(klr_arguments, klr_grid, %s, %s, %s, %s, klr_fault);\n", first, lanes, quotient, base);
+  put(w, "(klr_arguments, klr_grid, %s, %s, %s, %s, klr_fault);\n", first, lanes, row, parts);
 }
 
-// Rows of `klr_width` ids; where that is no width each thread is a row. Strips of whole rows are taken below each other, since threads of one
-// column often read the same.
+// `klr_rows` rows that lie `klr_far` threads apart, of each the threads [klr_at, klr_at + klr_span). Strips are taken below each other, since
+// threads of one column often read the same.
+static void write_tile(Writer *w, const SchemaFunction *function, const char *row, const char *parts)
+{
+  put_line(w, "for (uint64_t klr_column = 0; klr_column < klr_span; klr_column += KLR_LANES)");
+  put_line(w, "  for (uint64_t klr_down = 0; klr_down < klr_rows; klr_down++) {");
+  w->indent += 2;
+  put_line(w, "const uint64_t klr_first = klr_at + klr_down * klr_far + klr_column;");
+  put_line(w, "if (klr_span - klr_column >= KLR_LANES)");
+  w->indent++;
+  put_strip(w, function, "klr_first", "KLR_LANES", row, parts);
+  w->indent--;
+  put_line(w, "else");
+  w->indent++;
+  put_strip(w, function, "klr_first", "(int64_t)(klr_span - klr_column)", row, parts);
+  w->indent -= 2;
+  put_line(w, "}");
+  w->indent--;
+}
+
+// Rows of `klr_width` ids; where that is no width each thread is a row.
 static void write_rows(Writer *w, const SchemaFunction *function)
 {
   start_line(w);
@@ -1458,23 +1484,11 @@ static void write_rows(Writer *w, const SchemaFunction *function)
     put_line(w, "}");
     put_line(w, "klr_at = klr_stop;");
   } else {
-    put_line(w, "const uint64_t klr_span = klr_stop - klr_at, klr_whole = klr_width > 0 && (int64_t)klr_at == klr_base ? (klr_end - klr_at) / (uint64_t)klr_width : 0;");
+    put_line(w, "const uint64_t klr_far = (uint64_t)klr_width, klr_span = klr_stop - klr_at;");
+    put_line(w, "const uint64_t klr_whole = klr_width > 0 && (int64_t)klr_at == klr_base ? (klr_end - klr_at) / klr_far : 0;");
     put_line(w, "const uint64_t klr_rows = klr_whole > 32 ? 32 : klr_whole ? klr_whole : 1;");
-    put_line(w, "for (uint64_t klr_column = 0; klr_column < klr_span; klr_column += KLR_LANES)");
-    put_line(w, "  for (uint64_t klr_row = 0; klr_row < klr_rows; klr_row++) {");
-    w->indent += 2;
-    put_line(w, "const uint64_t klr_before = klr_row * (uint64_t)klr_width, klr_first = klr_at + klr_before + klr_column;");
-    put_line(w, "if (klr_span - klr_column >= KLR_LANES)");
-    w->indent++;
-    put_strip(w, function, "klr_first", "KLR_LANES", "klr_quotient + (int64_t)klr_row", "klr_base + (int64_t)klr_before");
-    w->indent--;
-    put_line(w, "else");
-    w->indent++;
-    put_strip(w, function, "klr_first", "(int64_t)(klr_span - klr_column)", "klr_quotient + (int64_t)klr_row", "klr_base + (int64_t)klr_before");
-    w->indent -= 2;
-    put_line(w, "}");
-    w->indent--;
-    put_line(w, "klr_at += (klr_rows - 1) * (uint64_t)klr_width + klr_span;");
+    write_tile(w, function, "0", "klr_quotient + (int64_t)klr_down, klr_base + (int64_t)(klr_down * klr_far)");
+    put_line(w, "klr_at += (klr_rows - 1) * klr_far + klr_span;");
   }
   w->indent--;
   put_line(w, "}");
@@ -1485,12 +1499,57 @@ static void write_strips(Writer *w, const SchemaFunction *function)
   put_line(w, "uint64_t klr_first = klr_begin;");
   put_line(w, "for (; klr_first + KLR_LANES <= klr_end; klr_first += KLR_LANES)");
   w->indent++;
-  put_strip(w, function, "klr_first", "KLR_LANES", "0", "0");
+  put_strip(w, function, "klr_first", "KLR_LANES", "0", "0, 0");
   w->indent--;
   put_line(w, "if (klr_first < klr_end)");
   w->indent++;
-  put_strip(w, function, "klr_first", "(int64_t)(klr_end - klr_first)", "0", "0");
+  put_strip(w, function, "klr_first", "(int64_t)(klr_end - klr_first)", "0", "0, 0");
   w->indent--;
+}
+
+// Rows of a grid of several dimensions, those that the guard leaves out left out.
+static void write_grid_rows(Writer *w, const SchemaFunction *function)
+{
+  const bool has_guard = function->guard != NULL, is_wide = w->strips && w->strips->is_wide;
+  for (uint32_t d = 0; has_guard && d < function->dims; d++) {
+    start_line(w);
+    put(w, "const int64_t klr_bound%u = ", d);
+    write_expr(w, function->grid[d]);
+    put(w, ";\n");
+  }
+  put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");
+  w->indent++;
+  put_line(w, "const uint64_t klr_row = klr_at / klr_grid->size[0], klr_begun = klr_row * klr_grid->size[0], klr_row_end = klr_begun + klr_grid->size[0];");
+  put_line(w, "const uint64_t klr_stop = klr_end < klr_row_end ? klr_end : klr_row_end;");
+  put_line(w, "%s klr_last = klr_stop;", has_guard ? "uint64_t" : "const uint64_t");
+  if (has_guard) {
+    put_line(w, "if (klr_bound0 < (int64_t)(klr_last - klr_begun))");
+    put_line(w, "  klr_last = klr_bound0 > (int64_t)(klr_at - klr_begun) ? klr_begun + (uint64_t)klr_bound0 : klr_at;");
+    put_line(w, function->dims > 2 ? "if ((int64_t)(klr_row %% klr_grid->size[1]) >= klr_bound1 || (int64_t)(klr_row / klr_grid->size[1]) >= klr_bound2)"
+                                   : "if ((int64_t)(klr_row %% klr_grid->size[1]) >= klr_bound1)");
+    put_line(w, "  klr_last = klr_at;");
+  }
+  if (!is_wide) {
+    put_line(w, "for (uint64_t klr_thread = klr_at; klr_thread < klr_last; klr_thread++) {");
+    w->indent++;
+    write_thread(w, function);
+    w->indent--;
+    put_line(w, "}");
+    put_line(w, "klr_at = klr_stop;");
+  } else {
+    put_line(w, "const uint64_t klr_far = klr_grid->size[0], klr_span = klr_last - klr_at;");
+    put_line(w, "const uint64_t klr_below = klr_grid->size[1] - klr_row %% klr_grid->size[1], klr_whole = klr_at == klr_begun ? (klr_end - klr_at) / klr_far : 0;");
+    put_line(w, "uint64_t klr_rows = klr_whole < klr_below ? klr_whole : klr_below;");
+    if (has_guard) {
+      put_line(w, "const uint64_t klr_inside = klr_span ? (uint64_t)klr_bound1 - klr_row %% klr_grid->size[1] : 1;");
+      put_line(w, "klr_rows = klr_rows < klr_inside ? klr_rows : klr_inside;");
+    }
+    put_line(w, "klr_rows = klr_rows > 32 ? 32 : klr_rows ? klr_rows : 1;");
+    write_tile(w, function, "klr_row + klr_down", "0, 0");
+    put_line(w, "klr_at = klr_rows > 1 ? klr_at + klr_rows * klr_far : klr_stop;");
+  }
+  w->indent--;
+  put_line(w, "}");
 }
 
 // ---- the functions of a kernel
@@ -1518,19 +1577,10 @@ static void write_body(Writer *w, const SchemaFunction *function)
       write_reducing(w, function);
     } else if (w->strips && w->strips->width) {
       write_rows(w, function);
-    } else if (w->strips && w->strips->is_wide) {
+    } else if (function->dims == 1 && w->strips && w->strips->is_wide) {
       write_strips(w, function);
     } else if (function->dims > 1) {
-      put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");
-      put_line(w, "  const uint64_t klr_row = klr_at / klr_grid->size[0], klr_row_end = (klr_row + 1) * klr_grid->size[0];");
-      put_line(w, "  const uint64_t klr_stop = klr_end < klr_row_end ? klr_end : klr_row_end;");
-      put_line(w, "  for (uint64_t klr_thread = klr_at; klr_thread < klr_stop; klr_thread++) {");
-      w->indent = 3;
-      write_thread(w, function);
-      w->indent = 1;
-      put_line(w, "  }");
-      put_line(w, "  klr_at = klr_stop;");
-      put_line(w, "}");
+      write_grid_rows(w, function);
     } else {
       put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_end; klr_thread++) {");
       w->indent = 2;
@@ -1708,7 +1758,7 @@ static void need_in_list(Needs *needs, SchemaList list)
 
 static bool write_needed(Writer *w, const SchemaFunction *function)
 {
-  if (!function->guard)
+  if (!function->guard || function->dims != 1)
     return false;
   Needs needs = {arena_array(w->arena, bool, function->params.count + 1), function};
   need_in_list(&needs, function->body);

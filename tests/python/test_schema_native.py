@@ -46,6 +46,12 @@ KERNELS = [
     ("tallies", f"def tallies(a: DeviceArray[u8], h: DeviceArray[i64], m: DeviceArray[f32], n: u32):\n{GUARD}for k in range(3):\n            atomic_sub(h, a[i] % 7 + k, i)\n"
                 "            atomic_add(h, k, a[i])\n        if a[i] > 9:\n            atomic_max(m, a[i], a[i] * 0.5)\n",
      dict(a=np.random.default_rng(4).integers(0, 256, N).astype(np.uint8), h=np.arange(10), m=np.zeros(256, np.float32), n=N), {}),
+    *[(f"plane{more}", f"def plane{more}(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32], m: u32, n: u32, k: i32):\n    column = get_global_id(0)\n    row = get_global_id(1)\n"
+       "    if column < n and row < m:\n        total = 0.0\n        for p in range(k):\n            total += A[row * k + p] * B[p * n + column]\n        C[row * n + column] += total\n",
+       dict(A=f32(47 * 9), B=f32(9 * 150), C=f32(47 * 150, 1), m=47, n=150, k=9), dict(grid=(150 + more, 47 + more, 1)) if more else {}) for more in (0, 7)],
+    ("cube", "def cube(A: DeviceArray[f32], C: DeviceArray[f32], w: u32, h: u32, d: u32):\n    x, y, z = get_global_id(), get_global_id(1), get_global_id(2)\n    if x >= w or y >= h or z >= d:\n        return\n"
+             "    total = 0.0\n    for j in range(h):\n        total += A[(z * h + j) * w + x] * y\n    C[(z * h + y) * w + x] = total\n",
+     dict(A=f32(70 * 5 * 4), C=f32(70 * 5 * 4), w=70, h=5, d=4), dict(grid=(71, 7, 5))),
     # Rows of ids, strips of threads, and what keeps threads apart.
     ("product", "def product(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32], m: u32, n: u32, k: u32):\n    i = get_global_id()\n    if i < m * n:\n        row = i // n\n        column = i % n\n"
                 "        total = 0.0\n        for p in range(k):\n            total += A[row * k + p] * B[p * n + column]\n        C[row * n + column] = total\n",
@@ -163,12 +169,12 @@ def test_a_compiler_that_is_missing_or_fails(tmp_path):
 
 
 def test_the_text_compiles_without_warnings_and_leads_back(tmp_path):
-    rows = ["saxpy", "dot", "product", "window", "column", "tallies"]
+    rows = ["saxpy", "dot", "product", "window", "column", "tallies", "plane0", "cube", "mm"]
     (tmp_path / "k.py").write_text(HEAD + "".join(text for name, text, _, _ in KERNELS if name in rows))
     assert run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "c", "--emit-c").returncode == 0
     text = (tmp_path / "c" / "k.c").read_text()
     assert f'#line 3 "{tmp_path}/k.py"' in text
-    assert all(f"kernel_{name}_strip(" in text for name in ("product", "window", "column"))
+    assert all(f"kernel_{name}_strip(" in text for name in ("product", "window", "column", "plane0", "cube"))
     for compiler in COMPILERS:
         result = subprocess.run([compiler, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / "c" / "k.c"], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
