@@ -201,7 +201,8 @@ def source_of(function):
         raise error("value", str(changed)) from None
     if text is None:
         raise error("value", f"the source text of `{function.__name__}` is not at hand ('{code.co_filename}')",
-                    "define it in a file or a notebook cell; text that exec() runs can be put into linecache.cache under its file name")
+                    "define it in a file or a notebook cell, or run `python -m klr -c` instead of `python -c`; text that exec() runs can be put into "
+                    "linecache.cache under its file name")
     return function, code.co_filename, code.co_name, code.co_firstlineno, text
 
 
@@ -374,6 +375,12 @@ def _sizes(sizes, what):
     return found
 
 
+def threads_of(threads):
+    if isinstance(threads, int) and 0 <= threads < 1 << 32:
+        return int(threads)
+    raise error("value", f"threads is a number from 0 (all) on, not {threads!r:.60}")
+
+
 class Launchable:
     """What is called with arguments, and how: the parts that kernels of the program and of libraries share."""
 
@@ -396,10 +403,8 @@ class Launchable:
         grid: threads, one to three sizes; from the kernel's guard when left out. group: threads of a group (256). threads: cores to use
         at most (KLR_THREADS, else all). checked: verify every access. interpret: run in the interpreter, which verifies too.
         """
-        if threads is not None and not 0 <= operator.index(threads) < 1 << 32:
-            raise error("value", f"threads is a number from 0 (all) on, not {threads!r:.60}")
         kernel = self._like(grid=None if grid is None else _sizes(grid, "grid"), group=None if group is None else _sizes(group, "group"),
-                            threads=threads, checked=checked, interpret=interpret)
+                            threads=None if threads is None else threads_of(threads), checked=checked, interpret=interpret)
         if hasattr(arguments, "keys"):
             kernel(**{name: arguments[name] for name in arguments.keys()})
         else:

@@ -50,7 +50,7 @@ def kernel(function: Any = None, *, checked: bool = False, interpret: bool = Fal
     The function's text is compiled at the first call; the function itself is never run.
     """
     options = {"checked": checked, "interpret": interpret, "grid": None if grid is None else _scalar._sizes(grid, "grid"),
-               "group": None if group is None else _scalar._sizes(group, "group"), "threads": threads}
+               "group": None if group is None else _scalar._sizes(group, "group"), "threads": _scalar.threads_of(threads)}
     frame = sys._getframe(1)
     if function is None:
         return lambda decorated: _scalar.make(decorated, frame, options)

@@ -303,8 +303,11 @@ def test_a_kernel_without_a_guard():
     unguarded[2](x)
     unguarded.launch([x[3:]], grid=(1, 1, 1), interpret=True)
     assert list(x) == [1, 1, 0, 1] and unguarded.info["grid"] is None
-    with pytest.raises(klr.Error, match="threads is a number"):
-        unguarded.launch([x], threads=-1)
+    for threads in (-1, 2.5, "2"):
+        with pytest.raises(klr.Error, match="threads is a number"):
+            unguarded.launch([x], threads=threads)
+        with pytest.raises(klr.Error, match="threads is a number"):
+            kernel(threads=threads)
 
 
 def test_checked_launches():
