@@ -1,4 +1,4 @@
-"""Random calls of nki.isa never crash: they run, as the reference executors do, or are refused at a place.
+"""Random calls of nki.isa and nki.collectives never crash: they run, as the reference executors do, or are refused at a place.
 
 KLR_SEED=N tries other calls than those of N = 0; tests/long/test_isa_random_long.py tries many more.
 """
@@ -10,11 +10,13 @@ import os
 import pytest
 import fitting_calls
 import random_calls
+import random_collectives
 from conftest import run_klr
 
 SEED = 1_000_000 * int(os.environ.get("KLR_SEED", "0"))
 SAMPLES, CHUNK = 240, 120  # of so many calls some run and some do not
 FITTING, FITTING_CHUNK = 200, 25
+COLLECTIVES = 120
 
 
 def outcome(path, target, options, *more):
@@ -43,8 +45,8 @@ def try_seed(folder, seed, calls=random_calls):
     if errors is not None:
         return 0
     assert outcome(path, target, options, "--reference", "--out", plain) is None
-    names = sorted(name for name in os.listdir(fast) if name.endswith(".npy"))
-    assert names == sorted(name for name in os.listdir(plain) if name.endswith(".npy"))
+    names = sorted(path.relative_to(fast) for path in fast.rglob("*.npy"))
+    assert names == sorted(path.relative_to(plain) for path in plain.rglob("*.npy"))
     for name in names:
         assert filecmp.cmp(fast / name, plain / name, shallow=False), (seed, name)
     return 1
@@ -60,3 +62,8 @@ def test_random_calls_run_or_are_refused(first, tmp_path):
 def test_random_calls_that_fit_run_as_the_reference_executors_do(first, tmp_path):
     ran = sum(try_seed(tmp_path, SEED + seed, fitting_calls) for seed in range(first, first + FITTING_CHUNK))
     assert ran > FITTING_CHUNK * 3 // 4
+
+
+def test_random_collectives_run_or_are_refused(tmp_path):
+    ran = sum(try_seed(tmp_path, SEED + seed, random_collectives) for seed in range(COLLECTIVES))
+    assert 0 < ran < COLLECTIVES
