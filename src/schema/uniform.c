@@ -1,7 +1,8 @@
 // uniform.c -- barriers stand where all threads of a group come by, and only there: docs/schema.md, "Threads".
 //
 // A value is uniform when it is the same for all threads of a group: parameters, literals, group ids and sizes, and local names
-// that are only assigned such values, under conditions that are uniform themselves.
+// that are only assigned such values, under conditions that are uniform themselves. Where threads may leave a loop or return, what follows is
+// under the condition that they leave by: until the loop's end after a `continue`, in all of the loop after a `break` or a `return`.
 
 #include "schema/check.h"
 
@@ -14,6 +15,17 @@ typedef struct Line {
   uint32_t to, next;  // `next`: of the same point; NOWHERE: none
 } Line;
 
+// Where a barrier stands: below conditions and loops, and after what may have led threads away from it.
+typedef struct Barrier {
+  const SchemaNode *node;
+  uint32_t below, after;
+} Barrier;
+
+// The points that decide which threads have left a list of statements: for the end of the loop's turn, or for good.
+typedef struct Left {
+  uint32_t turn, all;
+} Left;
+
 typedef struct Uniform {
   SchemaFile *file;
   SchemaFunction *function;
@@ -21,9 +33,8 @@ typedef struct Uniform {
   Vec(uint8_t) varies;   // of each point
   Vec(Line) lines;
   uint32_t reader;       // the point whose expression is looked at
-  bool under;            // below a condition that varies
-  bool may_have_left;    // some threads may have returned
-  bool varies_found;
+  uint32_t loop;         // the point of the loop around; NOWHERE: none
+  Vec(Barrier) barriers;
   bool has_barriers, failed;
 } Uniform;
 
@@ -36,7 +47,7 @@ static uint32_t add_point(Uniform *u)
 
 static void add_line(Uniform *u, uint32_t from, uint32_t to)
 {
-  if (from == NOWHERE)
+  if (from == NOWHERE || to == NOWHERE || from == to)
     return;
   vec_push(u->file->arena, &u->lines, (Line){to, u->first.items[from]});
   u->first.items[from] = (uint32_t)u->lines.count - 1;
@@ -53,20 +64,6 @@ static bool varies_by_itself(const SchemaNode *node)
            schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC;
   default: return false;
   }
-}
-
-static void look_for_varying(SchemaNode *node, void *context)
-{
-  Uniform *u = context;
-  bool is_local = node->kind == SCHEMA_var && node->var->kind == VAR_LOCAL;
-  u->varies_found |= varies_by_itself(node) || (is_local && u->varies.items[node->var->index]);
-}
-
-static bool varies(Uniform *u, SchemaNode *node)
-{
-  u->varies_found = false;
-  schema_walk(node, look_for_varying, u);
-  return u->varies_found;
 }
 
 static bool is_barrier(const SchemaNode *node)
@@ -95,42 +92,82 @@ static void connect(Uniform *u, SchemaNode *value, uint32_t reader, uint32_t abo
   add_line(u, above, reader);
 }
 
-static void connect_list(Uniform *u, SchemaList list, uint32_t above)
+static uint32_t both(Uniform *u, uint32_t a, uint32_t b)
 {
+  if (a == NOWHERE || b == NOWHERE || a == b)
+    return a == NOWHERE ? b : a;
+  const uint32_t point = add_point(u);
+  add_line(u, a, point), add_line(u, b, point);
+  return point;
+}
+
+static Left connect_list(Uniform *u, SchemaList list, uint32_t below, uint32_t after);
+
+static Left connect_loop(Uniform *u, uint32_t point, SchemaList body)
+{
+  const uint32_t outer = u->loop;
+  u->loop = point;
+  Left left = connect_list(u, body, point, point);
+  u->loop = outer;
+  add_line(u, left.all, point);
+  return (Left){NOWHERE, left.all};
+}
+
+static Left connect_if(Uniform *u, const Schema_if *s, uint32_t below, uint32_t after)
+{
+  const uint32_t point = add_point(u);
+  connect(u, s->condition, point, after);
+  add_line(u, below, point);
+  Left then_left = connect_list(u, s->then_body, point, point), else_left = connect_list(u, s->else_body, point, point);
+  return (Left){both(u, then_left.turn, else_left.turn), both(u, then_left.all, else_left.all)};
+}
+
+// `below` decides which threads run the list, `after` also which of them are left when it begins.
+static Left connect_list(Uniform *u, SchemaList list, uint32_t below, uint32_t after)
+{
+  Left left = {NOWHERE, NOWHERE};
   for (uint32_t i = 0; i < list.count; i++) {
     SchemaNode *node = list.items[i];
+    Left now = {NOWHERE, NOWHERE};
     switch (node->kind) {
-    case SCHEMA_let: connect(u, SCHEMA_AS(let, node)->value, node->var->index, above); break;
+    case SCHEMA_let: connect(u, SCHEMA_AS(let, node)->value, node->var->index, after); break;
     case SCHEMA_assign: {
       const SchemaNode *target = SCHEMA_AS(assign, node)->target;
       if (target->kind == SCHEMA_var && target->var->kind == VAR_LOCAL)
-        connect(u, SCHEMA_AS(assign, node)->value, target->var->index, above);
+        connect(u, SCHEMA_AS(assign, node)->value, target->var->index, after);
       break;
     }
-    case SCHEMA_if: {
-      uint32_t point = add_point(u);
-      connect(u, SCHEMA_AS(if, node)->condition, point, above);
-      connect_list(u, SCHEMA_AS(if, node)->then_body, point);
-      connect_list(u, SCHEMA_AS(if, node)->else_body, point);
+    case SCHEMA_perform:
+      if (is_barrier(node))
+        vec_push(u->file->arena, &u->barriers, (Barrier){node, below, after});
       break;
-    }
+    case SCHEMA_break:
+      add_line(u, after, u->loop);
+      now.turn = after;
+      break;
+    case SCHEMA_continue: now.turn = after; break;
+    case SCHEMA_return: now.all = after; break;
+    case SCHEMA_if: now = connect_if(u, SCHEMA_AS(if, node), below, after); break;
     case SCHEMA_while: {
-      uint32_t point = add_point(u);
-      connect(u, SCHEMA_AS(while, node)->condition, point, above);
-      connect_list(u, SCHEMA_AS(while, node)->body, point);
+      const uint32_t point = add_point(u);
+      connect(u, SCHEMA_AS(while, node)->condition, point, after);
+      now = connect_loop(u, point, SCHEMA_AS(while, node)->body);
       break;
     }
     case SCHEMA_for: {
       Schema_for *s = SCHEMA_AS(for, node);
-      uint32_t point = add_point(u);
-      connect(u, s->start, point, above), connect(u, s->stop, point, above);
+      const uint32_t point = add_point(u);
+      connect(u, s->start, point, after), connect(u, s->stop, point, after);
       add_line(u, point, node->var->index);
-      connect_list(u, s->body, point);
+      now = connect_loop(u, point, s->body);
       break;
     }
     default: break;
     }
+    after = both(u, after, both(u, now.turn, now.all));
+    left = (Left){both(u, left.turn, now.turn), both(u, left.all, now.all)};
   }
+  return left;
 }
 
 static void spread(Uniform *u)
@@ -155,46 +192,28 @@ static void refuse(Uniform *u, const SchemaNode *barrier, const char *why)
   diag_help(diag, "put the condition around what stands before and after the barrier, and the barrier outside of it");
 }
 
-static void judge_list(Uniform *u, SchemaList list, uint32_t loops)
+static void judge(Uniform *u, const Barrier *barrier)
 {
-  for (uint32_t i = 0; i < list.count; i++) {
-    SchemaNode *node = list.items[i];
-    bool outer = u->under;
-    if (is_barrier(node)) {
-      if (!u->function->is_kernel)
-        refuse(u, node, "it stands in a helper, whose callers may differ");
-      else if (u->under)
-        refuse(u, node, "the condition or the loop around it may differ between them");
-      else if (u->may_have_left)
-        refuse(u, node, "some may have returned before, or left the loop");
-    } else if (node->kind == SCHEMA_return || ((node->kind == SCHEMA_break || node->kind == SCHEMA_continue) && loops)) {
-      u->may_have_left |= u->under;
-    } else if (node->kind == SCHEMA_if) {
-      u->under |= varies(u, SCHEMA_AS(if, node)->condition);
-      judge_list(u, SCHEMA_AS(if, node)->then_body, loops);
-      judge_list(u, SCHEMA_AS(if, node)->else_body, loops);
-    } else if (node->kind == SCHEMA_while) {
-      u->under |= varies(u, SCHEMA_AS(while, node)->condition);
-      judge_list(u, SCHEMA_AS(while, node)->body, loops + 1);
-    } else if (node->kind == SCHEMA_for) {
-      u->under |= varies(u, SCHEMA_AS(for, node)->start) || varies(u, SCHEMA_AS(for, node)->stop);
-      judge_list(u, SCHEMA_AS(for, node)->body, loops + 1);
-    }
-    u->under = outer;
-  }
+  if (!u->function->is_kernel)
+    refuse(u, barrier->node, "it stands in a helper, whose callers may differ");
+  else if (barrier->below != NOWHERE && u->varies.items[barrier->below])
+    refuse(u, barrier->node, "the condition or the loop around it may differ between them");
+  else if (barrier->after != NOWHERE && u->varies.items[barrier->after])
+    refuse(u, barrier->node, "some may have returned before, or left the loop");
 }
 
 bool schema_check_barriers(SchemaFile *file, SchemaFunction *function)
 {
-  Uniform u = {.file = file, .function = function};
+  Uniform u = {.file = file, .function = function, .loop = NOWHERE};
   schema_walk_list(function->body, look_for_barriers, &u);
   function->has_barriers = u.has_barriers;
   if (!u.has_barriers)
     return true;
   for (size_t i = 0; i < function->locals.count; i++)
     add_point(&u);
-  connect_list(&u, function->body, NOWHERE);
+  connect_list(&u, function->body, NOWHERE, NOWHERE);
   spread(&u);
-  judge_list(&u, function->body, 0);
+  for (size_t i = 0; i < u.barriers.count; i++)
+    judge(&u, &u.barriers.items[i]);
   return !u.failed;
 }

@@ -263,21 +263,24 @@ static void write_cast(Writer *w, const SchemaNode *node)
 {
   const Schema_cast *e = SCHEMA_AS(cast, node);
   Scalar from = e->value->type.scalar, to = e->to;
+  const bool is_widened = from == SCALAR_F16 || from == SCALAR_BF16;  // to f32, which becomes what is wanted
   const char *open = "(", *close = ")";
-  if (from == SCALAR_F16 || from == SCALAR_BF16) {
-    put(w, "klr_%s_to_f32", scalar_name(from));
+  if (is_widened && to == SCALAR_F32) {
+    open = "", close = "";
   } else if (to == SCALAR_F16 || to == SCALAR_BF16) {
     put(w, "klr_f32_to_%s((float)", scalar_name(to)), close = "))";
   } else if (to == SCALAR_BOOL) {
     open = "((", close = ") != 0)";
   } else if (scalar_is_float(from) && scalar_is_integer(to)) {
-    put(w, "klr_cast_%s_%s", scalar_name(from), scalar_name(to));
+    put(w, "klr_cast_%s_%s", scalar_name(is_widened ? SCALAR_F32 : from), scalar_name(to));
   } else {
     put(w, "((%s)", c_type(to)), close = "))";
   }
   put(w, "%s", open);
+  if (is_widened)
+    put(w, "klr_%s_to_f32(", scalar_name(from));
   write_expr(w, e->value);
-  put(w, "%s", close);
+  put(w, is_widened ? ")%s" : "%s", close);
 }
 
 static void write_id(Writer *w, SchemaBuiltin builtin, SchemaList args)

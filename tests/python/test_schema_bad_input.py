@@ -248,6 +248,31 @@ def test_recursion(tmp_path, text, code, told):
     nothing_is_left(tmp_path)
 
 
+BARRIERS = [  # the body of a kernel, and whether its barrier is one
+    ("for t in range(3):\n    barrier()\n    if x[i] > 0:\n        break", False),
+    ("for t in range(3):\n    barrier()\n    if x[i] > 0:\n        return", False),
+    ("for t in range(3):\n    if x[i] > 0:\n        continue\n    barrier()", False),
+    ("for t in range(3):\n    barrier()\n    if x[i] > 0:\n        continue\n    x[i] = 1.0", True),
+    ("for t in range(3):\n    for q in range(4):\n        if x[i] > q:\n            break\n    barrier()", True),
+    ("for t in range(3):\n    for q in range(4):\n        if x[i] > q:\n            return\n    barrier()", False),
+    ("t = 0\nwhile t < 3:\n    barrier()\n    t += 1\n    if n > 5:\n        break", True),
+    ("t = 0\nwhile t < 3:\n    barrier()\n    if x[i] > 0:\n        continue\n    t += 1", False),
+    ("m = 0\nfor t in range(3):\n    if x[i] > 0:\n        break\n    m = 1\nif m > 0:\n    barrier()", False),
+    ("m = 0\nfor t in range(3):\n    if x[i] > 0:\n        continue\n    m = 1\nif m > 0:\n    barrier()", False),
+    ("m = 0\nfor t in range(3):\n    m = 1\n    if x[i] > 0:\n        continue\n    x[i] = 1.0\nif m > 0:\n    barrier()", True),
+    ("if n > 3:\n    return\nbarrier()", True), ("if x[i] > 3:\n    return\nbarrier()", False), ("if n > 3:\n    if x[i] > 0:\n        return\nbarrier()", False),
+    ("for t in range(3):\n    if n > t:\n        break\n    barrier()", True), ("for t in range(get_local_id()):\n    x[i] = 1.0\nbarrier()", True),
+    ("for t in range(get_local_id()):\n    barrier()", False),
+]
+
+
+@pytest.mark.parametrize("body, is_right", BARRIERS)
+def test_barriers(tmp_path, body, is_right):
+    text = HEAD + "def k(x: DeviceArray[f32], n: u32):\n    i = get_global_id()\n" + "".join(f"    {line}\n" for line in body.split("\n"))
+    result = run_klr("schema", "check", write(tmp_path, text))
+    assert result.returncode == (0 if is_right else 1) and ("E1007" in result.stderr) != is_right, result.stderr
+
+
 def test_no_guard(tmp_path):
     source = write(tmp_path, HEAD + "def k(x: DeviceArray[i32]):\n    x[get_global_id()] = 7\n")
     assert make(tmp_path, source=source).returncode == 0
