@@ -72,7 +72,7 @@ def build(folder, texts, compiler):
         for constant in re.findall(r"^[A-Z]\w* = .*\n", whole, re.M):
             whole = constant + whole.replace(constant, "")
         (folder / f"{group}.py").write_text(whole, encoding="utf-8")
-    result = run_klr("schema", "build", *[folder / f"{group}.py" for group in texts], "-o", folder, "--compiler", compiler, environment={"KLR_CACHE": str(folder / "cache")}, timeout=600)
+    result = run_klr("schema", "build", *[folder / f"{group}.py" for group in texts], "-o", folder, "--compiler", compiler, environment={"KLR_CACHE": str(folder / "cache")})
     assert result.returncode == 0, result.stderr
     return {group: Kernels(folder / f"{group}.so") for group in texts}
 

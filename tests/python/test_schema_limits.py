@@ -2,10 +2,10 @@
 written is read back to the same bytes."""
 
 import json
-import time
+import resource
 
 import pytest
-from conftest import run_klr
+from conftest import KLR, run_klr
 
 HEAD = "from atlas_kernel import *\n"
 KERNEL = HEAD + "def k(x: DeviceArray[f32], h: DeviceArray[f16], y: DeviceArray[i32], n: u32):\n    i = get_global_id()\n"
@@ -138,7 +138,9 @@ LARGE = {
 
 @pytest.mark.parametrize("what", LARGE)
 def test_large_files(tmp_path, what):
-    started = time.process_time(), time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = compile_file(tmp_path / "k.py", KERNEL + LARGE[what](20000))
     assert result.returncode == 0, result.stderr[:300]
-    assert time.monotonic() - started[1] < 8  # a square of the names alone would take a minute
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # of processors: others may use them, too
+    assert seconds < (60 if "asan" in KLR else 12)  # a square of the names alone would take a minute

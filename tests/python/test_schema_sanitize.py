@@ -51,7 +51,7 @@ def sanitized(tmp_path, *tests, **environment):
     settings = {"LD_PRELOAD": ":".join(runtime), "ASAN_OPTIONS": "detect_leaks=0:detect_odr_violation=0", "UBSAN_OPTIONS": "print_stacktrace=1", "KLR_TEST_COMPILER": str(compiler),
                 "PYTHONMALLOC": "malloc", **environment}
     ran = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-s", "-p", "no:cacheprovider", *tests], cwd=ROOT, capture_output=True, text=True, check=False,
-                         env={**os.environ, **settings}, timeout=3000)
+                         env={**os.environ, **settings}, timeout=3600)
     assert ran.returncode == 0 and "passed" in ran.stdout, ran.stdout[-6000:] + ran.stderr[-6000:]
     return ran.stdout
 
