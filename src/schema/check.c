@@ -665,6 +665,33 @@ static void finish_shared(Checker *c, SchemaNode *node)
     s->size->type = value_type(SCALAR_I64);
 }
 
+// The whole-array forms: arrays, an operation, a count.
+static void finish_whole(Checker *c, SchemaNode *node)
+{
+  SchemaWhole whole;
+  if (!c->function->is_kernel || c->depth > 1)
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` stands at the top of a kernel's body", schema_kind_info(node->kind).json),
+                "the whole kernel runs it once, not each thread: put it outside of conditions, loops and helpers");
+  const char *wrong = schema_whole_of(node, &whole);
+  if (wrong)
+    diag_help(refuse(c, node->place, E_SCHEMA_CALL, "%s", wrong), "write its name in quotes");
+  c->function->has_whole = true;
+  for (uint32_t i = 0; i < whole.array_count; i++) {
+    SchemaNode *array = *whole.arrays[i] = finish(c, *whole.arrays[i]);
+    if (array->kind != SCHEMA_var || !array->type.is_array)
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "`%s` works on arrays; this is none", schema_kind_info(node->kind).json),
+                "give it an array's name");
+    else if (i == whole.indices && !scalar_is_integer(array->type.scalar))
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "indices are integers; `%s` holds `%s`", array->var->name->str.data, scalar_name(array->type.scalar)),
+                "indices are in an array of integers, such as `DeviceArray[u32]`");
+    else if (i != whole.indices && array->type.scalar != (*whole.arrays[0])->type.scalar)
+      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "the arrays hold `%s` and `%s`, not one type", scalar_name((*whole.arrays[0])->type.scalar),
+             scalar_name(array->type.scalar)),
+                "copy one into an array of the other's type, element by element");
+  }
+  *whole.count = index_of(c, *whole.count);
+}
+
 static void finish_stmt(Checker *c, SchemaNode *node)
 {
   switch (node->kind) {
@@ -710,29 +737,7 @@ static void finish_stmt(Checker *c, SchemaNode *node)
   }
   if (!schema_kind_info(node->kind).is_statement)
     bug("`%s` is no statement", schema_kind_info(node->kind).json);
-  // The whole-array forms: arrays, an operation, a count.
-  SchemaWhole whole;
-  if (!c->function->is_kernel || c->depth > 1)
-    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "`%s` stands at the top of a kernel's body", schema_kind_info(node->kind).json),
-                "the whole kernel runs it once, not each thread: put it outside of conditions, loops and helpers");
-  const char *wrong = schema_whole_of(node, &whole);
-  if (wrong)
-    diag_help(refuse(c, node->place, E_SCHEMA_CALL, "%s", wrong), "write its name in quotes");
-  c->function->has_whole = true;
-  for (uint32_t i = 0; i < whole.array_count; i++) {
-    SchemaNode *array = *whole.arrays[i] = finish(c, *whole.arrays[i]);
-    if (array->kind != SCHEMA_var || !array->type.is_array)
-      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "`%s` works on arrays; this is none", schema_kind_info(node->kind).json),
-                "give it an array's name");
-    else if (i == whole.indices && !scalar_is_integer(array->type.scalar))
-      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "indices are integers; `%s` holds `%s`", array->var->name->str.data, scalar_name(array->type.scalar)),
-                "indices are in an array of integers, such as `DeviceArray[u32]`");
-    else if (i != whole.indices && array->type.scalar != (*whole.arrays[0])->type.scalar)
-      diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "the arrays hold `%s` and `%s`, not one type", scalar_name((*whole.arrays[0])->type.scalar),
-             scalar_name(array->type.scalar)),
-                "copy one into an array of the other's type, element by element");
-  }
-  *whole.count = index_of(c, *whole.count);
+  finish_whole(c, node);
 }
 
 static void finish_list(Checker *c, SchemaList list)

@@ -42,9 +42,6 @@ typedef struct Reader {
   bool failed;
 } Reader;
 
-static const char *const DIRECTIONS[] = {"none", "in", "out", "inout"};
-enum { DIRECTION_COUNT = sizeof DIRECTIONS / sizeof *DIRECTIONS };
-
 // ---- places and reports
 
 static const JsonPath *below(Reader *r, const JsonPath *up, const char *key)
@@ -475,8 +472,8 @@ static void direction_of(Reader *r, const SchemaVar *param, const json_t *value,
 {
   if (!expect(r, value, JSON_STRING, at))
     return;
-  for (int i = 0; i < DIRECTION_COUNT; i++)
-    if (strcmp(json_string_value(value), DIRECTIONS[i]) == 0) {
+  for (int i = 0; i <= DIRECTION_INOUT; i++)
+    if (strcmp(json_string_value(value), schema_direction_name((SchemaDirection)i)) == 0) {
       claim(r, (Claim){.param = param, .direction = (SchemaDirection)i, .at = at});
       return;
     }
@@ -657,7 +654,7 @@ static const char *disagreement(Arena *arena, const Claim *claim)
     SchemaDirection found = claim->param->direction;
     return found == claim->direction
                ? NULL
-               : arena_printf(arena, "the direction is said to be `%s`, and is `%s`", DIRECTIONS[claim->direction], DIRECTIONS[found]);
+               : arena_printf(arena, "the direction is said to be `%s`, and is `%s`", schema_direction_name(claim->direction), schema_direction_name(found));
   }
   SchemaType found = claim->node ? claim->node->type : claim->function->returns;
   if (found.scalar == claim->scalar && !found.is_array)

@@ -196,6 +196,8 @@ SchemaList schema_clone_list(Arena *arena, SchemaList list);
 typedef enum SchemaVarKind { VAR_PARAMETER, VAR_LOCAL, VAR_SHARED, VAR_CONSTANT } SchemaVarKind;
 typedef enum SchemaDirection { DIRECTION_NONE, DIRECTION_IN, DIRECTION_OUT, DIRECTION_INOUT } SchemaDirection;
 
+const char *schema_direction_name(SchemaDirection direction);  // "none", "in", "out", "inout"
+
 struct SchemaVar {
   const Name *name;
   SchemaVarKind kind;

@@ -281,6 +281,12 @@ const SchemaNode *schema_find_too_deep(SchemaList list)
   return levels.too_deep;
 }
 
+const char *schema_direction_name(SchemaDirection direction)
+{
+  static const char *const NAMES[] = {"none", "in", "out", "inout"};
+  return NAMES[direction];
+}
+
 // ---- files
 
 SchemaFile *schema_file_new(Session *session, Arena *arena, const char *path)

@@ -52,61 +52,44 @@ static bool find_operation(const Operation *operations, Str name, SchemaWhole *w
   return false;
 }
 
-#define ARRAY(node, member) whole->arrays[whole->array_count++] = &(node)->member
+static bool is_whole(SchemaKind kind)
+{
+  return operations_of(kind) || kind == SCHEMA_parallel_gather || kind == SCHEMA_parallel_scatter;
+}
 
+// What the operation is one of, for people.
+static const char *wrong_operation(const Operation *operations)
+{
+  return operations == UNARY_OPERATIONS    ? "the operation is one of abs, neg, sqrt, rsqrt, exp, log, sin, cos, tan, sigmoid, tanh, relu, "
+                                             "ceil, floor, round, reciprocal, erf"
+         : operations == BINARY_OPERATIONS ? "the operation is one of add, sub, mul, div, min, max, pow, atan2"
+                                           : "the operation is one of sum, product, min, max";
+}
+
+// Of the expressions the last is the count, the others are arrays, and the last of those is written.
 const char *schema_whole_of(SchemaNode *node, SchemaWhole *whole)
 {
   *whole = (SchemaWhole){.builtin = BUILTIN_NONE, .indices = 3};
+  if (!is_whole(node->kind))
+    return "this statement does not work on whole arrays";
   const Operation *operations = operations_of(node->kind);
+  const SchemaKindInfo info = schema_kind_info(node->kind);
   Str operation = {0};
-  switch (node->kind) {
-  case SCHEMA_parallel_map_unary: {
-    Schema_parallel_map_unary *s = SCHEMA_AS(parallel_map_unary, node);
-    ARRAY(s, input), ARRAY(s, output);
-    operation = s->operation, whole->count = &s->count, whole->operand_count = 1;
-    break;
-  }
-  case SCHEMA_parallel_map_binary: {
-    Schema_parallel_map_binary *s = SCHEMA_AS(parallel_map_binary, node);
-    ARRAY(s, input_a), ARRAY(s, input_b), ARRAY(s, output);
-    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
-    break;
-  }
-  case SCHEMA_parallel_reduce: {
-    Schema_parallel_reduce *s = SCHEMA_AS(parallel_reduce, node);
-    ARRAY(s, input), ARRAY(s, output);
-    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
-    whole->is_reduction = true;
-    break;
-  }
-  case SCHEMA_parallel_scan: {
-    Schema_parallel_scan *s = SCHEMA_AS(parallel_scan, node);
-    ARRAY(s, input), ARRAY(s, output);
-    operation = s->operation, whole->count = &s->count, whole->operand_count = 2;
-    whole->is_scan = true;
-    break;
-  }
-  case SCHEMA_parallel_gather: {
-    Schema_parallel_gather *s = SCHEMA_AS(parallel_gather, node);
-    ARRAY(s, input), ARRAY(s, indices), ARRAY(s, output);
-    whole->indices = 1, whole->count = &s->count;
-    break;
-  }
-  case SCHEMA_parallel_scatter: {
-    Schema_parallel_scatter *s = SCHEMA_AS(parallel_scatter, node);
-    ARRAY(s, input), ARRAY(s, indices), ARRAY(s, output);
-    whole->indices = 1, whole->count = &s->count;
-    break;
-  }
-  default: return "this statement does not work on whole arrays";
+  for (uint32_t i = 0; i < info.field_count; i++) {
+    void *field = schema_field(node, &info.fields[i]);
+    if (info.fields[i].kind == SCHEMA_FIELD_TEXT)
+      operation = *(Str *)field;
+    else if (i + 1 == info.field_count)
+      whole->count = field;
+    else
+      whole->arrays[whole->array_count++] = field;
   }
   whole->output = whole->array_count - 1;
-  if (operations && !find_operation(operations, operation, whole))
-    return operations == UNARY_OPERATIONS    ? "the operation is one of abs, neg, sqrt, rsqrt, exp, log, sin, cos, tan, sigmoid, tanh, relu, "
-                                               "ceil, floor, round, reciprocal, erf"
-           : operations == BINARY_OPERATIONS ? "the operation is one of add, sub, mul, div, min, max, pow, atan2"
-                                             : "the operation is one of sum, product, min, max";
-  return NULL;
+  whole->indices = operations ? whole->array_count : 1;
+  whole->operand_count = !operations ? 0 : operations == UNARY_OPERATIONS ? 1 : 2;
+  whole->is_reduction = node->kind == SCHEMA_parallel_reduce;
+  whole->is_scan = node->kind == SCHEMA_parallel_scan;
+  return operations && !find_operation(operations, operation, whole) ? wrong_operation(operations) : NULL;
 }
 
 typedef struct Steady {

@@ -113,7 +113,6 @@ static void write_node(NodeWriter *w, const SchemaNode *node)
 
 static void write_function(NodeWriter *w, const SchemaFunction *function)
 {
-  static const char *const DIRECTIONS[] = {"none", "in", "out", "inout"};
   JsonWriter *json = &w->json;
   json_begin_object(json);
   json_member_text(json, "name", function->name->str);
@@ -127,7 +126,7 @@ static void write_function(NodeWriter *w, const SchemaFunction *function)
     json_key(json, "type");
     write_type(json, param->type);
     if (param->type.is_array)
-      json_member_text(json, "direction", str_from(DIRECTIONS[param->direction]));
+      json_member_text(json, "direction", str_from(schema_direction_name(param->direction)));
     json_end_object(json);
   }
   json_end_array(json);
