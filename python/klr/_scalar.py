@@ -67,6 +67,9 @@ def _of_torch(value, where, is_written):
     if is_written:
         _arrays._check_gradient(value, where)
     if value.requires_grad:
+        if torch.is_grad_enabled():
+            warnings.warn(f"{where} requires a gradient, and what the kernel writes carries none: call it in the forward of a torch.autograd.Function, "
+                          "or under torch.no_grad()", _errors.Warning, stacklevel=_errors.callers_level())
         value = value.detach()
     if value.is_neg():
         value = value.resolve_neg()

@@ -205,8 +205,14 @@ def test_arrays_of_frameworks(monkeypatch):
         saxpy(y, jnp.zeros(4, jnp.float32), 1.0, 4)
 
 
-def test_torch_tensors():
+def test_torch_tensors(fill_of):
     torch = pytest.importorskip("torch")
+    halves = torch.zeros(4, dtype=torch.bfloat16)
+    before = halves._version
+    fill_of("bf16")(halves, 1.5, 3)
+    assert halves.tolist() == [1.5, 1.5, 1.5, 0] and halves._version > before
+    with pytest.raises(ValueError, match="argument `y` do not lie"):
+        saxpy(torch.ones(2, 2), torch.ones(2, 2).t(), 1.0, 4)
     x, y = torch.arange(4, dtype=torch.float32), torch.ones(4)
     saxpy(x, y, torch.tensor(2.0), 4)
     assert y.tolist() == [1, 3, 5, 7]
@@ -214,6 +220,8 @@ def test_torch_tensors():
         saxpy(x, torch.ones(4, requires_grad=True), 1.0, 4)
     with pytest.raises(TypeError, match="`x` is an array of float64"):
         saxpy(x.double(), y, 1.0, 4)
+    with pytest.warns(klr.Warning, match="`x` requires a gradient"):
+        saxpy(torch.ones(4, requires_grad=True), y, 0.0, 4)
 
 
 X, Y = np.zeros(8, np.float32), np.zeros(8, np.float32)
