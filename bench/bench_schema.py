@@ -62,56 +62,57 @@ def vector_dot(a, b, result, n):
 
 
 @njit(parallel=True)
-def softmax_row(x, y, rows, columns):
+def softmax_row(x, y):
+    rows, columns = x.shape
     for row in prange(rows):
-        first = row * columns
-        most = x[first]
+        most = x[row, 0]
         for i in range(1, columns):
-            most = max(most, x[first + i])
+            most = max(most, x[row, i])
         total = F32(0)
         for i in range(columns):
-            e = np.exp(x[first + i] - most)
-            y[first + i] = e
+            e = np.exp(x[row, i] - most)
+            y[row, i] = e
             total += e
         for i in range(columns):
-            y[first + i] = y[first + i] / total
+            y[row, i] = y[row, i] / total
 
 
 @njit(parallel=True)
-def gemv_f32(A, x, y, m, n, lda):
-    for row in prange(m):
+def gemv_f32(A, x, y):
+    for row in prange(A.shape[0]):
         total = F32(0)
-        for j in range(n):
-            total += A[row * lda + j] * x[j]
+        for j in range(A.shape[1]):
+            total += A[row, j] * x[j]
         y[row] = total
 
 
 @njit(parallel=True)
-def gemm_f32(A, B, C, m, n, k, lda, ldb, ldc):
-    for row in prange(m):
-        for j in range(n):
-            C[row * ldc + j] = F32(0)
-        for p in range(k):
-            left = A[row * lda + p]
-            for j in range(n):
-                C[row * ldc + j] += left * B[p * ldb + j]
+def gemm_f32(A, B, C):
+    for row in prange(C.shape[0]):
+        out = C[row]
+        for j in range(C.shape[1]):
+            out[j] = F32(0)
+        for p in range(B.shape[0]):
+            left, right = A[row, p], B[p]
+            for j in range(C.shape[1]):
+                out[j] += left * right[j]
 
 
 @njit(parallel=True)
-def layer_norm(x, gamma, beta, y, rows, columns, eps):
+def layer_norm(x, gamma, beta, y, eps):
+    rows, columns = x.shape
     for row in prange(rows):
-        first = row * columns
         total = F32(0)
         for i in range(columns):
-            total += x[first + i]
+            total += x[row, i]
         mean = total / F32(columns)
         squares = F32(0)
         for i in range(columns):
-            distance = x[first + i] - mean
+            distance = x[row, i] - mean
             squares += distance * distance
         scale = F32(1) / np.sqrt(squares / F32(columns) + eps)
         for i in range(columns):
-            y[first + i] = (x[first + i] - mean) * scale * gamma[i] + beta[i]
+            y[row, i] = (x[row, i] - mean) * scale * gamma[i] + beta[i]
 
 
 @njit(parallel=True)
@@ -156,6 +157,13 @@ def gemm_arguments(n):
     return [normal(side * k), normal(k * side), normal(side * side), side, side, k, k, side, side]
 
 
+# What Numba is given where that is not the same: matrices.
+SHAPED = {
+    "softmax row": lambda x, y, rows, columns: (x.reshape(rows, columns), y.reshape(rows, columns)),
+    "gemv": lambda A, x, y, m, n, _: (A.reshape(m, n), x, y),
+    "gemm": lambda A, B, C, m, n, k, *_: (A.reshape(m, k), B.reshape(k, n), C.reshape(m, n)),
+    "layer norm": lambda x, gamma, beta, y, rows, columns, eps: (x.reshape(rows, columns), gamma, beta, y.reshape(rows, columns), eps),
+}
 PROBLEMS = {
     "vector add": (vector_add, lambda n: [normal(n), normal(n), normal(n), n]),
     "saxpy": (saxpy, lambda n: [normal(n), normal(n), F32(-1), n]),
@@ -247,16 +255,18 @@ class Measure:
         contest, count = Contest(), ctypes.c_size_t(len(values))
         theirs, numbas = ([value.copy() if isinstance(value, np.ndarray) else value for value in values] for _ in range(2))
         row, peer_row = as_arguments(values), as_arguments(theirs)
-        peer, repeat = getattr(self.peers_alone if n == 1000 else self.peers, kernel), repeated(function, len(values))
+        shaped = SHAPED.get(name, lambda *given: given)
+        given = shaped(*values)
+        peer, repeat = getattr(self.peers_alone if n == 1000 else self.peers, kernel), repeated(function, len(given))
         self.launch(kernel, row, 1)
         self.bench.bench_peer(peer, peer_row, count, ctypes.c_uint64(1))
-        repeat(1, *numbas)
+        repeat(1, *shaped(*numbas))
         same(name, values, theirs), same(name, values, numbas)
         del peer_row, theirs, numbas  # from now on all use the same memory
 
         def numba(times):
             start = time.perf_counter()
-            repeat(times, *values)
+            repeat(times, *given)
             return (time.perf_counter() - start) / times
 
         contest.add("ours", lambda times: self.launch(kernel, row, times))
@@ -268,7 +278,7 @@ class Measure:
 
     def overhead(self):
         row = as_arguments([normal(1), normal(1), normal(1), 1])
-        return min(self.launch("vector_add", row, 2000) for _ in range(200))
+        return min(self.launch("vector_add", row, 2000, threads=0) for _ in range(200))
 
 
 def compile_seconds(klr, folder):

@@ -72,7 +72,8 @@ typedef struct KlrKernelStage {
   uint32_t bytes;
   uint32_t unit_is_group;
   uint32_t reduction_count; /* fixed-order reductions: `combine` adds the partials of all blocks to their elements */
-  uint32_t cost;            /* rough nanoseconds of one unit on one core: small launches stay on the caller's thread */
+  uint32_t cost;            /* rough nanoseconds of one unit on one core: small launches stay on the caller's thread; from 50 on it has
+                             * loops, and the first units are timed */
   KlrKernelBody *bodies[KLR_ISA_COUNT]; /* NULL: not compiled for it; [KLR_ISA_BASE] is always there */
   void (*combine)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, const uint64_t *partials, uint64_t blocks);
   /* The grid from the arguments; 0: the kernel does not tell, the launch must; 2: it tells, whatever the launch says. Without ids it is 1. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST_THREADS 256u
@@ -14,6 +15,8 @@
 // Below this many nanoseconds of work waking a thread costs more than it brings.
 #define SMALL_LAUNCH 30000u
 #define SMALL_CHUNK 10000u
+// From this cost on a unit has loops, and nobody knows how long it takes.
+#define UNKNOWN_COST 50u
 
 typedef struct Call {
   KlrRegistry *registry;
@@ -151,15 +154,17 @@ typedef struct Work {
   KlrKernelFault fault;  // of the thread with the least number
 } Work;
 
+static void run_range(const Work *work, uint64_t begin, uint64_t end, KlrKernelFault *fault)
+{
+  uint64_t *partials = work->partials ? work->partials + begin / KLR_BLOCK * work->reduction_count : NULL;
+  work->body(work->call->arguments, &work->call->grid, begin, end, partials, work->call->info->is_checked ? fault : NULL);
+}
+
 static void run_chunks(Work *work)
 {
   KlrKernelFault fault = {0};
-  const bool is_checked = work->call->info->is_checked != 0;
-  for (uint64_t begin; (begin = atomic_fetch_add(&work->next, work->chunk)) < work->units;) {
-    uint64_t end = work->units - begin < work->chunk ? work->units : begin + work->chunk;
-    uint64_t *partials = work->partials ? work->partials + begin / KLR_BLOCK * work->reduction_count : NULL;
-    work->body(work->call->arguments, &work->call->grid, begin, end, partials, is_checked ? &fault : NULL);
-  }
+  for (uint64_t begin; (begin = atomic_fetch_add(&work->next, work->chunk)) < work->units;)
+    run_range(work, begin, work->units - begin < work->chunk ? work->units : begin + work->chunk, &fault);
   if (!fault.kind)
     return;
   pthread_mutex_lock(&work->lock);
@@ -202,6 +207,16 @@ static KlrKernelBody *best_body(const KlrKernelStage *stage)
   return stage->bodies[isa];
 }
 
+// How many there are is asked for once: the answer takes longer than a small launch.
+static long processor_count(void)
+{
+  static atomic_long known;
+  long count = atomic_load(&known);
+  if (!count)
+    atomic_store(&known, count = sysconf(_SC_NPROCESSORS_ONLN));
+  return count;
+}
+
 static unsigned thread_count(const KlrLaunch *launch)
 {
   long count = launch ? launch->threads : 0;
@@ -209,7 +224,7 @@ static unsigned thread_count(const KlrLaunch *launch)
   if (!count && asked)
     count = strtol(asked, NULL, 10);
   if (count < 1)
-    count = sysconf(_SC_NPROCESSORS_ONLN);
+    count = processor_count();
   return count < 1 ? 1 : count > (long)MOST_THREADS ? MOST_THREADS : (unsigned)count;
 }
 
@@ -247,11 +262,25 @@ static uint64_t round_up(uint64_t n, uint64_t step)
 }
 
 // About 8 chunks a thread, none of too little work; where elements are next to each other no two threads share a cache line for long.
-static uint64_t chunk_of(const KlrKernelStage *stage, uint64_t units, unsigned threads)
+static uint64_t chunk_of(const KlrKernelStage *stage, uint64_t units, unsigned threads, double cost)
 {
-  uint64_t cost = stage->cost ? stage->cost : 1, chunk = units / (8 * (uint64_t)threads) + 1, least = SMALL_CHUNK / cost + 1;
+  const uint64_t least = (uint64_t)(SMALL_CHUNK / cost) + 1;
+  uint64_t chunk = units / (8 * (uint64_t)threads) + 1;
   chunk = chunk < least ? least : chunk;
-  return stage->reduction_count ? round_up(chunk, KLR_BLOCK) : stage->unit_is_group ? chunk : round_up(chunk, 64);
+  return stage->reduction_count ? round_up(chunk, KLR_BLOCK) : stage->unit_is_group || chunk < 64 ? chunk : round_up(chunk, 64);
+}
+
+// Runs the first units of a stage whose units take nobody knows how long; the nanoseconds of one.
+static double run_first(Work *work)
+{
+  const uint64_t first = work->units / 16 + 1 < 64 ? work->units / 16 + 1 : 64;
+  struct timespec start, end;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  run_range(work, 0, first, &work->fault);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  atomic_store(&work->next, first);
+  const double nanoseconds = (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
+  return nanoseconds / (double)first + 0.01;
 }
 
 static bool tell_fault(const Call *call, const KlrKernelFault *fault)
@@ -277,9 +306,14 @@ static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *
     return registry_fail(call->registry, "%s: there is no memory for %" PRIu64 " partial results", call->info->name, blocks);
   atomic_init(&work.next, 0);
   pthread_mutex_init(&work.lock, NULL);
-  const bool is_small = work.units < 2 || work.units <= SMALL_LAUNCH / (stage->cost ? stage->cost : 1);
-  unsigned threads = is_small ? 1 : thread_count(launch);
-  work.chunk = threads == 1 ? round_up(work.units + 1, KLR_BLOCK) : chunk_of(stage, work.units, threads);
+  double cost = stage->cost ? stage->cost : 1;
+  const bool is_known = stage->reduction_count || (cost < UNKNOWN_COST && !stage->unit_is_group);
+  unsigned threads = work.units < 2 || (is_known && (double)work.units * cost <= SMALL_LAUNCH) ? 1 : thread_count(launch);
+  if (threads > 1 && !is_known) {
+    cost = run_first(&work);
+    threads = (double)(work.units - atomic_load(&work.next)) * cost <= SMALL_LAUNCH ? 1 : threads;
+  }
+  work.chunk = threads == 1 ? round_up(work.units + 1, KLR_BLOCK) : chunk_of(stage, work.units, threads, cost);
   if (threads == 1)
     run_chunks(&work);
   else

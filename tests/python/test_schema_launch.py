@@ -18,6 +18,8 @@ KERNELS = ("from atlas_kernel import *\n"
            f"def dot(a: DeviceArray[f32], b: DeviceArray[f32], r: DeviceArray[f32], n: u32):\n{GUARD}atomic_add_f32(r, a[i] * b[i])\n"
            f"def beyond(x: DeviceArray[f32], y: DeviceArray[f32], n: u32):\n{GUARD}y[i] = x[i + 90000]\n"
            "def free(y: DeviceArray[i32]):\n    y[get_global_id()] = 7\n"
+           f"def totals(x: DeviceArray[f32], y: DeviceArray[f32], n: u32, k: u32):\n{GUARD}total = 0.0\n        for j in range(k):\n            total += x[i * k + j]\n        y[i] = total\n"
+           "def maps(x: DeviceArray[f32], y: DeviceArray[f32], n: u32):\n    parallel_map_unary(x, y, 'exp', n)\n    parallel_scan(y, y, 'sum', 9)\n    parallel_reduce(y, x, 'sum', n)\n"
            "def tiles(x: DeviceArray[f32], out: DeviceArray[f32]):\n    part = shared_array(f32, 64)\n    i = get_global_id()\n    local = get_local_id()\n    part[local] = x[i]\n"
            "    barrier()\n    out[i] = part[63 - local]\n")
 N = 100003
@@ -49,7 +51,7 @@ def test_list(libraries):
     result = run_klr("schema", "list", libraries / "plain")
     assert result.returncode == 0 and "saxpy(x: in f32[], y: inout f32[], s: f32, n: u32)" in result.stdout
     listed = json.loads(run_klr("schema", "list", libraries / "checked" / "k.so", "--json").stdout)
-    assert [kernel["name"] for kernel in listed["kernels"]] == ["beyond", "dot", "free", "saxpy", "tiles"]
+    assert [kernel["name"] for kernel in listed["kernels"]] == ["beyond", "dot", "free", "maps", "saxpy", "tiles", "totals"]
     assert all(kernel["checked"] and len(kernel["schema_hash"]) == 16 for kernel in listed["kernels"])
 
 
@@ -59,7 +61,7 @@ def test_results_do_not_depend_on_threads(libraries, tmp_path, kind):
     np.save(tmp_path / "a.npy", a)
     np.save(tmp_path / "b.npy", b)
     files = f"=@{tmp_path}/a.npy", f"=@{tmp_path}/b.npy"
-    sums = set()
+    sums, stages = set(), set()
     for threads in ("1", "2", "7"):
         ran = launch(libraries / kind, "saxpy", "x" + files[0], "y" + files[1], "s=2.5", f"n={N}", "--threads", threads, out=tmp_path / "out")
         assert ran.returncode == 0, ran.stderr
@@ -67,7 +69,12 @@ def test_results_do_not_depend_on_threads(libraries, tmp_path, kind):
         ran = launch(libraries / kind, "dot", "a" + files[0], "b" + files[1], "r=zeros:f32[1]", f"n={N}", "--threads", threads, out=tmp_path / "out")
         assert ran.returncode == 0, ran.stderr
         sums.add(np.load(tmp_path / "out" / "r.npy").tobytes())
-    assert len(sums) == 1
+        rows = launch(libraries / kind, "totals", "x" + files[0], "y" + files[1], "n=1000", "k=100", "--threads", threads, out=tmp_path / "out")
+        assert rows.returncode == 0, rows.stderr
+        assert np.load(tmp_path / "out" / "y.npy")[:1000].tobytes() == a[:100000].reshape(1000, 100).cumsum(1, dtype=np.float32)[:, -1].tobytes()
+        assert launch(libraries / kind, "maps", "x" + files[0], "y" + files[1], f"n={N}", "--threads", threads, out=tmp_path / "out").returncode == 0
+        stages.add(np.load(tmp_path / "out" / "x.npy").tobytes() + np.load(tmp_path / "out" / "y.npy").tobytes())
+    assert len(sums) == len(stages) == 1
     assert abs(np.frombuffer(sums.pop(), np.float32)[0] - np.dot(a.astype(float), b)) < 0.05
 
 
@@ -150,7 +157,7 @@ def test_files_that_are_no_libraries(libraries, tmp_path):
     (folder / "folder.so").mkdir()
     result = run_klr("schema", "list", folder, "--json")
     listed = json.loads(result.stdout)
-    assert result.returncode == 1 and len(listed["kernels"]) == 5
+    assert result.returncode == 1 and len(listed["kernels"]) == 7
     assert all(kernel["library"].endswith("a_good.so") for kernel in listed["kernels"])
     told = {}
     for diagnostic in listed["diagnostics"]:
