@@ -18,14 +18,19 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 
-SANITIZE = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true"
+SANITIZE = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true -Dpython=enabled"
+# The extension under the sanitizers: their runtime comes before the interpreter, whose memory is malloc's.
+ASAN_PYTHON = ("LD_PRELOAD=$(clang -print-file-name=libclang_rt.asan-$(uname -m).so) PYTHONMALLOC=malloc KLR_PACKAGE=build-asan/python "
+               "ASAN_OPTIONS=alloc_dealloc_mismatch=0:$ASAN_OPTIONS")
 PYTEST = f"{PYTHON} -m pytest -q -rs -p no:cacheprovider"
 
 
 def build(folder, options="", environment=""):
     """The shell command that configures `folder` once and builds it."""
-    return (f"([ -f {folder}/build.ninja ] || {environment} meson setup {folder} {options} >/dev/null)"
-            f" && ninja -C {folder} --quiet")
+    setup = f"[ -f {folder}/build.ninja ] || {environment} meson setup {folder} {options} >/dev/null"
+    if "-Dpython=enabled" in options:  # a folder that was made without
+        setup += f"; [ -d {folder}/python/klr ] || meson configure {folder} -Dpython=enabled"
+    return f"({setup}) && ninja -C {folder} --quiet"
 
 
 # name, command, in which runs: "check" or "long"
@@ -41,6 +46,9 @@ STEPS = [
     ("python", f"{PYTEST} tests/python", "check"),
     ("wheel", f"{PYTEST} tests/wheel", "check"),
     ("python-asan", f"KLR=build-asan/klr {PYTEST} tests/python -m 'not slow'", "check"),
+    ("package-asan", f"{ASAN_PYTHON} {PYTEST} tests/python/test_package.py tests/python/test_tracebacks.py "
+                     "tests/python/test_arguments.py tests/python/test_eager.py tests/python/test_klr_core.py "
+                     "-k 'not conformance and not memory_does_not_grow'", "check"),
     ("long-wheel", f"KLR_WHEEL_PYTHONS=all {PYTEST} tests/wheel", "long"),
     *[("long-" + os.path.basename(path)[len("test_"):-len(".py")].removesuffix("_long"), f"{PYTEST} {os.path.relpath(path, ROOT)}", "long")
       for path in sorted(glob.glob(os.path.join(ROOT, "tests", "long", "test_*.py")))],

@@ -88,10 +88,10 @@ def _origin(kernel, arguments, keywords, number, want, tolerances):
     try:
         traced, _ = kernel._trace(kernel.bind(arguments, keywords), kernel.options or Options())
         output = traced.handle.outputs()[_leaves(traced.result)[number]][0]
-        found = _diff.diff(kernel, {output: want}, *arguments, kwargs=keywords, **tolerances)
+        found = _diff.first_difference(kernel, arguments, {output: want}, kwargs=keywords, **tolerances)
     except (Error, TypeError):  # running once more must not hide what differs
         return ""
-    return str(found).partition("\nresults\n")[0] if found and found.first else ""
+    return str(found).partition("\nresults\n")[0] if found is not None and found.first else ""
 
 
 def report(kernel, arguments, keywords, result, wanted, rtol, atol, ulps):

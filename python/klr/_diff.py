@@ -157,10 +157,10 @@ def _native_errors(session: Any) -> bool:
 
 
 @_native.Entry
-def first_difference(kernel: Any, args: Sequence[Any], expected: Any, rtol: float = 0.0, atol: float = 0.0,
+def first_difference(kernel: Any, args: Sequence[Any], expected: Any, rtol: float = 0.0, atol: float = 0.0, ulps: float = 0.0,
                      kwargs: Optional[Mapping[str, Any]] = None, **options: Any) -> Optional[Report]:
     """The report of `klr.diff(kernel, expected, *args)` when there is a difference, else None: for helpers of tests."""
-    report = diff(kernel, expected, *args, kwargs=kwargs, rtol=rtol, atol=atol, options=options)
+    report = diff(kernel, expected, *args, kwargs=kwargs, rtol=rtol, atol=atol, ulps=ulps, options=options)
     return report if report else None
 
 
