@@ -18,6 +18,7 @@ With KLR_ORACLE=1 each kernel is also run as plain Python, and what both ways ex
 instruction by instruction and bit by bit.
 """
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -392,6 +393,7 @@ def main():
         print(__doc__)
         return 2
     checkout = pathlib.Path(sys.argv[1]).resolve()
+    gc.set_threshold(50_000, 20, 100)  # torch and thousands of cases are a million objects that stay
     os.environ.setdefault("KLR_MX_SCALES", "ocp")
     os.environ.setdefault("KLR_UNWRITTEN", "zero")
     from klr import _alias

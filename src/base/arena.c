@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE  // madvise
 #include "base/arena.h"
 
 #include "base/bug.h"
@@ -6,13 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 struct ArenaChunk {
   ArenaChunk *older;
   size_t bytes;
   _Alignas(max_align_t) char data[];
 };
 
-enum { FIRST_CHUNK_BYTES = 16 << 10, LARGEST_CHUNK_BYTES = 8 << 20 };
+enum { FIRST_CHUNK_BYTES = 16 << 10, LARGEST_CHUNK_BYTES = 8 << 20, HUGE_PAGE_BYTES = 2 << 20 };
 
 void arena_exhausted(Arena *arena)
 {
@@ -22,16 +27,34 @@ void arena_exhausted(Arena *arena)
   exit(70);
 }
 
+// A chunk with room for `*bytes` or some more, NULL when there is no memory. Large ones lie on huge pages where there are such:
+// what a kernel of many operators looks up all over its memory then costs no walk of page tables, and a page is touched once.
+static ArenaChunk *new_chunk(size_t *bytes)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (*bytes >= 3 * HUGE_PAGE_BYTES && *bytes < SIZE_MAX / 2) {
+    size_t all = (sizeof(ArenaChunk) + *bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    ArenaChunk *chunk = aligned_alloc(HUGE_PAGE_BYTES, all);
+    if (chunk) {
+      (void)madvise(chunk, all, MADV_HUGEPAGE);  // where it fails pages are small
+      *bytes = all - sizeof *chunk;
+    }
+    return chunk;
+  }
+#endif
+  return malloc(sizeof(ArenaChunk) + *bytes);
+}
+
 static void add_chunk(Arena *arena, size_t at_least)
 {
   size_t bytes = arena->chunk ? arena->chunk->bytes * 2 : FIRST_CHUNK_BYTES;
-  if (bytes > LARGEST_CHUNK_BYTES)
-    bytes = LARGEST_CHUNK_BYTES;
+  if (bytes > LARGEST_CHUNK_BYTES - sizeof(ArenaChunk))
+    bytes = LARGEST_CHUNK_BYTES - sizeof(ArenaChunk);
   if (bytes < at_least)
     bytes = at_least;
   if (arena->limit_bytes && arena->used_bytes + at_least > arena->limit_bytes)
     arena_exhausted(arena);
-  ArenaChunk *chunk = malloc(sizeof *chunk + bytes);
+  ArenaChunk *chunk = new_chunk(&bytes);
   if (!chunk)
     arena_exhausted(arena);
   chunk->older = arena->chunk;

@@ -157,7 +157,7 @@ static void slots_grow(Views *views)
 {
   ViewSlot *old = views->slots;
   size_t count = views->capacity;
-  views->capacity = count ? count * 2 : 64;
+  views->capacity = count ? count * 4 : 64;  // of old tables, which stay in the arena, little is then left
   views->slots = arena_array(views->scratch, ViewSlot, views->capacity);
   for (size_t i = 0; i < count; i++)
     if (old[i].node)
