@@ -123,3 +123,22 @@ def test_cases_have_their_time_and_are_not_run_again(tmp_path):
     assert [case["failure"] for case in cases] == ["", "not done in 0.5 s", "too large", "too large"]
     assert [case["matched"] for case in cases] == [True, False, False, False] and cases[2]["skipped"]
     assert [len(line["collected"]) for line in lines if "collected" in line] == [3, 3]
+
+
+def test_the_page_says_whose_a_failure_is(tmp_path):
+    name = "integration/x/test_cumsum.py::TestCumsum::test_it"
+    good = {"kernel": "cumsum", "matched": True, "seconds": 2.0, "trace_seconds": 0.25, "largest": [[8, 4096], "bfloat16"]}
+    lines = [{"collected": [f"{name}[{i}]" for i in (1, 2, 3, 4096, 5, 6)]}, {"case": f"{name}[1]", **good},
+             {"case": f"{name}[2]", "kernel": "cumsum", "failure": "Unable to allocate 16. GiB"}, {"case": f"{name}[4096]", **good},
+             {"case": f"{name}[5]", "skipped": True, "failure": "Skipping"}, {"case": f"{name}[6]", "failure": "other | bits"}]
+    (tmp_path / "reports" / "trn3").mkdir(parents=True)
+    (tmp_path / "reports" / "trn3" / "a.pyl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n")
+    made = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "published.py"), str(tmp_path / "reports"), str(page)], check=False)
+    text = page.read_text()
+    assert made.returncode == 0 and text.startswith("before\n<!-- table -->\n") and text.endswith("\n<!-- end -->\nafter\n")
+    assert "old" not in text and "- trn3: 1 kernels, 4 cases run, 1 of them large, 2 matched (others: 1 memory, 1 open); 1 of" in text
+    row = next(line for line in text.splitlines() if "`cumsum`" in line)
+    assert row.startswith("| 3 | `cumsum` | trn3 | 4 | 1 | 2 | 1 | 4 | 0.25 s | 8 x 4096 bfloat16 | 1 memory: ")
+    assert row.endswith("1 open: other / bits |")
