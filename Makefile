@@ -35,14 +35,18 @@ check-long: setup all
 asan clang baseline: setup
 	@$(PYTHON) tools/check.py --only build-$@,unit-$@,python-$@
 
-# Each libFuzzer target for FUZZ_SECONDS; what it finds is left in build-fuzz/.
+# Each libFuzzer target for FUZZ_SECONDS, from the inputs in tests/fuzz/corpus/NAME, those that it kept before, and of scalar kernels
+# the catalogue; what it finds is left in build-fuzz/.
 FUZZ_SECONDS := 60
-fuzz: setup
+fuzz: setup all
 	@[ -f build-fuzz/build.ninja ] || CC=clang CFLAGS=-fsanitize=fuzzer-no-link \
 	  meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build-fuzz --quiet
-	@cd build-fuzz && for target in tests/fuzz/fuzz_*; do [ -x $$target ] && [ -f $$target ] && \
-	  (echo $$target && $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 2>&1 | tail -1) || true; done
+	@$(BUILD)/klr schema compile kernels -o build-fuzz/seeds/schema/
+	@mkdir -p build-fuzz/seeds/schema_python && cp kernels/*/*.py build-fuzz/seeds/schema_python
+	@cd build-fuzz && for target in tests/fuzz/fuzz_*; do [ -x $$target ] && [ -f $$target ] && name=$${target#*fuzz_} && \
+	  mkdir -p kept/$$name seeds/$$name && echo $$target && $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+	  kept/$$name seeds/$$name $$(ls -d ../tests/fuzz/corpus/$$name 2>/dev/null) 2>&1 | tail -1 || true; done
 
 # The pages that are made from tables.
 docs: all

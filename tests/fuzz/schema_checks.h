@@ -48,7 +48,9 @@ static inline void check_runs(Session *session, const SchemaFile *file, const Sc
 static inline void check_checked_file(Session *session, SchemaFile *file)
 {
   SchemaSource source;
+  StrBuf text = strbuf_new(&session->arena);
   check_survives_json(session, file);
+  schema_print(file, &text);
   if (!schema_write_c(session, &session->arena, &file, 1, "", &source) && !session->error_count)
     bug("no C and no error");
   for (size_t i = 0; i < file->functions.count; i++)
