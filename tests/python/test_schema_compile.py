@@ -101,3 +101,9 @@ def test_a_pipe_stays_a_pipe(tmp_path):
     assert stat.S_ISFIFO(os.stat(pipe).st_mode)
     reader.join(5)
     assert json.loads(got[0])["kernels"][0]["name"] == "k"
+
+
+def test_comparisons_of_integers_are_in_their_common_type(tmp_path):
+    """As docs/schema.md says: exact, but for u64 beside a signed type."""
+    result = compile_text(tmp_path, f"def k({PARAMS}):\n    v = u > s\n    w = z > l\n    w = z > 3\n    w = z > u\n")
+    assert [text_of(node["value"]) for node in body_of(result)] == ["(i64(u) gt i64(s))", "(i64(z) gt l)", "(z gt 3:u64)", "(z gt u64(u))"]
