@@ -6,13 +6,12 @@ constants, names of klr.schema under whatever name they have. Part of klr.schema
 from __future__ import annotations
 
 import difflib
+import enum
 import functools
 import inspect
-import math
 import operator
 import os
 import shutil
-import sys
 import tempfile
 import threading
 import types
@@ -64,9 +63,9 @@ def _of_torch(value, where, is_written):
     if not value.is_cpu or value.layout is not torch.strided:
         raise error("type", f"{where} is a torch tensor on {value.device} of layout {value.layout}",
                     "kernels take dense tensors on the CPU: x.cpu(), x.to_dense()")
-    if is_written:
-        _arrays._check_gradient(value, where)
     if value.requires_grad:
+        if is_written and torch.is_grad_enabled():
+            raise error("value", f"{where} is written, and it requires a gradient", "pass x.detach(), or call the kernel under torch.no_grad()")
         if torch.is_grad_enabled():
             warnings.warn(f"{where} requires a gradient, and what the kernel writes carries none: call it in the forward of a torch.autograd.Function, "
                           "or under torch.no_grad()", _errors.Warning, stacklevel=_errors.callers_level())
@@ -239,6 +238,20 @@ def _describe(value, name):
     return None
 
 
+def _attribute(owner, name):
+    """(the dictionary that has it, value) of an attribute that nothing computes; None: there is none."""
+    if isinstance(owner, types.ModuleType):
+        value = getattr(owner, name, _NOTHING)  # perhaps made when it is asked for
+        return None if value is _NOTHING else (vars(owner), value)
+    if isinstance(owner, enum.EnumMeta) and name in owner.__members__:
+        return owner.__members__, owner.__members__[name]
+    holders = [getattr(owner, "__dict__", {})] if not isinstance(owner, type) else []
+    for holder in holders + [vars(base) for base in (owner if isinstance(owner, type) else type(owner)).__mro__]:
+        if name in holder:
+            return holder, holder[name]
+    return None
+
+
 class _Names:
     """What names mean in a kernel and its helpers, and what was read for it."""
 
@@ -251,20 +264,15 @@ class _Names:
         found = _variable(function, first, self.around)
         if found is None or found[1] is _NOTHING:
             return None
-        where, value = found
-        key = first
+        reads = [(found[0], first, found[1])]
         for part in rest:
-            where, key = value, part
-            if isinstance(value, types.ModuleType):
-                where, value = vars(value), getattr(value, part, _NOTHING)
-            else:
-                value = inspect.getattr_static(value, part, _NOTHING)
-                where = None
-            if value is _NOTHING:
+            found = _attribute(reads[-1][2], part)
+            if found is None:
                 return None
-        meaning = _describe(value, dotted)
-        if meaning and meaning[0] in ("number", "helper") and where is not None:
-            self.reads.append((where, key, value))
+            reads.append((found[0], part, found[1]))
+        meaning = _describe(found[1], dotted)
+        if meaning and meaning[0] in ("number", "helper"):
+            self.reads.extend(reads)
         return meaning
 
 

@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 import klr  # noqa: E402
 import klr.schema as ks  # noqa: E402
 from klr.schema import *  # noqa: E402,F403
-from klr.schema import DeviceArray, atomic_add, bf16, f32, f64, get_global_id, i32, inline, kernel, u8, u32  # noqa: E402
+from klr.schema import DeviceArray, atomic_add, f32, f64, get_global_id, i32, inline, kernel, u8, u32  # noqa: E402
 from klr.schema import get_global_id as thread  # noqa: E402
 from schema_catalogue import CATALOGUE, distance  # noqa: E402
 
@@ -216,7 +216,7 @@ def test_torch_tensors(fill_of):
     x, y = torch.arange(4, dtype=torch.float32), torch.ones(4)
     saxpy(x, y, torch.tensor(2.0), 4)
     assert y.tolist() == [1, 3, 5, 7]
-    with pytest.raises(klr.Error, match="`y`.*requires a gradient"):
+    with pytest.raises(klr.Error, match="`y` is written, and it requires a gradient"):
         saxpy(x, torch.ones(4, requires_grad=True), 1.0, 4)
     with pytest.raises(TypeError, match="`x` is an array of float64"):
         saxpy(x.double(), y, 1.0, 4)
@@ -353,11 +353,14 @@ def test_kernels_inside_of_functions():
 
 def test_helpers_of_other_modules(tmp_path, monkeypatch):
     (tmp_path / "some_helpers.py").write_text("""from klr.schema import inline
+import enum
 import numpy as np
 table = np.arange(3)
 LIMIT = np.float32(0.5)
 class Config:
     steps = 3
+class Way(enum.IntEnum):
+    UP = 0
 @inline
 def clamp(v):
     return twice(min(v, LIMIT))
@@ -374,7 +377,7 @@ def twice(v):
     def local(x: DeviceArray[f32], n: u32):
         i = get_global_id()
         if i < n:
-            x[i] = sqrt(some_helpers.clamp(clamp(x[i], 0.25, 8.0))) + some_helpers.Config.steps
+            x[i] = sqrt(some_helpers.clamp(clamp(x[i], 0.25, 8.0))) + some_helpers.Config.steps + some_helpers.Way.UP
 
     x = np.array([0, 9], np.float32)
     local(x, 2)
@@ -383,6 +386,13 @@ def twice(v):
     x[:] = 9
     local(x, 2)
     assert list(x) == [7, 7]
+    some_helpers.Config.steps = 5
+    local(x, 2)
+    assert list(x) == [9, 9]
+    some_helpers.Config = type("Config", (some_helpers.Config,), {})
+    some_helpers.Config.steps = 6
+    local(x, 2)
+    assert list(x) == [10, 10]
     document = local.document()
     assert document["version"] == "1.1" and [k["name"] for k in document["kernels"]] == ["local"] and len(document["functions"]) == 3
     assert ks.compile(document) == document
