@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 from conftest import run_klr
-from schema_library import COMPILERS, Kernels, cpu_has
+from schema_library import COMPILERS, Interpreted, Kernels, cpu_has
 from test_schema_interpret import run as interpret
 
 HEAD = "from atlas_kernel import *\n"
@@ -196,3 +196,90 @@ def test_older_launchers_are_served(tmp_path, params, layout, values):
     assert np.array_equal(y, want)
     error = ctypes.c_char_p()
     assert kernels.loaded.atlas_kernel_execute(None, packed, ctypes.c_size_t(len(packed) - 1), ctypes.byref(error)) == 1 and b"short" in error.value
+
+
+INTEGERS = {"i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64}
+
+
+def wrapped(value, bits, signed):
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if signed and value >> (bits - 1) else value
+
+
+def integer_reference(op, a, b, bits, signed):
+    """In Python's whole numbers, wrapped to the type that is computed in."""
+    least = -(1 << (bits - 1)) if signed else 0
+    if op in ("//", "%"):
+        value = 0 if b == 0 else least if (op, a, b) == ("//", least, -1) and signed else a // b if op == "//" else a % b
+    elif op in ("<<", ">>"):
+        gone = b < 0 or b >= bits
+        value = (-1 if a < 0 and op == ">>" else 0) if gone else a << b if op == "<<" else a >> b
+    elif op == "**":
+        value = pow(a, b, 1 << bits) if b >= 0 else (1 if a == 1 else (-1 if b % 2 else 1) if a == -1 else 0)
+    else:
+        value = {"+": a + b, "-": a - b, "*": a * b, "&": a & b, "|": a | b, "^": a ^ b}[op]
+    return wrapped(value, bits, signed)
+
+
+def test_integers_at_their_ends(tmp_path):
+    """Every operator on the least, the largest and the numbers around 0, in every type, against Python."""
+    ops = ["+", "-", "*", "//", "%", "<<", ">>", "**", "&", "|", "^"]
+    text, cases = "", {}
+    for name, dtype in INTEGERS.items():
+        info = np.iinfo(dtype)
+        values = sorted({value for value in (info.min, info.min + 1, -65, -64, -33, -3, -2, -1, 0, 1, 2, 3, 31, 32, 33, 63, 64, 65, info.max - 1, info.max) if info.min <= value <= info.max})
+        a, b = (np.array(side, dtype) for side in zip(*[(x, y) for x in values for y in values]))
+        cases[name] = dict(a=a, b=b, n=len(a), **{f"o{i}": np.zeros(len(a), dtype) for i in range(len(ops) + 3)})
+        stores = "".join(f"        o{i}[i] = a[i] {op} b[i]\n" for i, op in enumerate(ops)) + f"        o{len(ops)}[i] = -a[i]\n        o{len(ops) + 1}[i] = ~a[i]\n        o{len(ops) + 2}[i] = abs(a[i])\n"
+        text += f"def k_{name}({''.join(f'{key}: DeviceArray[{name}], ' for key in cases[name] if key != 'n')}n: u32):\n    i = get_global_id()\n    if i < n:\n{stores}"
+    native, interpreted = build(tmp_path, text), Interpreted(HEAD + text)
+    for name, given in cases.items():
+        bits, signed = 8 * given["a"].itemsize, name[0] == "i"
+        wide, wide_signed = (bits, signed) if bits >= 32 else (32, True)
+        pairs = [(int(x), int(y)) for x, y in zip(given["a"], given["b"])]
+        want = {f"o{i}": [integer_reference(op, x, y, wide, wide_signed) for x, y in pairs] for i, op in enumerate(ops)}
+        want.update({f"o{len(ops)}": [-x for x, _ in pairs], f"o{len(ops) + 1}": [~x for x, _ in pairs], f"o{len(ops) + 2}": [abs(x) for x, _ in pairs]})
+        got = interpreted.run(f"k_{name}", given)
+        for key, values in want.items():
+            right = np.array([wrapped(value, bits, signed) for value in values], INTEGERS[name])
+            assert np.array_equal(got[key], right), (name, key, [(p, int(g), int(r)) for p, g, r in zip(pairs, got[key], right) if g != r][:5])
+        for isa in range(3):
+            if cpu_has(isa):
+                assert all(array.tobytes() == got[key].tobytes() for key, array in native.run(f"k_{name}", given, isa=isa)[0].items()), (name, isa)
+
+
+@pytest.mark.parametrize("name, dtype", [("f32", np.float32), ("f64", np.float64)])
+def test_floats_at_their_ends(tmp_path, name, dtype):
+    """Casts to every integer, min and max, floor division and remainder of zeros, infinities, NaN and numbers that no integer holds."""
+    values = np.array([0, -0.0, 0.5, -0.5, 1, -1, 1.5, -2.5, 127.9, -128.9, 255.5, 256, -0.9, 32768, 65536.5, 2.0**31, -2.0**31, 2.0**31 - 64, 2.0**32, 2.0**63, -2.0**63, 2.0**64, 1.8e19,
+                       1e30, -1e30, 1e-40, np.inf, -np.inf, np.nan], dtype)
+    a, b = (np.array(side, dtype) for side in zip(*[(x, y) for x in values for y in values]))
+    given = dict(a=a, b=b, n=len(a), **{f"c_{key}": np.zeros(len(a), of) for key, of in INTEGERS.items()}, **{key: np.zeros(len(a), dtype) for key in ("least", "most", "quotient", "rest")},
+                 truth=np.zeros(len(a), np.uint8))
+    arrays = {"a": name, "b": name, **{f"c_{key}": key for key in INTEGERS}, "least": name, "most": name, "quotient": name, "rest": name, "truth": "u8"}
+    text = (f"def k({''.join(f'{key}: DeviceArray[{of}], ' for key, of in arrays.items())}n: u32):\n    i = get_global_id()\n    if i < n:\n"
+            + "".join(f"        c_{key}[i] = {key}(a[i])\n" for key in INTEGERS)
+            + "        least[i] = min(a[i], b[i])\n        most[i] = max(a[i], b[i])\n        quotient[i] = a[i] // b[i]\n        rest[i] = a[i] % b[i]\n        truth[i] = u8(bool(a[i])) + 2 * u8(a[i] < b[i])\n")
+    native, got = build(tmp_path, text), Interpreted(HEAD + text).run("k", given)
+    for key, of in INTEGERS.items():
+        info = np.iinfo(of)
+        want = [0 if np.isnan(x) else info.max if x >= info.max else info.min if x <= info.min else int(x) for x in a.astype(float)]
+        assert got[f"c_{key}"].tolist() == want, key
+    nan = np.isnan(a) | np.isnan(b)
+    assert np.array_equal(np.isnan(got["least"]), nan) and np.array_equal(np.isnan(got["most"]), nan)
+    order = [(x, not np.signbit(x)) <= (y, not np.signbit(y)) for x, y in zip(a, b)]  # -0.0 before 0.0
+    assert (np.where(order, a, b).tobytes() == np.where(nan, np.where(order, a, b), got["least"]).tobytes() and
+            np.where(order, b, a).tobytes() == np.where(nan, np.where(order, b, a), got["most"]).tobytes())
+    assert got["truth"].tolist() == [int(x != 0) + 2 * int(x < y) for x, y in zip(a, b)]
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(a) & np.isfinite(b) & (b != 0)
+        python = [(float(x) % float(y)) if good else 0 for x, y, good in zip(a, b, finite)]
+        close = finite & (np.abs(a) < 1e9) & (np.abs(b) > 1e-3)
+        assert np.allclose(got["rest"][close].astype(float), np.array(python)[close], rtol=1e-5, atol=1e-5)
+        assert np.array_equal(np.isnan(got["rest"])[finite], np.zeros(finite.sum(), bool)) and np.isnan(got["rest"][~np.isfinite(a)]).all()
+        assert np.array_equal(got["quotient"][close], np.floor_divide(a, b)[close])
+    for isa in range(3):
+        if cpu_has(isa):
+            for key, array in native.run("k", given, isa=isa)[0].items():
+                both_nan = np.isnan(array.astype(float)) & np.isnan(got[key].astype(float))
+                assert np.array_equal(array.view(f"u{array.itemsize}")[~both_nan], got[key].view(f"u{array.itemsize}")[~both_nan]), (key, isa)
