@@ -22,7 +22,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conftest import PACKAGE, ROOT, run_klr
+from conftest import HANGS_SECONDS, PACKAGE, ROOT, run_klr
 from test_conformance import conformance, form
 from test_same_bits import IDS, KERNELS
 
@@ -154,8 +154,8 @@ def test_signals_end_a_call(monkeypatch, eager, kernel, error):
     x = np.zeros((128, 64), np.float32)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler if error is KeyboardInterrupt else raise_late)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(error):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             kernel(x)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -178,8 +178,8 @@ def test_other_threads_go_on_while_a_kernel_is_traced_and_run(monkeypatch):
     thread, before = threading.Thread(target=interrupt), signal.signal(signal.SIGALRM, raise_late)
     thread.start()
     try:
-        began.set()
         with pytest.raises(Late):
+            began.set()
             traces_long(x)
             thread.join()
     finally:
@@ -417,7 +417,9 @@ def test_logical_cores_take_turns(monkeypatch):
             kernel[2](x)
     assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "fails_on_core_1"
     assert (exchanges[2](x) == 2 * x).all()
-    time.sleep(0.05)
+    for thread in threading.enumerate():
+        if thread.name.startswith("core "):
+            thread.join(HANGS_SECONDS)
     assert threading.active_count() == threads
 
 

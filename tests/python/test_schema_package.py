@@ -546,9 +546,9 @@ def test_ctrl_c_ends_the_interpreter():
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             forever(np.zeros(1, np.int32))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
