@@ -13,6 +13,8 @@ kernel beside a twin in double precision. `klr.frontend` traces and writes kerne
 `klr.schema` compiles scalar kernels, which say what one thread does, and launches them. `python -m klr SCRIPT` runs a script that says `import nki`.
 """
 
+from typing import TYPE_CHECKING
+
 try:
     import numpy as _numpy  # noqa: F401
 except ImportError as error:
@@ -22,10 +24,13 @@ from klr import _library  # noqa: F401  finds klr.nki
 from klr._errors import Error, Warning  # noqa: A004
 from klr._native import version as __version__
 
+if TYPE_CHECKING:
+    from klr._diff import diff, shadow
+
 __all__ = ["Error", "Warning", "__version__", "diff", "shadow"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in ("diff", "shadow"):
         from klr import _diff
 

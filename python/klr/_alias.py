@@ -125,5 +125,5 @@ def find_spec(name, path, asking):
         return Finder.find_spec(name)
     place = os.path.dirname(other.origin) if other.origin else next(iter(other.submodule_search_locations or []), "?")
     warnings.warn(f"`import {name}` gives the package installed at {place}, not KLR's: klr-nki leaves it alone; "
-                  "`python -m klr SCRIPT` runs on KLR", UserWarning, stacklevel=2)
+                  "`python -m klr SCRIPT` runs on KLR", UserWarning, stacklevel=3)  # the line of the import
     return None

@@ -129,6 +129,9 @@ class _Freezer:
             return (kind, self.value(self.made[-1], reach))
         if isinstance(value, _live.kernel_class()):
             return ("kernel", value.lnc, self.value(value.function, reach))
+        if kind is memoryview or (kind.__module__ == "array" and kind.__name__ == "array"):
+            name = "a memoryview" if kind is memoryview else "an array.array"
+            raise _errors.KernelTypeError(f"{name}, which no kernel takes: np.asarray(...) is an array of the same memory")
         attributes, held = _live.attributes_of(value), _live.held_value(value)
         self.made.append(held)  # so that its address is not another's meanwhile
         return ("instance", self.object(kind), self.items(attributes, reach), self.items(attributes.values(), reach),

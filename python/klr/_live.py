@@ -75,9 +75,16 @@ def _process_start():
 _STARTED = _process_start()
 
 
+def _lines_of(path, globals_=None):
+    try:
+        return linecache.getlines(path, globals_)
+    except (SyntaxError, UnicodeDecodeError):  # no text: Python 3.9 says so here
+        return []
+
+
 def _texts_of(path, globals_):
     linecache.checkcache(path)
-    lines = linecache.getlines(path, globals_)
+    lines = _lines_of(path, globals_)
     texts = _texts.setdefault(path, [])
     if lines:
         text = "".join(lines)
@@ -193,7 +200,7 @@ def _class(cls):
     functions = list(functions_of(cls))
     globals_ = functions[0].__globals__ if functions else vars(module) if module else {"__name__": cls.__module__}
     path = functions[0].__code__.co_filename if functions else getattr(module, "__file__", None)
-    if not functions and not _defines(linecache.getlines(path) if path else (), cls):
+    if not functions and not _defines(_lines_of(path) if path else (), cls):
         path = _cell_of_notebook(cls) or path
     free = {}
     for f in functions:

@@ -360,6 +360,27 @@ def test_packed_types_go_both_ways():
         assert np.array_equal(neuron_dtypes.static_cast(units, np.float32), x.astype(element).astype(np.float32))
 
 
+def test_other_buffers_are_named():
+    import array as standard
+
+    for wrong in (memoryview(array(2, 2)), standard.array("f", [1, 2])):
+        with pytest.raises(TypeError, match="argument `b` is an? (memoryview|array.array), which no kernel takes: np.asarray") as caught:
+            add(array(2, 2), wrong)
+        assert isinstance(caught.value, klr.Error)
+    assert np.array_equal(add(array(2, 2) * 0, np.asarray(memoryview(np.ones((2, 2), np.float32)))), np.ones((2, 2)))
+
+
+def test_a_vendor_package_stays_what_it_is_and_the_warning_names_the_import(tmp_path):
+    (tmp_path / "nki").mkdir()
+    (tmp_path / "nki" / "__init__.py").write_text("WHO = 'vendor'\n")
+    script = tmp_path / "script.py"
+    script.write_text("import klr_nki\n\nimport nki\nimport klr.nki\nprint(nki.WHO, klr.nki.__name__)\n")
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([PACKAGE, os.path.join(ROOT, "python", "nki_alias")]))
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert done.stdout == "vendor klr.nki\n", done.stderr
+    assert f"{script}:3: UserWarning: `import nki` gives the package installed at {tmp_path / 'nki'}" in done.stderr
+
+
 def test_instructions_outside_of_kernels_say_so():
     with pytest.raises(RuntimeError, match="kernel"):
         nl.ndarray((4, 4), nl.float32)

@@ -1,10 +1,32 @@
-"""What a user of klr.core, klr.frontend and klr.schema writes with types; mypy --strict has nothing to say about it."""
+"""What a user of klr, klr.nki, klr.core, klr.frontend and klr.schema writes with types; mypy --strict has nothing to say about it."""
 
 from __future__ import annotations
+from typing import Any
+
 import numpy as np
 import klr
+import klr.nki as nki
 from klr import core, frontend, schema
 from klr.schema import DeviceArray, f32, get_global_id, inline, kernel, shared_array, u32
+
+
+class Model:
+    @nki.jit
+    def forward(self, x: object, factor: float = 2.0) -> object:
+        return x
+
+
+@nki.jit(mode="simulation")
+def whole(x: object) -> object:
+    return x
+
+
+def run(x: np.ndarray[Any, Any]) -> core.Kernel:
+    results = whole(x), whole[2](x), nki.simulate(Model().forward)(x, 3.0), whole.ranks([(x,), {"x": x}])
+    report = klr.diff(whole, results[0], x)
+    if report:
+        print(report.first, [place.line for place in klr.shadow(whole, x).places])
+    return whole.trace(x)
 
 
 def f(path: str) -> list[str]:
