@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,9 @@ int main(int argc, char **argv)
     puts("klr " KLR_VERSION);
     return EXIT_OK;
   }
+#ifdef SIGXFSZ
+  signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of the write, told like a full disk
+#endif
   Session *session = session_new();
   if (!session) {
     fputs("klr: out of memory\n", stderr);
