@@ -226,6 +226,15 @@ static void meet(Front *f, Span span, const Name *name)
   }
 }
 
+// NumPy's names of types are ours behind a dot: `np.float32` is `f32`.
+static const Name *own_name(Front *f, const Name *attribute)
+{
+  for (int i = 0; i < SCALAR_COUNT; i++)
+    if (str_is(attribute->str, scalar_info((Scalar)i)->numpy_name))
+      return intern(f, scalar_info((Scalar)i)->name);
+  return attribute;
+}
+
 // What a name or a dotted name is called where it comes from: `ak.f32` is `f32`. NULL: it is neither.
 static const Name *called_name(Front *f, const Expr *e, bool *is_dotted)
 {
@@ -253,7 +262,7 @@ static const Name *called_name(Front *f, const Expr *e, bool *is_dotted)
   if (base->kind != EXPR_Name || !map_get(&f->modules, base->Name.id->str))
     return NULL;
   *is_dotted = true;
-  return e->Attribute.attr;
+  return own_name(f, e->Attribute.attr);
 }
 
 // ---- types

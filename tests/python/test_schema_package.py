@@ -579,6 +579,39 @@ def test_without_a_compiler(monkeypatch, tmp_path):
 
 # ---- ahead of time
 
+def test_one_file_both_ways(tmp_path):
+    path = tmp_path / "both.py"
+    path.write_text("""
+import numpy as np
+import klr.schema as ks
+from klr.schema import inline as helper
+
+@ks.inline
+def half(v):
+    return v / 2
+
+@helper
+def third(v):
+    return v / 3
+
+@ks.kernel(checked=True, grid=3)
+def go(x: ks.DeviceArray[np.float32], n: ks.u32):
+    i = ks.get_global_id()
+    if i < n:
+        x[i] = half(x[i]) + third(x[i]) + np.float32(1)
+
+if __name__ == "__main__":
+    x = np.ones(6, np.float32)
+    go(x, 6)
+    document, ours = ks.compile(__file__), go.document()
+    assert [f["body"] for f in document["functions"]] == [f["body"] for f in ours["functions"]]
+    assert document["kernels"] == ours["kernels"]
+    print(x[2:4], go.grid)
+""")
+    done = subprocess.run([sys.executable, path], env={**os.environ, "PYTHONPATH": PACKAGE}, capture_output=True, text=True)
+    assert done.stdout == "[1.8333334 1.       ] (3,)\n", done.stderr
+
+
 def test_documents():
     path = os.path.join(KERNELS, "vector", "vector_add.py")
     document = ks.compile(path)
