@@ -371,3 +371,31 @@ def test_every_kind_of_python_is_in_the_table():
     unusual = {"AsyncFor", "AsyncWith", "TryStar", "TypeAlias", "FormattedValue", "TemplateStr", "Interpolation", "Num", "Str", "Bytes", "NameConstant", "Ellipsis",
                "Index", "ExtSlice", "Suite", "Param", "AugLoad", "AugStore"}
     assert {kind.__name__ for kind in wanted - met} <= unusual
+
+
+ATOMICS = {"add": lambda old, x: old + x, "sub": lambda old, x: old - x, "min": min, "max": max, "exch": lambda old, x: x}
+
+
+@pytest.mark.parametrize("name, dtype", [("i32", np.int32), ("u32", np.uint32), ("i64", np.int64), ("u64", np.uint64), ("f32", np.float32), ("f64", np.float64)])
+def test_atomics_of_every_width_on_any_index(tmp_path, name, dtype):
+    """Each gives what was there; the next thread finds what it left."""
+    text = HEAD + f"def k(a: DeviceArray[{name}], old: DeviceArray[{name}], v: DeviceArray[{name}], n: u32):\n    i = get_global_id()\n    if i < n:\n"
+    for row, op in enumerate(ATOMICS):
+        text += f"        old[{row} * n + i] = atomic_{op}(a, {row} + n * i % 1, v[i])\n"
+    text += f"        old[5 * n + i] = atomic_cas(a, 5 + i - i, {name}(4), v[i])\n"
+    (tmp_path / "k.py").write_text(text)
+    values = np.array([3, 9, 4, 250, 0, 4, 7], dtype)
+    start = np.full(6, 4, dtype)
+    for key, array in (("a", start), ("v", values), ("old", np.zeros(42, dtype))):
+        np.save(tmp_path / f"{key}.npy", array)
+    result = run_klr("schema", "run", tmp_path / "k.py", "k", *(f"{key}=@{tmp_path}/{key}.npy" for key in ("a", "old", "v")), "n=7", "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    cells, old = start.copy(), np.load(tmp_path / "out" / "old.npy").reshape(6, 7)
+    for i, value in enumerate(values):
+        for row, op in enumerate(ATOMICS.values()):
+            assert old[row, i] == cells[row]
+            with np.errstate(over="ignore"):
+                cells[row] = op(cells[row], value)
+        assert old[5, i] == cells[5]
+        cells[5] = value if cells[5] == 4 else cells[5]
+    assert np.load(tmp_path / "out" / "a.npy").tolist() == cells.tolist()
