@@ -14,6 +14,7 @@
 enum {
   MOST_NESTED = 3000,     // calls of ours, over all helpers that are checked within each other: about a megabyte of stack
   NESTED_OF_CALL = 8,     // for the helper itself
+  MOST_SHARED_BYTES = 1 << 24,
   MOST_INSTANCES = 256,   // of a generic helper: one that calls others of its kind could make any number of them
 };
 
@@ -661,6 +662,9 @@ static void finish_shared(Checker *c, SchemaNode *node)
   else if (!size || size->kind != LITERAL_INT || size->is_negative || size->magnitude < 1 || size->magnitude > (1u << 20))
     diag_help(refuse(c, s->size->place, E_SCHEMA_SYNTAX, "the size of a shared array is a literal of 1 to %u elements", 1u << 20),
                 "a constant of the file can stand for the literal: SIZE = 256");
+  else if ((c->shared_bytes += size->magnitude * scalar_info(s->element_type)->bytes) > MOST_SHARED_BYTES)
+    diag_help(refuse(c, node->place, E_SCHEMA_SYNTAX, "the shared arrays of a kernel have more than %d bytes together", MOST_SHARED_BYTES),
+              "a group needs little: an element for each of its threads");
   else
     s->size->type = value_type(SCALAR_I64);
 }
@@ -957,7 +961,7 @@ bool checker_check_function(Checker *c, FunctionState *state)
     return state->progress == PROGRESS_DONE && !state->failed;
   Checker outer = *c;
   state->progress = PROGRESS_UNDERWAY;
-  c->state = state, c->function = state->function, c->loops = c->depth = 0, c->failed = false;
+  c->state = state, c->function = state->function, c->loops = c->depth = 0, c->shared_bytes = 0, c->failed = false;
   c->nested += NESTED_OF_CALL;
   if (c->nested > MOST_NESTED)
     diag_help(refuse(c, c->function->place, E_SCHEMA_CALL, "helpers call each other through too many levels"), "join some of them");
@@ -965,7 +969,7 @@ bool checker_check_function(Checker *c, FunctionState *state)
     check_body(c);
   state->failed = c->failed;
   state->progress = PROGRESS_DONE;
-  c->state = outer.state, c->function = outer.function, c->loops = outer.loops, c->depth = outer.depth, c->nested = outer.nested;
+  c->state = outer.state, c->function = outer.function, c->loops = outer.loops, c->depth = outer.depth, c->nested = outer.nested, c->shared_bytes = outer.shared_bytes;
   c->changed = outer.changed, c->failed = outer.failed;
   return !state->failed;
 }

@@ -24,6 +24,7 @@ typedef struct Checker {
   FunctionState *state; // of the function being checked
   SchemaFunction *function;
   uint32_t loops, depth;  // around the statement being finished
+  uint64_t shared_bytes;  // of the function's shared arrays so far
   uint32_t nested;      // of our own calls, with those of the callers whose helper is checked
   bool changed;         // a type became wider in this round
   bool failed;

@@ -266,6 +266,7 @@ q = shared_array(DeviceArray[f32], 4) | E1003 | are numbers | shared_array(f32
 q = r = shared_array(f32, 4) | E1005 | shared_array(TYPE | part =
 q = shared_array(f32, 4, zero=1) | E1005 | shared_array(TYPE | part =
 q: f32 = shared_array(f32, 4) | E1001 | no annotation | part =
+q = shared_array(f64, 2 ** 20)\nr = shared_array(f64, 2 ** 20)\ns = shared_array(u8, 1) | E1001 | more than 16777216 bytes | for each
 if n:\n    q = shared_array(f32, 4) | E1001 | top of | before
 if get_local_id():\n    barrier() | E1007 | barrier | outside
 atomic_add(n, 0, 1) | E1003 | element of an array | atomic_add(array
