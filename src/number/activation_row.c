@@ -9,7 +9,7 @@
 #include "base/bug.h"
 #include "base/kernel.h"
 #include "number/dtype.h"
-#include "number/exp_row.h"
+#include "number/pair_row.h"
 #include "number/quick.h"
 
 #include <math.h>
@@ -290,6 +290,6 @@ void activation_row(ActivationFunc func, size_t n, float *dst, const float *src)
 {
   if ((unsigned)func >= ACTIVATION_FUNC_COUNT)
     bug("activation function %u", (unsigned)func);
-  if (func != ACTIVATION_FUNC_EXP || !exp_row_avx512(n, dst, src, row_EXP))
+  if (!pair_row(func, n, dst, src, rows[func]))
     rows[func](n, dst, src);
 }

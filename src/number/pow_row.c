@@ -1,8 +1,9 @@
-// pow_row.c -- rows of powers: a value in double with an error bound, as in activation_row.c; what it does not decide is
-// computed by alu_pow.c.
+// pow_row.c -- rows of powers: a value with an error bound, in pairs of floats and in double, as of activation functions;
+// what that does not decide is computed by alu_pow.c.
 
 #include "number/alu.h"
 
+#include "number/pair_row.h"
 #include "number/quick.h"
 
 #include <math.h>
@@ -74,19 +75,29 @@ static bool plain_power(float y, size_t n, float *dst, const float *x)
   return true;
 }
 
-void alu_pow_row(size_t n, float *dst, const float *x, const float *y, size_t step)
+// In double; what that does not decide one by one.
+static void settle_powers(size_t n, float *dst, const float *x, const float *y, size_t step)
 {
   float low[CHUNK], high[CHUNK];
   for (size_t at = 0; at < n; at += CHUNK) {
     size_t count = n - at < CHUNK ? n - at : CHUNK;
+    power(count, low, high, x + at, y + step * at, step);
+    for (size_t i = at; i < at + count; i++)
+      dst[i] = f32_bits(low[i - at]) == f32_bits(high[i - at]) ? low[i - at] : alu_f32_pow(x[i], y[step * i]);
+  }
+}
+
+void alu_pow_row(size_t n, float *dst, const float *x, const float *y, size_t step)
+{
+  float value[CHUNK];
+  for (size_t at = 0; at < n; at += CHUNK) {
+    size_t count = n - at < CHUNK ? n - at : CHUNK;
     const float *from = x + at, *powers = y + step * at;
-    bool is_plain = step == 0 && plain_power(*y, count, low, from);
-    if (!is_plain)
-      power(count, low, high, from, powers, step);
-    for (size_t i = 0; i < count; i++) {
-      bool is_decided = is_plain ? from[i] > 0 && from[i] < INFINITY : f32_bits(low[i]) == f32_bits(high[i]);
-      float value = is_decided ? low[i] : alu_f32_pow(from[i], powers[step * i]);
-      dst[at + i] = value;
+    if (step == 0 && plain_power(*y, count, value, from)) {
+      for (size_t i = 0; i < count; i++)
+        dst[at + i] = from[i] > 0 && from[i] < INFINITY ? value[i] : alu_f32_pow(from[i], *y);
+    } else if (!pair_pow(count, dst + at, from, powers, step, settle_powers)) {
+      settle_powers(count, dst + at, from, powers, step);
     }
   }
 }
