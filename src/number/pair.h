@@ -124,7 +124,7 @@ PAIR_FUNCTION PairLog pair_log_parts(Pair x)
   return (PairLog){start, {_mm512_sub_ps(product.high, ALL(1)), product.low}};
 }
 
-// Good to 2^-41 and 2^-35 of its value.
+// Good to 2^-40 and 2^-35 of its value.
 PAIR_FUNCTION Pair pair_log_sum(PairLog x)
 {
   __m512 r = x.rest.high;
@@ -136,6 +136,6 @@ PAIR_FUNCTION Pair pair_log_sum(PairLog x)
   series = _mm512_fmadd_ps(r, series, ALL(0x1.99999ap-3f));
   series = _mm512_fmadd_ps(r, _mm512_fmadd_ps(r, series, ALL(-0.25f)), ALL(0x1.555556p-2f));
   __m512 low = _mm512_fmadd_ps(_mm512_mul_ps(square.high, r), series, _mm512_sub_ps(x.start.low, half.low));
-  low = _mm512_add_ps(low, _mm512_fnmadd_ps(x.rest.low, r, x.rest.low));
+  low = _mm512_add_ps(low, _mm512_fnmadd_ps(x.rest.low, _mm512_sub_ps(r, square.high), x.rest.low));
   return pair_more(sum, _mm512_add_ps(low, first.low));
 }

@@ -261,9 +261,9 @@ VECTORS(log_vectors, log_start, nothing, log_end, 0x1p-33f, false)
 VECTORS(rsqrt_vectors, rsqrt, nothing, nothing, 0x1p-35f, false)
 VECTORS(sigmoid_vectors, falling_start, falling_end, sigmoid_end, 0x1p-33f, false)
 VECTORS(silu_vectors, falling_start, falling_end, silu_end, 0x1p-33f, false)
-VECTORS(sin_vectors, sin_start, nothing, sin_end, 0x1p-33f, false)
+VECTORS(sin_vectors, sin_start, nothing, sin_end, 0x1p-32f, false)
 VECTORS(softplus_vectors, falling_start, softplus_middle, softplus_end, 0x1p-32f, false)
-VECTORS(tanh_vectors, tanh_start, tanh_middle, tanh_end, 0x1p-32f, false)
+VECTORS(tanh_vectors, tanh_start, tanh_middle, tanh_end, 0x1p-31f, false)
 
 static Vectors *const functions[ACTIVATION_FUNC_COUNT] = {
     [ACTIVATION_FUNC_ARCTAN] = arctan_vectors,   [ACTIVATION_FUNC_EXP] = exp_vectors,

@@ -174,7 +174,8 @@ static void check_reduce(const KernelVariant *kernels, AluOp op, size_t rows, si
 
 TEST(kernel_reduce_goes_left_to_right)
 {
-  static const size_t sizes[][2] = {{1, 1}, {1, 40}, {4, 4}, {7, 31}, {16, 16}, {17, 33}, {40, 65}, {3, 0}, {0, 3}, {33, 1}};
+  static const size_t sizes[][2] = {{1, 1},   {1, 40}, {4, 4}, {7, 31}, {16, 16}, {17, 33},
+                                    {40, 65}, {3, 0},  {0, 3}, {33, 1}, {3, 128}, {5, 333}};
   for (size_t v = 0; kernel_variant(v); v++)
     for (size_t op = 0; op < STEP_OPS; op++)
       for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++)

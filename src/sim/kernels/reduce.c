@@ -40,10 +40,61 @@ KERNEL_INLINE void reduce_rows(AluOp op, size_t rows, size_t n, float *out, size
   }
 }
 
+// As ALU_F32 of number/alu.def has them.
+KERNEL_INLINE float alu_extreme(AluOp op, float x, float y)
+{
+  return ((op == ALU_OP_MAX ? x > y : x < y) | (y != y)) ? x : y;
+}
+
+// The largest or smallest of a row, whatever order they are compared in: NaN gives way to every number, and only which
+// of equal zeros was the last depends on it.
+#define AT_ONCE 4
+KERNEL_INLINE float extreme_of_row(AluOp op, size_t n, const float *row, float first)
+{
+  F32V most[AT_ONCE];
+  for (size_t j = 0; j < AT_ONCE; j++)
+    most[j] = F32V_ALL(first);
+  size_t i = 0;
+  for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)
+    for (size_t j = 0; j < AT_ONCE; j++)
+      most[j] = f32v_apply(op, most[j], *(const F32V *)(row + i + j * LANES));
+  for (; i + LANES <= n; i += LANES)
+    most[0] = f32v_apply(op, most[0], *(const F32V *)(row + i));
+  for (size_t j = 1; j < AT_ONCE; j++)
+    most[0] = f32v_apply(op, most[0], most[j]);
+  float result = most[0][0];
+  for (size_t j = 1; j < LANES; j++)
+    result = alu_extreme(op, result, most[0][j]);
+  for (; i < n; i++)
+    result = alu_extreme(op, result, row[i]);
+  if (result != 0)
+    return result;
+  result = first;
+  for (i = 0; i < n; i++)
+    result = alu_extreme(op, result, row[i]);
+  return result;
+}
+
+KERNEL_INLINE void extremes(AluOp op, size_t rows, size_t n, float *out, size_t out_stride, const float *src,
+                            size_t src_stride, bool continued)
+{
+  for (size_t r = 0; r < rows; r++, src += src_stride, out += out_stride) {
+    float value = extreme_of_row(op, n, src, continued ? *out : *src);
+    *out = value == value ? value : f32_from_bits(F32_NAN_BITS);
+  }
+}
+
 void KERNEL_NAME(reduce_f32)(AluOp op, size_t rows, size_t n, float *out, size_t out_stride, const float *src,
                              size_t src_stride, bool continued)
 {
 #define REDUCE(op) reduce_rows(op, rows, n, out, out_stride, src, src_stride, continued)
+  if (n >= 2 * AT_ONCE * LANES && (op == ALU_OP_MAX || op == ALU_OP_MIN)) {
+    if (op == ALU_OP_MAX)
+      extremes(ALU_OP_MAX, rows, n, out, out_stride, src, src_stride, continued);
+    else
+      extremes(ALU_OP_MIN, rows, n, out, out_stride, src, src_stride, continued);
+    return;
+  }
   switch (op) {
   case ALU_OP_ADD: REDUCE(ALU_OP_ADD); return;
   case ALU_OP_MULT: REDUCE(ALU_OP_MULT); return;
