@@ -331,7 +331,7 @@ bool pair_row(ActivationFunc func, size_t n, float *dst, const float *src, Settl
   return true;
 }
 
-// Up to CHUNK_VECTORS whole vectors, as above. The logarithm's error, below 2^-40 but for what grows with the power itself,
+// Up to CHUNK_VECTORS whole vectors, as above. The error of the logarithm, below 2^-40 but for what grows with the power,
 // counts as often as y says; pairs of inputs cannot all be tried, so the doubt is four times what follows from that.
 USES_AVX512 static void pow_vectors(size_t vectors, float *dst, const float *x, const float *y, size_t step,
                                     uint16_t *waiting)
