@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import ml_dtypes
 import numpy as np
@@ -528,12 +529,22 @@ def test_the_lock_is_released():
 
     x, ticks, ended = np.zeros(1), [], threading.Event()
     spin(x, 1)
-    other = threading.Thread(target=lambda: [ticks.append(ended.wait(0.005)) for _ in range(4)])
+
+    def tick():
+        while not ended.wait(0.001):
+            ticks.append(time.perf_counter())
+
+    other = threading.Thread(target=tick)
     other.start()
-    while other.is_alive():
-        spin(x, 10 ** 7)
+    inside, turns = 0, 10 ** 7
+    while not inside and turns < 10 ** 9:  # ticks in the middle of one call
+        start = time.perf_counter()
+        spin(x, turns)
+        length = time.perf_counter() - start
+        inside, turns = sum(length / 4 < t - start < length * 3 / 4 for t in ticks), turns * 2
+    ended.set()
     other.join()
-    assert len(ticks) == 4
+    assert inside
 
 
 def test_ctrl_c_ends_the_interpreter():
