@@ -34,7 +34,7 @@ _FLOAT_MIN = -3.4028235e38
 
 def _flag(value, parameter):
     if not isinstance(value, int):
-        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected True or False")
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected True or False", rule="argument-kind")
     return value
 
 
@@ -57,7 +57,7 @@ def _member(value, kind, parameter):
                               f"`nki.isa.{kind.__name__}.{member.name}` is the same")
                 return member
     _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a member of `nki.isa.{kind.__name__}`",
-               "its members are " + ", ".join([f"`nki.isa.{kind.__name__}.{member.name}`" for member in kind]))
+               "its members are " + ", ".join([f"`nki.isa.{kind.__name__}.{member.name}`" for member in kind]), "argument-kind")
 
 
 def _oob_name(oob_mode):
@@ -71,19 +71,19 @@ def _dge_value(dge_mode):
 def _list(value, parameter, of):
     """A list, tuple or range."""
     if not isinstance(value, (list, tuple, range)):
-        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a list of {of}")
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a list of {of}", rule="argument-kind")
     return list(value)
 
 
 def _tensor(value, parameter):
     if not isinstance(value, nl.NkiTensor):
-        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a tensor")
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected a tensor", rule="argument-kind")
     return value
 
 
 def _int(value, parameter):
     if not isinstance(value, int):
-        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected an int")
+        _klr.error(f"'{parameter}' is {_klr.describe(value)}; expected an int", rule="argument-kind")
     return value
 
 
@@ -418,7 +418,7 @@ def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None):
     rank = len(_tensor(data, "data").shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     if not all([isinstance(a, int) for a in axes]):
-        _klr.error(f"'axis' is {_klr.describe(axis)}; expected an int or a list of ints")
+        _klr.error(f"'axis' is {_klr.describe(axis)}; expected an int or a list of ints", rule="argument-kind")
     axes = sorted([a + rank if a < 0 else a for a in axes])
     first = rank - len(axes)
     if first < 1 or axes != list(range(first, rank)):

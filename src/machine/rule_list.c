@@ -178,6 +178,8 @@ void rule_cite(Diag *diag, Arena *arena, const Machine *machine, const char *id)
   for (size_t i = 0; i < count; i++)
     if (strcmp(rules[i].id, id) == 0) {
       diag_note(diag, "rule: %s", id);
+      if (rules[i].stage == RULE_TRACE && !*rules[i].function)
+        return;  // argument-kind: the message has what is expected
       if (machine)
         diag_note(diag, "expected on %s (%s): %s [%s]", machine->name, machine->nc_version, rules[i].asks, rules[i].source);
       else

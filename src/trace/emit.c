@@ -164,6 +164,7 @@ static bool wrong(const Slot *slot, const TypeInfo *type, Value value)
 {
   Diag *diag = raise_error(slot->t, E_ISA_ARGUMENT, user_span(slot->t, slot->span), "'%s': %s is %s; expected %s",
                            function_name(slot->t), slot_name(slot), describe(slot->t, value), expected(slot->t, type));
+  nki_cite(slot->t, diag, "argument-kind");
   if (value.tag == VALUE_OPAQUE && strncmp(value.opaque->path, "numpy.", 6) == 0)
     diag_help(diag, "operators are those of `nki.language`: `nl.add`, `nl.maximum`, `nl.exp`, ...");
   else

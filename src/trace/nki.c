@@ -140,6 +140,7 @@ bool klr_need(Tracer *t, const Call *call, Value *out)
   const char *function = library_function(t);
   Diag *diag = raise_error(t, E_ISA_ARGUMENT, user_span(t, call->span), "'%s': '%s' is %s%s; expected %s",
                            function ? function : "nl", call->args[1].string->text.data, describe(t, *out), where, need->expected);
+  nki_cite(t, diag, "argument-kind");
   if (view && memory == MEMORY_PSUM && !need->hbm)
     diag_help(diag, "bring it to SBUF first: `tile = nl.copy(x)`");
   else if (view && !memory_is_on_chip(memory))
