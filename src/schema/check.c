@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-  MOST_NESTED = 3000,     // calls of ours, over all helpers that are checked within each other: about a megabyte of stack
+  MOST_NESTED = 3000,     // levels of functions that call each other, and of our own calls: about a megabyte of stack, here and in the interpreter
   NESTED_OF_CALL = 8,     // for the helper itself
   MOST_SHARED_BYTES = 1 << 24,
   MOST_INSTANCES = 256,   // of a generic helper: one that calls others of its kind could make any number of them
@@ -476,6 +476,11 @@ static const char *params_text(Checker *c, const SchemaFunction *function)
   return strbuf_cstr(&text);
 }
 
+static void refuse_levels(Checker *c, SchemaPlace place)
+{
+  diag_help(refuse(c, place, E_SCHEMA_CALL, "helpers call each other through too many levels"), "join some of them");
+}
+
 static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, SchemaList args, bool is_statement)
 {
   for (uint32_t i = 0; i < args.count; i++)
@@ -501,7 +506,14 @@ static void finish_helper_call(Checker *c, SchemaNode *node, const Name *name, S
     c->failed = true;
     return;
   }
-  SchemaFunction *callee = node->callee = helper->function;
+  SchemaFunction *callee = helper->function;
+  uint32_t levels = c->nested - c->entered + callee->levels;
+  if (levels > MOST_NESTED) {
+    refuse_levels(c, node->place);
+    return;
+  }
+  c->function->levels = levels > c->function->levels ? levels : c->function->levels;
+  node->callee = callee;
   for (uint32_t i = 0; i < args.count; i++) {
     SchemaVar *param = callee->params.items[i];
     SchemaNode *arg = args.items[i];
@@ -584,9 +596,17 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
   bug("`%s` is no expression", schema_kind_info(node->kind).json);
 }
 
+// One level more; every function knows how many it has, with those of the functions that it calls.
+static void go_deeper(Checker *c)
+{
+  uint32_t levels = ++c->nested - c->entered;
+  if (levels > c->function->levels)
+    c->function->levels = levels;
+}
+
 static SchemaNode *finish(Checker *c, SchemaNode *node)
 {
-  c->nested++;
+  go_deeper(c);
   node = finish_expr(c, node);
   c->nested--;
   return node;
@@ -746,7 +766,7 @@ static void finish_stmt(Checker *c, SchemaNode *node)
 
 static void finish_list(Checker *c, SchemaList list)
 {
-  c->depth++, c->nested++;
+  c->depth++, go_deeper(c);
   for (uint32_t i = 0; i < list.count; i++)
     finish_stmt(c, list.items[i]);
   c->depth--, c->nested--;
@@ -962,14 +982,15 @@ bool checker_check_function(Checker *c, FunctionState *state)
   Checker outer = *c;
   state->progress = PROGRESS_UNDERWAY;
   c->state = state, c->function = state->function, c->loops = c->depth = 0, c->shared_bytes = 0, c->failed = false;
+  c->entered = c->nested, c->function->levels = 0;
   c->nested += NESTED_OF_CALL;
   if (c->nested > MOST_NESTED)
-    diag_help(refuse(c, c->function->place, E_SCHEMA_CALL, "helpers call each other through too many levels"), "join some of them");
+    refuse_levels(c, c->function->place);
   else
     check_body(c);
   state->failed = c->failed;
   state->progress = PROGRESS_DONE;
-  c->state = outer.state, c->function = outer.function, c->loops = outer.loops, c->depth = outer.depth, c->nested = outer.nested, c->shared_bytes = outer.shared_bytes;
+  c->state = outer.state, c->function = outer.function, c->loops = outer.loops, c->depth = outer.depth, c->nested = outer.nested, c->entered = outer.entered, c->shared_bytes = outer.shared_bytes;
   c->changed = outer.changed, c->failed = outer.failed;
   return !state->failed;
 }

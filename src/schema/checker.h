@@ -26,6 +26,7 @@ typedef struct Checker {
   uint32_t loops, depth;  // around the statement being finished
   uint64_t shared_bytes;  // of the function's shared arrays so far
   uint32_t nested;      // of our own calls, with those of the callers whose helper is checked
+  uint32_t entered;     // `nested` where the function began
   bool changed;         // a type became wider in this round
   bool failed;
 } Checker;

@@ -223,6 +223,7 @@ struct SchemaFunction {
   SchemaPlace place;         // of its `def` line
   // Once checked:
   Vec(SchemaVar *) locals;   // every other name that is assigned, shared arrays included
+  uint32_t levels;           // that its statements and expressions are nested, with those of what it calls
   uint32_t dims;             // 1 + the largest dimension that ids are asked for; 0: no id, one thread runs it
   bool uses_groups;          // local or group ids, shared arrays or barriers
   bool uses_atomics;
