@@ -355,7 +355,7 @@ def try_programs(tmp_path, first, count, compiler, *options):
         want = interpreted.run(program.text_name, given, steps=10**7, **launch)
         for isa in range(3):
             if cpu_has(isa):
-                got, fault = native.run(program.text_name, given, isa=isa, **launch)
+                got, fault = native.run(program.text_name, given, isa=isa, pieces=1 + isa, **launch)
                 assert set(got) == set(want) and not fault.kind
                 for name in want:
                     assert same_bits(got[name], want[name]), (text, name, isa, compiler, got[name], want[name], given)
