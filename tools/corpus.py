@@ -427,7 +427,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="every case of nki-library, not only those it marks as fast")
     parser.add_argument("--large", action="store_true", help="also the shapes that its simulation mode leaves out")
     parser.add_argument("--largest", type=int, default=0, metavar="N",
-                        help="only those shapes, of each test the N largest, fast or not")
+                        help="only those shapes, of each test the N largest, fast or not; -N: the N smallest of them")
     parser.add_argument("--seconds", type=int, default=600, help="time for a module of nki-library (600); 0: the table of what DIR has")
     parser.add_argument("--case-seconds", type=float, default=300, metavar="N", help="time for a case of nki-library (300)")
     parser.add_argument("--resume", metavar="DIR", help="keep the results of nki-library's cases in DIR; what it has is not run again")

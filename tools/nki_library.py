@@ -12,7 +12,7 @@ With KLR_REPORT=FILE in the environment a line of JSON is added there for each c
 run and matched, seconds (of tracing those of the processor), its largest array, and what went wrong; before them a line
 with all that there are, and one as each starts. Cases that FILE has results of are not run again, with KLR_RETRY=1 only
 those that matched. KLR_CASE_SECONDS=N ends a case after that time. KLR_LARGEST=N runs of each test only the N largest
-shapes that its simulation mode leaves out.
+shapes that its simulation mode leaves out, of those the -N smallest with a negative number.
 
 With KLR_ORACLE=1 each kernel is also run as plain Python, and what both ways execute and compute must be the same,
 instruction by instruction and bit by bit.
@@ -233,7 +233,8 @@ class _Plugin:
 
 
 def _only_largest(simulation_setup, per_test):
-    """Instead of leaving large shapes out, the harness runs the `per_test` largest of them of each test, and nothing else."""
+    """Instead of leaving large shapes out, the harness runs the `per_test` largest of them of each test (the smallest of them with
+    a negative number), and nothing else."""
     is_large = simulation_setup.skip_slow_simulation_tests
 
     def size(item):
@@ -245,7 +246,8 @@ def _only_largest(simulation_setup, per_test):
         for item in items:
             if item.get_closest_marker("klr_large") and item.get_closest_marker(item.config.getoption("--platform-target")):
                 tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
-        items[:] = [item for large in tests.values() for item in sorted(large, key=size)[-per_test:]]
+        some = slice(-per_test, None) if per_test > 0 else slice(None, -per_test)
+        items[:] = [item for large in tests.values() for item in sorted(large, key=size)[some]]
 
     simulation_setup.skip_slow_simulation_tests = choose
 
