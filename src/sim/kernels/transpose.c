@@ -70,6 +70,32 @@ void KERNEL_NAME(copy_rows)(size_t rows, size_t bytes, void *dst, ptrdiff_t dst_
   }
 }
 
+// Every second element of dst, as far as whole vectors go, which is told; what lies between is not written.
+#if LANES == 16
+KERNEL_INLINE size_t scatter_second_uint16_t(size_t n, void *dst, const void *src)
+{
+  for (size_t i = 0; i + LANES <= n; i += LANES) {
+    __m256i x = _mm256_loadu_si256((const void *)((const uint16_t *)src + i));
+    _mm512_mask_storeu_epi16((uint16_t *)dst + 2 * i, 0x55555555, _mm512_cvtepu16_epi32(x));
+  }
+  return n - n % LANES;
+}
+
+KERNEL_INLINE size_t scatter_second_uint32_t(size_t n, void *dst, const void *src)
+{
+  for (size_t i = 0; i + LANES / 2 <= n; i += LANES / 2) {
+    __m256i x = _mm256_loadu_si256((const void *)((const uint32_t *)src + i));
+    _mm512_mask_storeu_epi32((uint32_t *)dst + 2 * i, 0x5555, _mm512_cvtepu32_epi64(x));
+  }
+  return n - n % (LANES / 2);
+}
+#else
+#define scatter_second_uint16_t(n, dst, src) ((size_t)0)
+#define scatter_second_uint32_t(n, dst, src) ((size_t)0)
+#endif
+#define scatter_second_uint8_t(n, dst, src) ((size_t)0)
+#define scatter_second_uint64_t(n, dst, src) ((size_t)0)
+
 // One row of n elements; the steps that kernels use most are known to the compiler.
 #define STRIDED(T)                                                                                                     \
   KERNEL_INLINE void gather_step_##T(size_t n, T##U *restrict dst, const T##U *restrict src, ptrdiff_t step)           \
@@ -110,7 +136,11 @@ void KERNEL_NAME(copy_rows)(size_t rows, size_t bytes, void *dst, ptrdiff_t dst_
     }                                                                                                                  \
     for (; outer > 0; outer--, dst += outer_step, src += inner)                                                        \
       switch (step) {                                                                                                  \
-      case 2: scatter_step_##T(inner, dst, 2, src); break;                                                             \
+      case 2: {                                                                                                        \
+        size_t done = scatter_second_##T(inner, dst, src);                                                             \
+        scatter_step_##T(inner - done, dst + 2 * done, 2, src + done);                                                 \
+        break;                                                                                                         \
+      }                                                                                                                \
       case 4: scatter_step_##T(inner, dst, 4, src); break;                                                             \
       default: scatter_step_##T(inner, dst, step, src);                                                                \
       }                                                                                                                \
