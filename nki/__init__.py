@@ -3,8 +3,7 @@
 import _klr
 # nki.isa first: its signatures use the operators of nki.language, whose functions use nki.isa only when called.
 from . import isa, language
-
-dtype = _klr.DType
+from . import dtype
 
 
 def jit(kernel=None, **options):

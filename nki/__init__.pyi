@@ -3,9 +3,7 @@
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from klr import core
-from . import isa as isa, language as language
-
-dtype: Any
+from . import dtype as dtype, isa as isa, language as language
 
 class Kernel:
     lnc: Optional[int]

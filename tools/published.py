@@ -20,7 +20,6 @@ VERDICTS = [
     (r"folded_load_store_dst", "theirs", "its two cores write the same rows of the result, in no order"),
     (r"is_input_swizzled", "theirs", "the test passes an argument that its kernel `qkv` does not take"),
     (r"test_qkv_cte.*`module` object is not callable", "theirs", "qkv_cte.py imports the module of that name, not the function in it"),
-    (r"numpy.dtype' has no attribute", "ours", "`nki.dtype` is the type of dtypes here, not also a module of them"),
     (r"[Uu]nable to allocate|can't allocate|MemoryError|bad_alloc", "memory", "inputs or reference do not fit in the memory given"),
     (r"not done in|signal|ended with -", "time", "not done in the time given to a case, most of it in its inputs and reference"),
 ]

@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 
-from conftest import ROOT, run_klr
+from conftest import PACKAGE, ROOT, run_klr
 
 LIBRARY = {"nisa": "nki/isa/__init__.py", "nccl": "nki/collectives/__init__.py"}
 
@@ -99,3 +101,32 @@ def test_the_classes_of_nki_isa(tmp_path):
     (tmp_path / "k.py").write_text(CLASSES.replace("    tile = nl", "    nisa.VirtualRegister(3)\n    tile = nl"))
     done = run_klr("run", tmp_path / "k.py", "x=randn:f32[4,8]")
     assert done.returncode == 1 and "cannot create `VirtualRegister` instances" in done.stderr
+
+
+DTYPES = """import nki
+import nki.dtype as nt
+import nki.isa as nisa
+import nki.language as nl
+
+
+@nki.jit
+def narrow(x, kind: nki.dtype = nt.float8_e5m2):
+    out = nl.ndarray(x.shape, dtype=kind, buffer=nl.shared_hbm)
+    assert nki.dtype.float8_e5m2 == nl.float8_e5m2
+    nisa.dma_copy(out, nl.copy(nl.load(x), dtype=nt.float8_e5m2))
+    return out
+
+
+if __name__ == "__main__":
+    import numpy
+    print(narrow(numpy.ones((1, 2), dtype="float32")).dtype, numpy.zeros(1, nt.bfloat16).dtype)
+"""
+
+
+def test_nki_dtype_is_a_module_of_types(tmp_path):
+    script = tmp_path / "k.py"
+    script.write_text(DTYPES)
+    done = run_klr("run", script, "x=randn:f32[4,8]")
+    assert done.returncode == 0 and "float8_e5m2[4,8]" in done.stdout, done.stderr
+    done = subprocess.run([sys.executable, "-m", "klr", script], env={**os.environ, "PYTHONPATH": PACKAGE}, capture_output=True, text=True)
+    assert done.stdout == "float8_e5m2 bfloat16\n", done.stderr
