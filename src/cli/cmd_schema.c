@@ -27,45 +27,80 @@ static const char *library_path(Arena *arena, const char *folder, const char *so
   return arena_printf(arena, "%s/%.*s%s", folder, (int)(dot ? (size_t)(dot - stem) : strlen(stem)), stem, ending);
 }
 
-static int build_one(Cli *cli, Arena *arena, const char *source, const char *folder)
+static bool build_file(Cli *cli, Arena *arena, const char *source, const char *path)
 {
   SchemaFile *file = schema_read_file(cli, arena, source);
   if (!file)
-    return EXIT_USER;
+    return false;
   if (cli->options.emit_c) {
     SchemaSource text;
-    return schema_write_c(cli->session, arena, &file, 1, "", &text) &&
-                   file_write(cli->session, library_path(arena, folder, source, ".c"), text.text)
-               ? EXIT_OK
-               : EXIT_USER;
+    return schema_write_c(cli->session, arena, &file, 1, "", &text) && file_write(cli->session, path, text.text);
   }
-  const char *path = library_path(arena, folder, source, ".so");
   SchemaBuildOptions options = {.compiler = cli->options.compiler, .is_checked = cli->options.checked};
   SchemaBuilt built;
   if (!schema_build(cli->session, arena, &file, 1, path, &options, &built))
-    return EXIT_USER;
+    return false;
   size_t kernels = schema_kernel_count(file);
   strbuf_printf(&cli->out, "%s: %zu kernel%s, ", path, kernels, kernels == 1 ? "" : "s");
   if (built.was_kept)
     strbuf_puts(&cli->out, "from the cache\n");
   else
     strbuf_printf(&cli->out, "%s in %.0f ms\n", built.compiler, built.seconds * 1e3);
-  return EXIT_OK;
+  return true;
+}
+
+static bool build_one(Cli *cli, const char *source, const char *path)
+{
+  Arena arena = session_arena(cli->session);
+  bool ok = build_file(cli, &arena, source, path);
+  arena_free(&arena);
+  return ok;
+}
+
+// Where each file's library (or C text) goes. False after reporting two that would be one.
+static bool library_paths(Cli *cli, Arena *arena, const SchemaInputs *inputs, const char **paths)
+{
+  const char *folder = cli->options.output, *ending = cli->options.emit_c ? ".c" : ".so";
+  Map sources = map_new(arena);
+  bool ok = true;
+  for (size_t i = 0; i < inputs->list.count; i++) {
+    const char *source = inputs->list.items[i].path;
+    paths[i] = library_path(arena, folder, source, ending);
+    const char *other = map_get(&sources, str_from(paths[i]));
+    if (other) {
+      Diag *diag = diag_error(cli->session, E_FILE_WRITE, "`%s` and `%s` would both be written to `%s`", other, source, paths[i]);
+      diag_help(diag, "give one of them another name, or build them into different folders");
+      ok = false;
+    }
+    map_set(&sources, str_from(paths[i]), (void *)source);
+  }
+  return ok;
 }
 
 static int schema_build_step(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
 {
   const char *folder = cli->options.output;
   if (!count || !folder)
-    return cli_usage(cli, "`klr schema build` takes files of kernels and a folder: klr schema build k.py -o kernels/");
+    return cli_usage(cli, "`klr schema build` takes files or folders of kernels, and a folder: klr schema build k.py -o kernels/");
+  bool to_stdout = strcmp(folder, "-") == 0;
+  SchemaInputs inputs = {0};
+  if (!schema_find_inputs(cli, arena, arguments, count, false, &inputs))
+    return EXIT_USER;
+  if (to_stdout && (!cli->options.emit_c || inputs.list.count != 1))
+    return cli_usage(cli, "`-o -` is for the C text of one file: klr schema build k.py --emit-c -o -");
+  if (to_stdout)
+    return build_one(cli, inputs.list.items[0].path, "-") ? EXIT_OK : EXIT_USER;
+  const char **paths = arena_array(arena, const char *, inputs.list.count + 1);
+  if (!library_paths(cli, arena, &inputs, paths))
+    return EXIT_USER;
   struct stat info;
   if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0) {
     diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", folder, strerror(errno));
     return EXIT_USER;
   }
   int status = EXIT_OK;
-  for (size_t i = 0; i < count; i++)
-    if (build_one(cli, arena, arguments[i], folder) != EXIT_OK)
+  for (size_t i = 0; i < inputs.list.count; i++)
+    if (!build_one(cli, inputs.list.items[i].path, paths[i]))
       status = EXIT_USER;
   return status;
 }

@@ -13,16 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// A file to read: its path, and where it stands below the folder that was named, which is where its document goes below --output.
-typedef struct Input {
-  const char *path, *below;
-} Input;
-
-typedef struct Inputs {
-  Vec(Input) list;
-  bool has_folder;
-} Inputs;
-
 // ---- reading
 
 static bool looks_like_json(Str text)
@@ -84,7 +74,7 @@ static bool is_wanted(const char *name, bool with_documents)
 }
 
 // The files of a folder and of those in it, in ascending order of their names; false after reporting.
-static bool add_folder(Cli *cli, Arena *arena, Inputs *inputs, const char *folder, const char *below, bool with_documents)
+static bool add_folder(Cli *cli, Arena *arena, SchemaInputs *inputs, const char *folder, const char *below, bool with_documents)
 {
   DIR *directory = opendir(folder);
   if (!directory) {
@@ -105,18 +95,17 @@ static bool add_folder(Cli *cli, Arena *arena, Inputs *inputs, const char *folde
     if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
       ok &= add_folder(cli, arena, inputs, path, arena_printf(arena, "%s/", inner), with_documents);
     else if (is_wanted(names.items[i], with_documents) && !is_folder(path))
-      vec_push(arena, &inputs->list, (Input){path, inner});
+      vec_push(arena, &inputs->list, (SchemaInput){path, inner});
   }
   return ok;
 }
 
-// What the command line names; of folders the Python files, and with documents those too. False after reporting.
-static bool find_inputs(Cli *cli, Arena *arena, const char *const *arguments, size_t count, bool with_documents, Inputs *out)
+bool schema_find_inputs(Cli *cli, Arena *arena, const char *const *arguments, size_t count, bool with_documents, SchemaInputs *out)
 {
   bool ok = true;
   for (size_t i = 0; i < count; i++) {
     if (!is_folder(arguments[i])) {
-      vec_push(arena, &out->list, (Input){arguments[i], base_name(arguments[i])});
+      vec_push(arena, &out->list, (SchemaInput){arguments[i], base_name(arguments[i])});
       continue;
     }
     size_t before = out->list.count;
@@ -155,7 +144,7 @@ static bool make_folders(Cli *cli, Arena *arena, const char *path)
 }
 
 // Where each input's document goes; NULL: to standard output. False after reporting.
-static bool find_outputs(Cli *cli, Arena *arena, const Inputs *inputs, const char **outputs)
+static bool find_outputs(Cli *cli, Arena *arena, const SchemaInputs *inputs, const char **outputs)
 {
   const char *output = cli->options.output;
   bool is_one = inputs->list.count == 1 && !inputs->has_folder;
@@ -164,7 +153,7 @@ static bool find_outputs(Cli *cli, Arena *arena, const Inputs *inputs, const cha
     return cli_usage(cli, "several documents go to a folder, and `%s` is none", output), false;
   Map taken = map_new(arena);
   for (size_t i = 0; i < inputs->list.count; i++) {
-    const Input *input = &inputs->list.items[i];
+    const SchemaInput *input = &inputs->list.items[i];
     if (is_one && (!output || strcmp(output, "-") == 0))
       outputs[i] = NULL;
     else if (is_one && !to_folder)
@@ -279,8 +268,8 @@ int schema_compile_step(Cli *cli, Arena *arena, const char *const *arguments, si
 {
   if (!count)
     return cli_usage(cli, "`klr schema compile` takes files or folders: klr schema compile k.py -o k.json");
-  Inputs inputs = {0};
-  if (!find_inputs(cli, arena, arguments, count, false, &inputs))
+  SchemaInputs inputs = {0};
+  if (!schema_find_inputs(cli, arena, arguments, count, false, &inputs))
     return EXIT_USER;
   const char **outputs = arena_array(arena, const char *, inputs.list.count + 1);
   if (!find_outputs(cli, arena, &inputs, outputs))
@@ -298,8 +287,8 @@ int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size
 {
   if (!count)
     return cli_usage(cli, "`klr schema check` takes files or folders: klr schema check k.json");
-  Inputs inputs = {0};
-  if (!find_inputs(cli, arena, arguments, count, true, &inputs))
+  SchemaInputs inputs = {0};
+  if (!schema_find_inputs(cli, arena, arguments, count, true, &inputs))
     return EXIT_USER;
   int status = EXIT_OK;
   JsonWriter json = begin_report(cli);

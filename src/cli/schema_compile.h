@@ -7,6 +7,19 @@
 // A checked file from Python or from JSON (`-`: standard input); NULL after reporting.
 SchemaFile *schema_read_file(Cli *cli, Arena *arena, const char *path);
 
+// A file to read: its path, and where it stands below the folder that was named, which is where its document goes below --output.
+typedef struct SchemaInput {
+  const char *path, *below;
+} SchemaInput;
+
+typedef struct SchemaInputs {
+  Vec(SchemaInput) list;
+  bool has_folder;
+} SchemaInputs;
+
+// What the command line names; of folders the Python files, and with documents those too. False after reporting.
+bool schema_find_inputs(Cli *cli, Arena *arena, const char *const *arguments, size_t count, bool with_documents, SchemaInputs *out);
+
 size_t schema_kernel_count(const SchemaFile *file);
 
 // Steps of `klr schema`; they return an exit status.

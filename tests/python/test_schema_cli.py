@@ -138,3 +138,20 @@ def test_what_a_dump_says(tmp_path):
     document = write(tmp_path / "k.json", run_klr("schema", "compile", tmp_path / "k.py").stdout)
     assert run_klr("schema", "dump", document).stdout == run_klr("schema", "dump", tmp_path / "k.py").stdout
     assert run_klr("schema", "dump", tmp_path / "k.py", "--as", "json").stdout == document.read_text()
+
+
+def test_folders_are_built_and_no_library_takes_anothers_place(tmp_path):
+    for folder, name in (("a", "first"), ("b", "second")):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / f"{name}.py").write_text(f"def {name}(a: DeviceArray[f32], n: u32):\n    i = get_global_id()\n    if i < n:\n        a[i] = 1\n")
+    environment = {"KLR_CACHE": str(tmp_path / "cache")}
+    built = run_klr("schema", "build", tmp_path / "in", "-o", tmp_path / "lib", environment=environment)
+    assert built.returncode == 0 and sorted(os.listdir(tmp_path / "lib")) == ["first.so", "second.so"], built.stderr
+    os.rename(tmp_path / "in" / "b" / "second.py", tmp_path / "in" / "b" / "first.py")
+    refused = run_klr("schema", "build", tmp_path / "in", "-o", tmp_path / "other", environment=environment)
+    assert refused.returncode == 1 and not (tmp_path / "other").exists()
+    assert "a/first.py` and `" in refused.stderr and "would both be written to" in refused.stderr
+    shown = run_klr("schema", "build", tmp_path / "in" / "a" / "first.py", "--emit-c", "-o", "-")
+    assert shown.returncode == 0 and "klr_kernel_library" in shown.stdout
+    wrong = run_klr("schema", "build", tmp_path / "in", "-o", "-")
+    assert wrong.returncode == 2 and "for the C text of one file" in wrong.stderr
