@@ -524,14 +524,22 @@ static ByteRange free_range(const Tile *tile)
 static ByteRange whole_range(const Tile *tile)
 {
   ByteRange range = free_range(tile);
-  int64_t start = tile->base - tile->buffer->data, reach = tile->partition_step * ((int64_t)tile->partitions - 1);
-  *(reach < 0 ? &range.low : &range.high) += reach;
-  return (ByteRange){range.low + start, range.high + start};
+  int64_t start = tile->base - tile->buffer->data, first = INT64_MAX, last = INT64_MIN;
+  for (uint64_t i = 0; tile->rows && i < tile->partitions; i++)
+    if (tile->rows[i] != UINT64_MAX) {
+      first = (int64_t)tile->rows[i] < first ? (int64_t)tile->rows[i] : first;
+      last = (int64_t)tile->rows[i] > last ? (int64_t)tile->rows[i] : last;
+    }
+  if (!tile->rows) {
+    int64_t reach = tile->partition_step * ((int64_t)tile->partitions - 1);
+    first = reach < 0 ? reach : 0, last = reach < 0 ? 0 : reach;
+  }
+  return first > last ? (ByteRange){0, -1} : (ByteRange){range.low + start + first, range.high + start + last};
 }
 
 static bool ranges_meet(ByteRange a, ByteRange b)
 {
-  return a.low <= b.high && b.low <= a.high;
+  return a.low <= a.high && b.low <= b.high && a.low <= b.high && b.low <= a.high;
 }
 
 static bool is_same(const Tile *a, const Tile *b)
@@ -593,6 +601,27 @@ static bool fold_partitions(Tile *tile)
   return true;
 }
 
+// On chip: rows in the same partition meet when their bytes in it do. Without offsets of their own all rows begin at the same byte.
+static bool lanes_meet(Sim *sim, const Tile *a, const Tile *b)
+{
+  int64_t stride = (int64_t)a->buffer->row_stride, a_tried = -1, b_tried = -1;
+  for (uint64_t i = 0; i < a->partitions; i++)
+    for (uint64_t j = 0; j < b->partitions; j++) {
+      const uint8_t *x = tile_row(a, i), *y = tile_row(b, j);
+      if (!x || !y)
+        continue;
+      int64_t x_start = x - a->buffer->data, y_start = y - b->buffer->data;
+      if (x_start / stride != y_start / stride || (x_start % stride == a_tried && y_start % stride == b_tried))
+        continue;
+      a_tried = x_start % stride, b_tried = y_start % stride;
+      if (rows_meet(sim, a, a_tried, b, b_tried))
+        return true;
+      if (!a->rows && !b->rows)
+        return false;
+    }
+  return false;
+}
+
 TileRelation tile_relation(Sim *sim, const Tile *a, const Tile *b)
 {
   if (a->buffer != b->buffer)
@@ -601,25 +630,13 @@ TileRelation tile_relation(Sim *sim, const Tile *a, const Tile *b)
     return TILE_SAME;
   if (!ranges_meet(whole_range(a), whole_range(b)))
     return TILE_DISJOINT;
-  if (a->rows || b->rows)
-    return TILE_OVERLAP;
   Memory memory = a->buffer->memory;
-  int64_t a_start = a->base - a->buffer->data, b_start = b->base - b->buffer->data;
-  if (memory != MEMORY_SBUF && memory != MEMORY_PSUM) {
-    Tile x = *a, y = *b;
-    if (!fold_partitions(&x) || !fold_partitions(&y))
-      return TILE_OVERLAP;
-    return rows_meet(sim, &x, a_start, &y, b_start) ? TILE_OVERLAP : TILE_DISJOINT;
-  }
-  int64_t stride = (int64_t)a->buffer->row_stride;
-  bool rows_common = false;
-  for (uint64_t i = 0; i < a->partitions && !rows_common; i++)
-    for (uint64_t j = 0; j < b->partitions && !rows_common; j++)
-      rows_common = a_start / stride + (int64_t)i * (a->partition_step / stride) ==
-                    b_start / stride + (int64_t)j * (b->partition_step / stride);
-  if (!rows_common)
-    return TILE_DISJOINT;
-  return rows_meet(sim, a, a_start % stride, b, b_start % stride) ? TILE_OVERLAP : TILE_DISJOINT;
+  if (memory == MEMORY_SBUF || memory == MEMORY_PSUM)
+    return lanes_meet(sim, a, b) ? TILE_OVERLAP : TILE_DISJOINT;
+  Tile x = *a, y = *b;
+  if (a->rows || b->rows || !fold_partitions(&x) || !fold_partitions(&y))
+    return TILE_OVERLAP;
+  return rows_meet(sim, &x, a->base - a->buffer->data, &y, b->base - b->buffer->data) ? TILE_OVERLAP : TILE_DISJOINT;
 }
 
 // ---- checks

@@ -377,3 +377,28 @@ def test_what_was_not_written_vanishes_times_zeros(run, row):
             np.testing.assert_array_equal(part, whole)
         else:
             assert "E0602" in run("padded", *options, x=(x, ":bf16"), rows=32, value=1.0, expect=1)
+
+
+ADDRESSES = """import nki, nki.isa as nisa, nki.language as nl
+
+
+@nki.jit
+def k():
+    data = nl.ndarray((128, 4, 512), dtype=nl.bfloat16, buffer=nl.sbuf, address=(0, 0))
+    out = nl.ndarray((128, 4, 128), dtype=nl.float8_e4m3fn_x4, buffer=nl.sbuf, address=(0, 4096))
+    scale = nl.ndarray((128, 4, 128), dtype=nl.uint8, buffer=nl.sbuf, address=(0, SCALE))
+    nisa.memset(data, 1.0)
+    nisa.quantize_mx(src=data, dst=out, dst_scale=scale)
+    result = nl.ndarray((128, 4, 128), dtype=nl.float8_e4m3fn_x4, buffer=nl.shared_hbm)
+    nisa.dma_copy(result, out)
+    return result
+"""
+
+
+def test_scales_beside_their_data_do_not_overlap_it(tmp_path):
+    (tmp_path / "k.py").write_text(ADDRESSES.replace("SCALE", "6144"))
+    done = run_klr("run", tmp_path / "k.py", "--target", "trn3")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "k.py").write_text(ADDRESSES.replace("SCALE", "4092"))
+    done = run_klr("run", tmp_path / "k.py", "--target", "trn3")
+    assert done.returncode == 1 and "E0604" in done.stderr and "`dst_scale` of `nisa.quantize_mx` overlaps its operand `src`" in done.stderr
