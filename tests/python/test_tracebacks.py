@@ -165,7 +165,7 @@ def test_an_error_is_not_hidden_by_a_warning_that_is_one():
 def test_ctrl_c_ends_at_the_call(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import os, signal, threading, numpy as np, klr.nki as nki, klr.nki.language as nl\n"
-                      "@nki.jit\ndef long(x):\n  t, n = nl.load(x), 0\n  for i in range(4 * 10 ** 7):\n    n += i\n  nl.store(x, t)\n"
+                      "@nki.jit\ndef long(x):\n  t, text = nl.load(x), 'a' * 10 ** 7\n  for i in range(4 * 10 ** 7):\n    'b' in text\n  nl.store(x, t)\n"  # hours
                       "threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
                       "long(np.ones((4, 3), np.float32))\n")
     done = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": PACKAGE}, text=True, capture_output=True)
