@@ -232,7 +232,7 @@ bool trace_call(Tracer *t, Value function, const Name *const *names, const Value
 {
   Function *plain = plain_function(function);
   Call call = {.args = values, .positional = (uint32_t)positional, .keyword_count = (uint32_t)(count - positional),
-               .keywords = names + positional};
+               .keywords = names ? names + positional : NULL};
   if (plain)
     t->here = (Span){plain->span.source, plain->span.start, plain->span.start};
   return call_value(t, function, &call, out);
