@@ -105,7 +105,7 @@ def totals_of(rows):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith('-'):
         print(__doc__)
         return 2
     rows = rows_of(sys.argv[1])
