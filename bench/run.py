@@ -53,7 +53,8 @@ def run(command, environment=None):
     out, err = process.communicate()
     seconds = time.perf_counter() - start
     if process.returncode != 0:
-        raise Missing((err.strip().splitlines() or ["failed"])[0])
+        lines = err.strip().splitlines() or ["failed"]
+        raise Missing(lines[-1] if lines[0].startswith("Traceback") else lines[0])  # what Python says of itself ends with the reason
     return out, err, seconds
 
 

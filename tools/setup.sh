@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build_packages="gcc libc6-dev make meson ninja-build pkg-config ccache libgmp-dev libmpfr-dev libjansson-dev libxxhash-dev"
 test_packages="python3 python3-venv python3-dev clang llvm libclang-rt-14-dev libpython3.11-testsuite"
 python_packages="pytest hypothesis numpy ml_dtypes jax jsonschema"
-bench_packages="numba"
+bench_packages="numba ml_dtypes"
 
 packages=""
 for want in "$@"; do

@@ -1019,6 +1019,10 @@ bool schema_launch_grid(Session *session, const SchemaFile *file, const SchemaFu
   if (!is_known)
     return refuse_launch(file, kernel, arena_printf(file->arena, "nothing says how many threads `%s` needs", kernel->name->str.data),
                          "give the launch a grid, or the kernel a guard around everything: `if i < n:`");
+  for (uint32_t d = kernel->dims ? kernel->dims : 1; d < 3; d++)
+    if (out->size[d] > 1)
+      return refuse_launch(file, kernel, arena_printf(file->arena, "a grid of %u dimensions, and `%s` asks for ids in %u", d + 1, kernel->name->str.data, kernel->dims),
+                           "threads that differ in nothing the kernel sees would all do the same: leave that size out, or ask for `get_global_id(d)`");
   for (int d = 0; d < 3; d++)
     if (out->size[d] > UINT32_MAX * UINT64_C(65536) || out->local[d] > 65536)
       return refuse_launch(file, kernel, "the grid is too large", "at most 2^48 threads in a dimension, 65536 in a group");

@@ -125,6 +125,9 @@ static bool find_grid(Call *call, const KlrKernelStage *stage, const KlrLaunch *
       return registry_fail(call->registry, "%s: a grid has at most 2^48 threads", call->info->name);
     threads *= grid->size[d];
   }
+  for (uint32_t d = call->info->dims ? call->info->dims : 1; d < 3; d++)
+    if (grid->size[d] > 1)
+      return registry_fail(call->registry, "a grid of %u dimensions, and %s asks for ids in %u: leave that size out", d + 1, call->info->name, call->info->dims);
   return true;
 }
 

@@ -201,6 +201,8 @@ def test_a_kernel_without_a_guard_needs_a_grid(tmp_path):
     text = "def k(x: DeviceArray[f32]):\n    x[get_global_id()] = 1.0\n"
     assert "E1009" in refuse(tmp_path, text, "k", "x=zeros:f32[5]")
     assert run(tmp_path, text, "k", {"x": np.zeros(5, np.float32)}, "--grid", "4")["x"].tolist() == [1, 1, 1, 1, 0]
+    told = refuse(tmp_path, text, "k", "x=zeros:f32[5]", "--grid", "4,3")
+    assert "E1009" in told and "a grid of 2 dimensions, and `k` asks for ids in 1" in told and "k.py:2:" in told
 
 
 def test_an_endless_loop_is_given_up(tmp_path):

@@ -127,6 +127,7 @@ def test_what_launches_refuse(libraries):
         return ran.stderr
     assert "`y` has 9 elements, 10 are needed" in told("saxpy", "x=ones:f32[10]", "y=ones:f32[9]", "s=1.0", "n=10")
     assert "nothing says how many threads" in told("free", "y=zeros:i32[4]")
+    assert "a grid of 3 dimensions, and free asks for ids in 1" in told("free", "y=zeros:i32[4]", "--grid", "4,1,3")
     assert "has no kernel `saxpi`" in told("saxpi")
     assert "is missing" in told("free")
     fault = told("beyond", "x=ones:f32[90500]", f"y=zeros:f32[{N}]", f"n={N}", kind="checked")

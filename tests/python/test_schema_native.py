@@ -198,6 +198,19 @@ def test_older_launchers_are_served(tmp_path, params, layout, values):
     assert kernels.loaded.atlas_kernel_execute(None, packed, ctypes.c_size_t(len(packed) - 1), ctypes.byref(error)) == 1 and b"short" in error.value
 
 
+def test_older_launchers_give_a_grid(tmp_path):
+    kernels = build(tmp_path, "def k(x: DeviceArray[i32]):\n    x[get_global_id()] = 7\n")
+    x = np.zeros(6, np.int32)
+    packed = x.ctypes.data.to_bytes(8, "little")
+    groups = (ctypes.c_uint32 * 6)
+    assert kernels.loaded.atlas_kernel_execute(groups(2, 1, 1, 2, 1, 1), packed, ctypes.c_size_t(8), None) == 0
+    assert x.tolist() == [7, 7, 7, 7, 0, 0]
+    error = ctypes.c_char_p()
+    for config in (groups(2, 2, 1, 1, 1, 1), groups(2, 1, 1, 1, 1, 2)):
+        assert kernels.loaded.atlas_kernel_execute(config, packed, ctypes.c_size_t(8), ctypes.byref(error)) == 1 and b"more dimensions" in error.value
+    assert x.tolist() == [7, 7, 7, 7, 0, 0]
+
+
 INTEGERS = {"i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64}
 
 

@@ -40,6 +40,9 @@ KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKe
     if (!knows)
       grid.size[d] = (uint64_t)(config[d] ? config[d] : 1) * grid.local[d];
   }
+  for (uint32_t d = klr_kernels[0]->dims ? klr_kernels[0]->dims : 1; d < 3; d++)
+    if (grid.size[d] > 1)
+      return klr_refuse(error, "the grid has more dimensions than the kernel asks for ids in", 1);
   uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
   if (stage->unit_is_group)
     units = 1;
