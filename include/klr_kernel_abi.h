@@ -80,6 +80,8 @@ typedef struct KlrKernelStage {
   uint32_t (*grid)(const KlrKernelArgument *arguments, uint64_t size[3]);
   /* How many elements each array needs for that grid, as far as the guard tells: needed[parameter]. NULL: nothing known. */
   void (*needed)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, uint64_t *needed);
+  /* As `bodies`, and faster, for launches that write to no array which is given twice. All NULL: there are none. */
+  KlrKernelBody *apart[KLR_ISA_COUNT];
 } KlrKernelStage;
 
 typedef struct KlrKernelInfo {

@@ -36,7 +36,7 @@ typedef struct Flags {
 
 static Flags flags_of(const SchemaBuildOptions *options)
 {
-  // As the bodies for these instruction sets are compiled otherwise: ISAS of write_c.c.
+  // As the bodies for these instruction sets are compiled otherwise: C_ISAS of write_c_body.c.
   static const char *const ONE_CPU[KLR_ISA_COUNT][7] = {
       [KLR_ISA_AVX2] = {"-mavx2", "-mfma"},
       [KLR_ISA_AVX512] = {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"}};

@@ -24,6 +24,7 @@ typedef struct Call {
   const KlrLaunchArgument *given;
   KlrKernelArgument *arguments;
   KlrKernelGrid grid;
+  bool has_twice;  // an array that is written is given under two names
 } Call;
 
 // ---- arguments
@@ -66,24 +67,33 @@ static bool check_argument(const Call *call, uint32_t i)
   return true;
 }
 
+static bool are_one(const Call *call, uint32_t a, uint32_t b)
+{
+  const KlrLaunchArgument *x = &call->given[a], *y = &call->given[b];
+  return x->data == y->data && x->count == y->count && x->dtype == y->dtype;
+}
+
 static bool overlap(const Call *call, uint32_t a, uint32_t b)
 {
   const KlrLaunchArgument *x = &call->given[a], *y = &call->given[b];
-  if (x->data == y->data && x->count == y->count && x->dtype == y->dtype)
-    return false;  // one array under two names
   const uintptr_t x_first = (uintptr_t)x->data, y_first = (uintptr_t)y->data;
   return x->count && y->count && x_first < y_first + y->count * TYPES[y->dtype].bytes &&
          y_first < x_first + x->count * TYPES[x->dtype].bytes;
 }
 
-static bool check_overlaps(const Call *call)
+static bool check_overlaps(Call *call)
 {
   const KlrKernelParam *params = call->info->params;
   for (uint32_t a = 0; a < call->info->param_count; a++)
-    for (uint32_t b = 0; b < call->info->param_count; b++)
-      if (a != b && params[a].is_array && params[b].is_array && params[a].direction >= KLR_OUT && overlap(call, a, b))
+    for (uint32_t b = 0; params[a].is_array && params[a].direction >= KLR_OUT && b < call->info->param_count; b++) {
+      if (a == b || !params[b].is_array)
+        continue;
+      if (are_one(call, a, b))
+        call->has_twice = true;
+      else if (overlap(call, a, b))
         return registry_fail(call->registry, "%s writes to `%s`, which shares memory with `%s`", call->info->name, params[a].name,
                              params[b].name);
+    }
   return true;
 }
 
@@ -202,12 +212,14 @@ KlrIsa best_isa(void)
   return (KlrIsa)isa;
 }
 
-static KlrKernelBody *best_body(const KlrKernelStage *stage)
+static KlrKernelBody *best_body(const KlrKernelStage *stage, bool is_apart)
 {
+  const bool has_apart = stage->bytes >= offsetof(KlrKernelStage, apart) + sizeof stage->apart && stage->apart[KLR_ISA_BASE];
+  KlrKernelBody *const *bodies = is_apart && has_apart ? stage->apart : stage->bodies;
   int isa = KLR_ISA_COUNT - 1;
-  while (isa > KLR_ISA_BASE && (!stage->bodies[isa] || !cpu_has((KlrIsa)isa)))
+  while (isa > KLR_ISA_BASE && (!bodies[isa] || !cpu_has((KlrIsa)isa)))
     isa--;
-  return stage->bodies[isa];
+  return bodies[isa];
 }
 
 // How many there are is asked for once: the answer takes longer than a small launch.
@@ -302,7 +314,7 @@ static bool tell_fault(const Call *call, const KlrKernelFault *fault)
 
 static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
 {
-  Work work = {.call = call, .body = best_body(stage), .units = count_units(&call->grid, stage->unit_is_group != 0),
+  Work work = {.call = call, .body = best_body(stage, !call->has_twice), .units = count_units(&call->grid, stage->unit_is_group != 0),
                .reduction_count = stage->reduction_count};
   const uint64_t blocks = (work.units + KLR_BLOCK - 1) / KLR_BLOCK;
   if (stage->reduction_count && !(work.partials = calloc(blocks + 1, stage->reduction_count * sizeof *work.partials)))

@@ -264,6 +264,9 @@ typedef void SchemaVisit(SchemaNode *node, void *context);
 void schema_walk(SchemaNode *node, SchemaVisit *visit, void *context);
 void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context);
 
+// Whether two expressions of names, literals, casts and operators are the same to the letter: equal wherever nothing is assigned between them.
+bool schema_same_value(const SchemaNode *a, const SchemaNode *b);
+
 // An expression as Python again, for people: integer casts that the checker has put there are left out.
 void schema_print_expression(const SchemaNode *node, StrBuf *out);
 

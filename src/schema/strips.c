@@ -61,30 +61,12 @@ bool schema_is_own_id(const SchemaStrips *s, const SchemaNode *node)
   return !args.count || SCHEMA_AS(literal, args.items[0])->value.magnitude == 0;
 }
 
-static bool same_value(const SchemaNode *a, const SchemaNode *b)
-{
-  if (a->kind != b->kind || a->type.scalar != b->type.scalar)
-    return false;
-  switch (a->kind) {
-  case SCHEMA_literal: {
-    const SchemaLiteral *x = &SCHEMA_AS(literal, a)->value, *y = &SCHEMA_AS(literal, b)->value;
-    return x->kind == LITERAL_INT && y->kind == LITERAL_INT && x->magnitude == y->magnitude && x->is_negative == y->is_negative;
-  }
-  case SCHEMA_var: return a->var == b->var;
-  case SCHEMA_cast: return same_value(SCHEMA_AS(cast, a)->value, SCHEMA_AS(cast, b)->value);
-  case SCHEMA_binary_op:
-    return SCHEMA_AS(binary_op, a)->op == SCHEMA_AS(binary_op, b)->op && same_value(SCHEMA_AS(binary_op, a)->left, SCHEMA_AS(binary_op, b)->left) &&
-           same_value(SCHEMA_AS(binary_op, a)->right, SCHEMA_AS(binary_op, b)->right);
-  default: return false;
-  }
-}
-
 StripPart schema_strip_part(const SchemaStrips *s, const SchemaNode *node)
 {
   if (!s->width || node->kind != SCHEMA_binary_op || node->type.scalar != SCALAR_I64)
     return STRIP_NO_PART;
   const Schema_binary_op *e = SCHEMA_AS(binary_op, node);
-  bool is_part = (e->op == BINARY_floor_div || e->op == BINARY_mod) && schema_is_own_id(s, e->left) && same_value(e->right, s->width);
+  bool is_part = (e->op == BINARY_floor_div || e->op == BINARY_mod) && schema_is_own_id(s, e->left) && schema_same_value(e->right, s->width);
   return !is_part ? STRIP_NO_PART : e->op == BINARY_mod ? STRIP_REST : STRIP_QUOTIENT;
 }
 

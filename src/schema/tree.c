@@ -322,3 +322,21 @@ Diag *schema_error(const SchemaFile *file, SchemaPlace place, DiagCode code, con
   }
   return diag;
 }
+
+bool schema_same_value(const SchemaNode *a, const SchemaNode *b)
+{
+  if (a->kind != b->kind || a->type.scalar != b->type.scalar)
+    return false;
+  switch (a->kind) {
+  case SCHEMA_literal: {
+    const SchemaLiteral *x = &SCHEMA_AS(literal, a)->value, *y = &SCHEMA_AS(literal, b)->value;
+    return x->kind == LITERAL_INT && y->kind == LITERAL_INT && x->magnitude == y->magnitude && x->is_negative == y->is_negative;
+  }
+  case SCHEMA_var: return a->var == b->var;
+  case SCHEMA_cast: return schema_same_value(SCHEMA_AS(cast, a)->value, SCHEMA_AS(cast, b)->value);
+  case SCHEMA_binary_op:
+    return SCHEMA_AS(binary_op, a)->op == SCHEMA_AS(binary_op, b)->op && schema_same_value(SCHEMA_AS(binary_op, a)->left, SCHEMA_AS(binary_op, b)->left) &&
+           schema_same_value(SCHEMA_AS(binary_op, a)->right, SCHEMA_AS(binary_op, b)->right);
+  default: return false;
+  }
+}

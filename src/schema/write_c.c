@@ -10,6 +10,7 @@
 
 #include "schema/write_c.h"
 #include "base/bug.h"
+#include "schema/apart.h"
 #include "schema/json.h"
 #include "schema/write_c_parts.h"
 #include "trace/module.h"
@@ -41,10 +42,15 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   c_write_body(w, function);
   w->strips = NULL;
   c_put(w, "\n#line 1 \"generated\"\n");
-  c_write_variants(w, function);
+  const bool has_apart = !function->has_whole && !w->tallies.count && schema_pays_apart(w->file, function);
+  c_write_variants(w, function, "", has_apart ? C_ISA_COUNT - 1 : C_ISA_COUNT, true);  // in place is rare: not worth the compiler's time
+  if (has_apart) {
+    c_write_apart(w, function);
+    c_write_variants(w, function, "_apart", C_ISA_COUNT, true);
+  }
   c_write_combine(w, function);
   c_write_grid(w, function);
-  CStage stage = {.in_groups = function->uses_groups && !function->has_whole, .has_combine = w->reductions.count != 0, .has_needed = c_write_needed(w, function),
+  CStage stage = {.in_groups = function->uses_groups && !function->has_whole, .has_combine = w->reductions.count != 0, .has_needed = c_write_needed(w, function), .has_apart = has_apart,
                  .reductions = w->reductions.count, .cost = c_cost(function)};
   c_write_info(w, function, file_number, &stage, 1);
 }

@@ -1,5 +1,6 @@
 // write_c_body.c -- the functions that run a range of threads: loops over ids, reductions in a fixed order, arrays that are only added to.
 
+#include "schema/apart.h"
 #include "schema/write_c_parts.h"
 
 // ---- parameters, ids
@@ -40,6 +41,34 @@ void c_declare_params(CWriter *w, const SchemaFunction *function, bool scalars_o
     else
       c_put(w, " = klr_arguments[%zu].value.%s;\n", i, narrow ? "u16" : member_of(param->type.scalar));
   }
+}
+
+void c_put_array_params(CWriter *w, const SchemaFunction *function, const char *qualifier)
+{
+  for (size_t i = 0; i < function->params.count; i++) {
+    const SchemaVar *param = function->params.items[i];
+    if (!param->type.is_array)
+      continue;
+    c_put(w, ", KLR_SPARE %s%s *%sconst ", writes(param) ? "" : "const ", c_type(param->type.scalar), qualifier);
+    c_put_name(w, param->name->str);
+  }
+}
+
+void c_put_arrays(CWriter *w, const SchemaFunction *function)
+{
+  for (size_t i = 0; i < function->params.count; i++)
+    if (function->params.items[i]->type.is_array) {
+      c_put(w, ", ");
+      c_put_name(w, function->params.items[i]->name->str);
+    }
+}
+
+// The arrays as the launch gives them.
+static void put_given_arrays(CWriter *w, const SchemaFunction *function)
+{
+  for (size_t i = 0; i < function->params.count; i++)
+    if (function->params.items[i]->type.is_array)
+      c_put(w, ", klr_arguments[%zu].data", i);
 }
 
 void c_put_kernel_name(CWriter *w, const SchemaFunction *function, const char *what)
@@ -168,6 +197,7 @@ static void write_reducing(CWriter *w, const SchemaFunction *function)
     c_put(w, "_thread(klr_arguments, klr_grid, klr_thread, klr_fault");
     for (uint32_t i = 0; i < count; i++)
       c_put(w, ", &klr_lanes%u[klr_lane]", i);
+    c_put_arrays(w, function);
     c_put(w, ");\n");
     w->indent--;
     c_put_line(w, "}");
@@ -192,12 +222,13 @@ void c_write_reducing_thread(CWriter *w, const SchemaFunction *function)
   c_put_kernel_name(w, function, "_thread(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t klr_thread, KlrKernelFault *klr_fault");
   for (uint32_t i = 0; i < w->reductions.count; i++)
     c_put(w, ", %s *klr_lane%u", c_type(w->reductions.items[i].type), i);
+  c_put_array_params(w, function, "");
   c_put(w, ")\n{\n");
   w->indent = 1;
   c_put_line(w, "(void)klr_grid, (void)klr_fault;");
   if (function->dims > 1)
     c_put_line(w, "const uint64_t klr_row = klr_thread / klr_grid->size[0];");
-  c_declare_params(w, function, false);
+  c_declare_params(w, function, true);
   c_write_thread(w, function);
   w->indent = 0;
   c_put(w, "}\n");
@@ -284,11 +315,13 @@ void c_write_body(CWriter *w, const SchemaFunction *function)
 {
   c_put(w, "\nKLR_BODY void ");
   c_put_stage_name(w, function, "_body(");
-  c_put(w, "%s)\n{\n", C_BODY_PARAMS);
+  c_put(w, "%s", C_BODY_PARAMS);
+  c_put_array_params(w, function, "");
+  c_put(w, ")\n{\n");
   w->indent = 1, w->line = 0, w->plain_return = false;
   c_put_unused(w);
   w->in_group = function->uses_groups && !function->has_whole;
-  c_declare_params(w, function, w->reductions.count != 0);
+  c_declare_params(w, function, true);
   w->in_group = false;
   if (function->has_whole) {
     c_write_single(w, function);
@@ -308,6 +341,8 @@ void c_write_body(CWriter *w, const SchemaFunction *function)
     } else if (function->dims > 1) {
       c_write_grid_rows(w, function);
     } else {
+      if (schema_threads_are_even(w->file, function))
+        c_put_line(w, "KLR_EVEN");
       c_put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_end; klr_thread++) {");
       w->indent = 2;
       c_write_thread(w, function);
@@ -326,16 +361,34 @@ const CIsa C_ISAS[C_ISA_COUNT] = {
     {"avx512", "KLR_X86", "__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))) "},
 };
 
-void c_write_variants(CWriter *w, const SchemaFunction *function)
+static const char *const BODY_ARGS = "klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault";
+
+// The body where no written array is another one.
+void c_write_apart(CWriter *w, const SchemaFunction *function)
 {
-  for (int i = 0; i < C_ISA_COUNT; i++) {
+  c_put(w, "\nKLR_BODY void ");
+  c_put_stage_name(w, function, "_body_apart(");
+  c_put(w, "%s", C_BODY_PARAMS);
+  c_put_array_params(w, function, "restrict ");
+  c_put(w, ")\n{\n  ");
+  c_put_stage_name(w, function, "_body(");
+  c_put(w, "%s", BODY_ARGS);
+  c_put_arrays(w, function);
+  c_put(w, ");\n}\n");
+}
+
+void c_write_variants(CWriter *w, const SchemaFunction *function, const char *kind, int count, bool with_arrays)
+{
+  for (int i = 0; i < count; i++) {
     c_put(w, C_ISAS[i].guard ? "#if %s\n" : "%s", C_ISAS[i].guard ? C_ISAS[i].guard : "");
     c_put(w, "%sstatic void ", C_ISAS[i].target);
-    c_put_stage_name(w, function, "_");
-    c_put(w, "%s(%s)\n{\n  ", C_ISAS[i].name, C_BODY_PARAMS);
+    c_put_stage_name(w, function, kind);
+    c_put(w, "_%s(%s)\n{\n  ", C_ISAS[i].name, C_BODY_PARAMS);
     c_put_stage_name(w, function, "_body");
-    c_put(w, "(klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault);\n}\n");
-    c_put(w, "%s", C_ISAS[i].guard ? "#endif\n" : "");
+    c_put(w, "%s(%s", kind, BODY_ARGS);
+    if (with_arrays)
+      put_given_arrays(w, function);
+    c_put(w, ");\n}\n%s", C_ISAS[i].guard ? "#endif\n" : "");
   }
 }
 

@@ -64,6 +64,8 @@ extern const char *const C_BODY_PARAMS;
 void c_put_kernel_name(CWriter *w, const SchemaFunction *function, const char *what);  // kernel_NAMEwhat
 void c_put_stage_name(CWriter *w, const SchemaFunction *function, const char *what);
 void c_declare_params(CWriter *w, const SchemaFunction *function, bool scalars_only);
+void c_put_array_params(CWriter *w, const SchemaFunction *function, const char *qualifier);  // ", float *qualifier const x" ...
+void c_put_arrays(CWriter *w, const SchemaFunction *function);                               // ", x" ...
 void c_put_own_params(CWriter *w, const SchemaFunction *function);
 void c_put_unused(CWriter *w);
 void c_put_ids(CWriter *w, uint32_t dims);
@@ -73,7 +75,9 @@ void c_find_tallies(CWriter *w, const SchemaFunction *function);
 bool c_is_tally(const CWriter *w, const SchemaVar *array);
 void c_write_reducing_thread(CWriter *w, const SchemaFunction *function);
 void c_write_body(CWriter *w, const SchemaFunction *function);
-void c_write_variants(CWriter *w, const SchemaFunction *function);
+void c_write_apart(CWriter *w, const SchemaFunction *function);
+// For the first `count` of C_ISAS NAME_KIND_ISA of NAME_bodyKIND: `kind` is "" or "_apart".
+void c_write_variants(CWriter *w, const SchemaFunction *function, const char *kind, int count, bool with_arrays);
 void c_write_combine(CWriter *w, const SchemaFunction *function);
 
 // ---- write_c_group.c
@@ -97,7 +101,7 @@ void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t fil
 
 // A stage of a kernel, as KlrKernelStage tells of it.
 typedef struct CStage {
-  bool in_groups, has_combine, has_needed;
+  bool in_groups, has_combine, has_needed, has_apart;
   size_t reductions;
   uint32_t cost;
 } CStage;

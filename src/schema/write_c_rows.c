@@ -117,7 +117,9 @@ void c_write_strip(CWriter *w, const SchemaFunction *function)
 {
   c_put(w, "\nKLR_BODY void ");
   c_put_kernel_name(w, function, "_strip(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t klr_first, int64_t klr_lanes, "
-                               "uint64_t klr_row, int64_t klr_quotient, int64_t klr_base, KlrKernelFault *klr_fault)\n{\n");
+                               "uint64_t klr_row, int64_t klr_quotient, int64_t klr_base, KlrKernelFault *klr_fault");
+  c_put_array_params(w, function, "");
+  c_put(w, ")\n{\n");
   w->indent = 1, w->line = 0, w->in_strip = true;
   c_put_line(w, "(void)klr_grid, (void)klr_row, (void)klr_quotient, (void)klr_base, (void)klr_fault;");
   if (function->dims > 1) {
@@ -127,7 +129,7 @@ void c_write_strip(CWriter *w, const SchemaFunction *function)
     c_put_line(w, "KLR_SPARE const uint64_t klr_start = 0;");
     c_put_line(w, "KLR_SPARE const int64_t klr_id1 = 0, klr_id2 = 0;");
   }
-  c_declare_params(w, function, false);
+  c_declare_params(w, function, true);
   for (size_t i = 0; i < function->locals.count; i++) {
     const SchemaVar *var = function->locals.items[i];
     if (w->strips->locals[i] != STRIP_LANES)
@@ -146,7 +148,9 @@ static void put_strip(CWriter *w, const SchemaFunction *function, const char *fi
 {
   c_start_line(w);
   c_put_kernel_name(w, function, "_strip");
-  c_put(w, "(klr_arguments, klr_grid, %s, %s, %s, %s, klr_fault);\n", first, lanes, row, parts);
+  c_put(w, "(klr_arguments, klr_grid, %s, %s, %s, %s, klr_fault", first, lanes, row, parts);
+  c_put_arrays(w, function);
+  c_put(w, ");\n");
 }
 
 // `klr_rows` rows that lie `klr_far` threads apart, of each the threads [klr_at, klr_at + klr_span). Strips are taken below each other, since

@@ -173,19 +173,29 @@ static void put_function(CWriter *w, const SchemaFunction *function, const char 
     c_put(w, "NULL");
 }
 
-static void write_stage(CWriter *w, const SchemaFunction *function, const CStage *stage)
+static void put_bodies(CWriter *w, const SchemaFunction *function, const char *member, const char *what, int count)
 {
-  c_put(w, "  {.bytes = sizeof(KlrKernelStage), .unit_is_group = %d, .reduction_count = %zu, .cost = %u,\n   .bodies = {", stage->in_groups, stage->reductions,
-      stage->cost);
-  for (int i = 0; i < C_ISA_COUNT; i++) {
+  c_put(w, "\n   .%s = {", member);
+  for (int i = 0; i < count; i++) {
     c_put(w, i == 1 ? "\n#if KLR_X86\n    " : "");
-    c_put_stage_name(w, function, "_");
-    c_put(w, "%s%s", C_ISAS[i].name, i + 1 < C_ISA_COUNT ? ", " : "\n#endif\n   ");
+    c_put_stage_name(w, function, what);
+    c_put(w, "%s%s", C_ISAS[i].name, i + 1 < count ? ", " : "\n#endif\n   ");
   }
   c_put(w, "}");
+}
+
+static void write_stage(CWriter *w, const SchemaFunction *function, const CStage *stage)
+{
+  c_put(w, "  {.bytes = sizeof(KlrKernelStage), .unit_is_group = %d, .reduction_count = %zu, .cost = %u,", stage->in_groups, stage->reductions,
+      stage->cost);
+  put_bodies(w, function, "bodies", "_", stage->has_apart ? C_ISA_COUNT - 1 : C_ISA_COUNT);
   put_function(w, function, "grid", "_grid", true);
   put_function(w, function, "combine", "_combine", stage->has_combine);
   put_function(w, function, "needed", "_needed", stage->has_needed);
+  if (stage->has_apart) {
+    c_put(w, ",");
+    put_bodies(w, function, "apart", "_apart_", C_ISA_COUNT);
+  }
   c_put(w, "},\n");
 }
 

@@ -1,6 +1,7 @@
 // write_c_thread.c -- what one thread does: expressions, statements, helpers.
 
 #include "base/bug.h"
+#include "schema/apart.h"
 #include "schema/write_c_parts.h"
 
 #include <inttypes.h>
@@ -292,6 +293,8 @@ uint32_t c_open_for(CWriter *w, const SchemaNode *node)
   const Schema_for *s = SCHEMA_AS(for, node);
   const SchemaLiteral *step = &SCHEMA_AS(literal, s->step)->value;
   uint32_t label = ++w->labels;
+  if (!w->in_strip && schema_turns_are_even(w->file, w->function, node))
+    c_put_line(w, "KLR_EVEN");
   // The counter is a name of its own: the loop's name may be assigned in the body.
   c_start_line(w);
   c_put(w, "for (int64_t klr_k%u = ", label);

@@ -250,6 +250,8 @@ static void write_whole_body(CWriter *w, const SchemaFunction *function, SchemaN
     bool gathers = node->kind == SCHEMA_parallel_gather;
     if (gathers)
       c_put_line(w, "klr_end = klr_grid->size[0] == 1 ? (uint64_t)klr_n : klr_end;");
+    if (!gathers)
+      c_put_line(w, "KLR_EVEN");
     c_put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_end; klr_thread++)");
     const char *index = gathers ? arena_printf(w->arena, "(int64_t)%s", element_text(w, *whole->arrays[1], "klr_thread", line)) : "klr_thread";
     const char *from = element_text(w, *whole->arrays[0], index, line), *to = element_text(w, *whole->arrays[whole->output], "klr_thread", line);
@@ -312,7 +314,7 @@ void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t fil
       continue;
     w->stage = count > 1 ? arena_printf(w->arena, "_%zu", stages.count + 1) : "";
     write_whole_body(w, function, node, &whole);
-    c_write_variants(w, function);
+    c_write_variants(w, function, "", C_ISA_COUNT, false);
     if (whole.is_reduction)
       write_fold_combine(w, function, node, &whole);
     write_whole_grid(w, function, node, &whole);

@@ -39,7 +39,8 @@ NEEDED = ctypes.CFUNCTYPE(None, ctypes.POINTER(Argument), ctypes.POINTER(Grid), 
 
 class Stage(ctypes.Structure):
     _fields_ = [("bytes", ctypes.c_uint32), ("unit_is_group", ctypes.c_uint32), ("reduction_count", ctypes.c_uint32), ("cost", ctypes.c_uint32),
-                ("bodies", ctypes.c_void_p * 3), ("combine", ctypes.c_void_p), ("grid", ctypes.c_void_p), ("needed", ctypes.c_void_p)]
+                ("bodies", ctypes.c_void_p * 3), ("combine", ctypes.c_void_p), ("grid", ctypes.c_void_p), ("needed", ctypes.c_void_p),
+                ("apart", ctypes.c_void_p * 3)]
 
 
 class Info(ctypes.Structure):
@@ -102,9 +103,10 @@ class Kernels:
         partials = (ctypes.c_uint64 * (blocks * stage.reduction_count + 1))()
         step = max(1, -(-units // pieces))
         step = -(-step // BLOCK) * BLOCK if stage.reduction_count else step
+        body = stage.apart[isa] if stage.apart[isa] and isa != 1 else stage.bodies[isa]  # of both kinds some
         for begin in range(0, units, step):
             part = ctypes.cast(ctypes.addressof(partials) + begin // BLOCK * stage.reduction_count * 8, ctypes.POINTER(ctypes.c_uint64))
-            BODY(stage.bodies[isa])(arguments, launch, begin, min(begin + step, units), part, fault)
+            BODY(body)(arguments, launch, begin, min(begin + step, units), part, fault)
         if stage.combine:
             COMBINE(stage.combine)(arguments, launch, partials, blocks)
 

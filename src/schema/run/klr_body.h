@@ -2,6 +2,12 @@
 
 #define KLR_BODY static inline __attribute__((always_inline))
 #define KLR_SPARE __attribute__((unused))
+/* Before a loop whose turns leave each other alone, whichever arrays are the same memory. */
+#if defined __clang__ || defined KLR_CHECKED
+#define KLR_EVEN
+#else
+#define KLR_EVEN _Pragma("GCC ivdep")
+#endif
 #define KLR_LANES 64 /* threads of a strip */
 #if defined __x86_64__ && defined __GNUC__ && !defined KLR_ONE_CPU
 #define KLR_X86 1
