@@ -32,8 +32,10 @@ typedef struct Front {
   Map aliases;         // what imported names are called where they come from: Name * by name
   Map modules;         // names that stand for modules
   Map constants;       // SchemaVar * by name, of the module
+  Map functions;       // names of the module's functions
   SchemaFunction *function;
   Map assigned;        // names of the function that were assigned so far
+  Map locals;          // names that it assigns anywhere
   Map parameters;
   Map annotated;       // locals that were declared with a type
   NodeVec *body;  // where statements go
@@ -224,6 +226,12 @@ static void meet(Front *f, Span span, const Name *name)
     return;
   }
   }
+}
+
+// A name that comes from another file, which is not read. Of a running program it was asked what it is.
+static bool is_elsewhere(const Front *f, const Name *bound, const Name *name)
+{
+  return !f->program && !is_shadowed(f, bound) && map_get(&f->aliases, bound->str) && !is_word(name->str) && !map_get(&f->functions, bound->str);
 }
 
 // NumPy's names of types are ours behind a dot: `np.float32` is `f32`.
@@ -516,6 +524,11 @@ static const Name *callee_of(Front *f, Expr *e)
             "give the local name or the parameter another name");
     return NULL;
   }
+  if (!dotted && is_elsewhere(f, e->Call.func->Name.id, name)) {
+    diag_help(refuse(f, e->Call.func->span, E_SCHEMA_NAME, "the function `%s` is imported, and a file of kernels is read by itself", name->str.data),
+            "put it into this file, with the decorator `@inline`; `klr list schema` shows the functions that need no definition");
+    return NULL;
+  }
   return name;
 }
 
@@ -557,18 +570,28 @@ static SchemaNode *index_of(Front *f, Expr *e)
   return node;
 }
 
+static const struct { const char *name; double value; } NUMBERS[] = {
+    {"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536}, {"tau", 6.28318530717958647692}, {"inf", INFINITY}, {"nan", NAN}};
+
+// A number of the module `math`, or NumPy's of that name; NULL: there is none.
+static SchemaNode *known_number(Front *f, Span span, const Name *name)
+{
+  for (size_t i = 0; name && i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+    if (str_is(name->str, NUMBERS[i].name))
+      return literal_node(f, span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = NUMBERS[i].value});
+  return NULL;
+}
+
 static SchemaNode *attribute_of(Front *f, Expr *e)
 {
-  static const struct { const char *name; double value; } NUMBERS[] = {
-      {"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536}, {"tau", 6.28318530717958647692}, {"inf", INFINITY}, {"nan", NAN}};
   bool dotted;
   const Name *name = called_name(f, e, &dotted), *path = f->program ? dotted_name(f, e) : NULL;
   const SchemaVar *constant = path ? map_get(&f->constants, path->str) : NULL;
   if (constant)
     return literal_node(f, e->span, SCHEMA_AS(literal, constant->value)->value);
-  for (size_t i = 0; name && i < sizeof NUMBERS / sizeof *NUMBERS; i++)
-    if (str_is(name->str, NUMBERS[i].name))
-      return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = NUMBERS[i].value});
+  SchemaNode *number = known_number(f, e->span, name);
+  if (number)
+    return number;
   diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here"),
             "an array's length is a parameter of its own: `n: u32`; of modules there are `math.pi`, `math.e`, `math.tau`, `math.inf`, `math.nan`");
   return error_node(f, e->span);
@@ -576,11 +599,17 @@ static SchemaNode *attribute_of(Front *f, Expr *e)
 
 static SchemaNode *name_of(Front *f, Expr *e)
 {
-  if (!is_shadowed(f, e->Name.id)) {
+  if (!is_shadowed(f, e->Name.id) && !map_get(&f->locals, e->Name.id->str)) {
     meet(f, e->span, e->Name.id);
     SchemaVar *constant = map_get(&f->constants, e->Name.id->str);
     if (constant)
       return literal_node(f, e->span, SCHEMA_AS(literal, constant->value)->value);
+    const Name *origin = map_get(&f->aliases, e->Name.id->str);
+    if (origin && is_elsewhere(f, e->Name.id, origin)) {
+      diag_help(refuse(f, e->span, E_SCHEMA_NAME, "`%s` is imported, and a file of kernels is read by itself", origin->str.data),
+              "write the number at the top of this file: %s = ...", e->Name.id->str.data);
+      return error_node(f, e->span);
+    }
   }
   return var_node(f, e->span, e->Name.id);
 }
@@ -1154,6 +1183,39 @@ static Span header_span(const Stmt *s)
   return name;
 }
 
+static void find_locals(Front *f, StmtList list);
+
+static void find_assigned(Front *f, const Expr *target)
+{
+  if (target->kind == EXPR_Name)
+    map_set(&f->locals, target->Name.id->str, (void *)target->Name.id);
+  for (uint32_t i = 0; is_sequence(target) && i < items_of(target).count; i++)
+    find_assigned(f, items_of(target).items[i]);
+}
+
+static void find_locals_of(Front *f, const Stmt *s)
+{
+  switch ((StmtKind)s->kind) {
+  case STMT_Assign:
+    for (uint32_t i = 0; i < s->Assign.targets.count; i++)
+      find_assigned(f, s->Assign.targets.items[i]);
+    return;
+  case STMT_AugAssign: find_assigned(f, s->AugAssign.target); return;
+  case STMT_AnnAssign: find_assigned(f, s->AnnAssign.target); return;
+  case STMT_If: find_locals(f, s->If.body), find_locals(f, s->If.orelse); return;
+  case STMT_While: find_locals(f, s->While.body); return;
+  case STMT_For: find_assigned(f, s->For.target), find_locals(f, s->For.body); return;
+  default: return;
+  }
+}
+
+// A name that is assigned anywhere in a function is its own everywhere in it, as in Python.
+static void find_locals(Front *f, StmtList list)
+{
+  for (uint32_t i = 0; i < list.count; i++)
+    find_locals_of(f, list.items[i]);
+}
+
 static void function_of(Front *f, Stmt *s)
 {
   FunctionRole role = !f->program ? role_of(f, s) : f->piece == f->pieces.items[0] ? ROLE_KERNEL : ROLE_HELPER;
@@ -1167,7 +1229,8 @@ static void function_of(Front *f, Stmt *s)
       break;
     }
   function->place = place_of(f, def);
-  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena), f->temps = 0, f->returns_nothing = false;
+  f->assigned = map_new(f->arena), f->parameters = map_new(f->arena), f->locals = map_new(f->arena), f->temps = 0, f->returns_nothing = false;
+  find_locals(f, s->FunctionDef.body);
   params_of(f, s);
   if (s->FunctionDef.returns) {
     const Expr *returns = s->FunctionDef.returns;
@@ -1188,6 +1251,17 @@ static void function_of(Front *f, Stmt *s)
 
 // ---- modules
 
+// from module import name as bound
+static void import_name(Front *f, const Stmt *s, const Name *name, const Name *bound)
+{
+  const Name *module = s->ImportFrom.module;
+  bool is_numeric = module && (str_is(module->str, "math") || str_is(module->str, "numpy"));
+  SchemaNode *number = is_numeric ? known_number(f, s->span, name) : NULL;
+  if (number)
+    add_constant(f, bound, number, place_of(f, s->span));
+  map_set(&f->aliases, bound->str, (void *)(is_numeric ? own_name(f, name) : name));
+}
+
 static void import_of(Front *f, Stmt *s)
 {
   AliasList names = s->kind == STMT_Import ? s->Import.names : s->ImportFrom.names;
@@ -1201,7 +1275,7 @@ static void import_of(Front *f, Stmt *s)
     if (s->kind == STMT_Import)
       map_set(&f->modules, bound->str, (void *)bound);
     else
-      map_set(&f->aliases, bound->str, (void *)alias->name);
+      import_name(f, s, alias->name, bound);
   }
 }
 
@@ -1246,6 +1320,31 @@ static bool is_main_guard(const Stmt *s)
   return test && test->kind == EXPR_Compare && test->Compare.left->kind == EXPR_Name && str_is(test->Compare.left->Name.id->str, "__name__");
 }
 
+static bool reads_imports(Front *f, StmtList list)
+{
+  for (uint32_t i = 0; i < list.count; i++) {
+    Stmt *s = list.items[i];
+    if (s->kind == STMT_Import || s->kind == STMT_ImportFrom)
+      import_of(f, s);
+    else if (s->kind != STMT_Pass)
+      return false;
+  }
+  return true;
+}
+
+// Imports that depend on something: `try: ... except ImportError: ...`, `if TYPE_CHECKING: ...`. The last that gives a name counts.
+static bool are_imports(Front *f, const Stmt *s)
+{
+  if (s->kind == STMT_If)
+    return reads_imports(f, s->If.body) && reads_imports(f, s->If.orelse);
+  if (s->kind != STMT_Try || !reads_imports(f, s->Try.body) || !reads_imports(f, s->Try.orelse) || !reads_imports(f, s->Try.finalbody))
+    return false;
+  for (uint32_t i = 0; i < s->Try.handlers.count; i++)
+    if (!reads_imports(f, s->Try.handlers.items[i]->body))
+      return false;
+  return true;
+}
+
 static void top_level_of(Front *f, Stmt *s)
 {
   switch ((StmtKind)s->kind) {
@@ -1272,7 +1371,7 @@ static void top_level_of(Front *f, Stmt *s)
   case STMT_Error: f->failed = true; return;
   default: break;
   }
-  if (is_main_guard(s))
+  if (is_main_guard(s) || are_imports(f, s))
     return;
   diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "a file of kernels holds functions, imports and constants; this is none of them"),
             "what a script does when it is run stands below `if __name__ == \"__main__\":`");
@@ -1280,8 +1379,8 @@ static void top_level_of(Front *f, Stmt *s)
 
 static Front front_of(Session *session, Arena *arena, const char *path)
 {
-  return (Front){.session = session, .arena = arena, .aliases = map_new(arena), .modules = map_new(arena), .constants = map_new(arena),
-                 .assigned = map_new(arena), .parameters = map_new(arena), .met = map_new(arena),
+  return (Front){.session = session, .arena = arena, .aliases = map_new(arena), .modules = map_new(arena), .constants = map_new(arena), .functions = map_new(arena),
+                 .assigned = map_new(arena), .locals = map_new(arena), .parameters = map_new(arena), .met = map_new(arena),
                  .file = schema_file_new(session, arena, path)};
 }
 
@@ -1297,11 +1396,13 @@ SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source)
   f.source = source;
   f.failed = module->has_errors;
   f.file->source_hash = hash_text(arena, source->text);
-  for (uint32_t i = 0; i < module->body.count; i++) {
-    f.function = NULL;
-    f.assigned = map_new(arena), f.parameters = map_new(arena);
-    top_level_of(&f, module->body.items[i]);
-  }
+  for (uint32_t i = 0; i < module->body.count; i++)
+    if (module->body.items[i]->kind == STMT_FunctionDef)
+      map_set(&f.functions, module->body.items[i]->FunctionDef.name->str, module->body.items[i]);
+  for (int functions = 0; functions < 2; functions++)  // which read constants that stand below them, too
+    for (uint32_t i = 0; i < module->body.count; i++)
+      if ((module->body.items[i]->kind == STMT_FunctionDef) == (functions == 1))
+        top_level_of(&f, module->body.items[i]);
   if (!f.failed && !f.file->functions.count)
     diag_help(refuse(&f, (Span){0}, E_SCHEMA_SYNTAX, "`%s` holds no kernel", source->path),
               "a kernel is a function at the top level whose parameters all have types");

@@ -105,8 +105,8 @@ static Value from_integer(Scalar from, int64_t v, Scalar to)
   case SCALAR_F64: out.f64 = from == SCALAR_U64 ? (double)(uint64_t)v : (double)v; return out;
   default: break;
   }
-  float wide = from == SCALAR_U64 ? (float)(uint64_t)v : (float)v;
-  out.u16 = to == SCALAR_F16 ? klr_f32_to_f16(wide) : klr_f32_to_bf16(wide);
+  double wide = from == SCALAR_U64 ? klr_odd_u64((uint64_t)v) : klr_odd_i64(v);
+  out.u16 = to == SCALAR_F16 ? klr_f64_to_f16(wide) : klr_f64_to_bf16(wide);
   return out;
 }
 
@@ -124,8 +124,8 @@ static Value from_integer(Scalar from, int64_t v, Scalar to)
     case SCALAR_U16: out.u16 = klr_cast_##name##_u16(x); break;                                                        \
     case SCALAR_U32: out.u32 = klr_cast_##name##_u32(x); break;                                                        \
     case SCALAR_U64: out.u64 = klr_cast_##name##_u64(x); break;                                                        \
-    case SCALAR_F16: out.u16 = klr_f32_to_f16((float)x); break;                                                        \
-    case SCALAR_BF16: out.u16 = klr_f32_to_bf16((float)x); break;                                                      \
+    case SCALAR_F16: out.u16 = klr_##name##_to_f16(x); break;                                                          \
+    case SCALAR_BF16: out.u16 = klr_##name##_to_bf16(x); break;                                                        \
     case SCALAR_F32: out.f32 = (float)x; break;                                                                        \
     default: out.f64 = (double)x; break;                                                                               \
     }                                                                                                                  \
@@ -559,10 +559,25 @@ static void counter_advance(Counter *c)
   c->ended = __builtin_add_overflow(c->at, c->step, &c->at);
 }
 
+static bool count_step(Interpreter *in, const Frame *f, const SchemaNode *node)
+{
+  if (!in->has_limit || in->steps_left--)
+    return true;
+  in->has_limit = false;
+  fail_at(in, f, node->place, "the run was given up: it has come to its limit of statements");
+  return false;
+}
+
+// Before a statement and before each turn of a loop, which may have none. False: the run is over.
+static bool may_go_on(Interpreter *in, const Frame *f, const SchemaNode *node)
+{
+  return count_step(in, f, node) && !is_interrupted(in);
+}
+
 static Signal run_for(Interpreter *in, Frame *f, const SchemaNode *node)
 {
   const Schema_for *s = SCHEMA_AS(for, node);
-  for (Counter c = counter_of(in, f, s); !in->failed && counter_goes_on(&c); counter_advance(&c)) {
+  for (Counter c = counter_of(in, f, s); counter_goes_on(&c) && may_go_on(in, f, node); counter_advance(&c)) {
     set_counter(f, node->var, c.at);
     Signal signal = run_list(in, f, s->body);
     if (signal == SIGNAL_BREAK)
@@ -576,7 +591,7 @@ static Signal run_for(Interpreter *in, Frame *f, const SchemaNode *node)
 static Signal run_while(Interpreter *in, Frame *f, const SchemaNode *node)
 {
   const Schema_while *s = SCHEMA_AS(while, node);
-  while (!is_interrupted(in) && eval(in, f, s->condition).u8) {
+  while (may_go_on(in, f, node) && eval(in, f, s->condition).u8) {
     Signal signal = run_list(in, f, s->body);
     if (signal == SIGNAL_BREAK)
       break;
@@ -611,18 +626,9 @@ static void run_perform(Interpreter *in, Frame *f, const SchemaNode *node)
   *lane = combine(r->op, r->type, *lane, eval(in, f, r->value));
 }
 
-static bool count_step(Interpreter *in, const Frame *f, const SchemaNode *node)
-{
-  if (!in->has_limit || in->steps_left--)
-    return true;
-  in->has_limit = false;
-  fail_at(in, f, node->place, "the run was given up: it has come to its limit of statements");
-  return false;
-}
-
 static Signal run_stmt(Interpreter *in, Frame *f, const SchemaNode *node)
 {
-  if (!count_step(in, f, node) || is_interrupted(in))
+  if (!may_go_on(in, f, node))
     return SIGNAL_RETURN;
   switch (node->kind) {
   case SCHEMA_let: set_var(f, node->var, eval(in, f, SCHEMA_AS(let, node)->value)); return SIGNAL_NONE;
@@ -701,7 +707,7 @@ static Signal run_group_stmt(Interpreter *in, Group *g, SchemaNode *node)
   }
   case SCHEMA_for: {
     const Schema_for *s = SCHEMA_AS(for, node);
-    for (Counter c = counter_of(in, first, s); !in->failed && counter_goes_on(&c) && signal != SIGNAL_BREAK; counter_advance(&c)) {
+    for (Counter c = counter_of(in, first, s); counter_goes_on(&c) && signal != SIGNAL_BREAK && may_go_on(in, first, node); counter_advance(&c)) {
       for (uint32_t i = 0; i < g->count; i++)
         set_counter(&g->frames[i], node->var, c.at);
       signal = run_group_list(in, g, s->body);
@@ -712,7 +718,7 @@ static Signal run_group_stmt(Interpreter *in, Group *g, SchemaNode *node)
   }
   case SCHEMA_while: {
     const Schema_while *s = SCHEMA_AS(while, node);
-    while (!in->failed && signal != SIGNAL_BREAK && eval(in, first, s->condition).u8) {
+    while (signal != SIGNAL_BREAK && may_go_on(in, first, node) && eval(in, first, s->condition).u8) {
       signal = run_group_list(in, g, s->body);
       if (signal == SIGNAL_RETURN)
         return signal;

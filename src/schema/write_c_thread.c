@@ -127,6 +127,18 @@ static void write_unary(CWriter *w, const SchemaNode *node)
   c_put(w, ")");
 }
 
+// To f16 or bf16, rounded once: what an f32 does not hold goes by another way.
+static void open_narrow(CWriter *w, Scalar from, Scalar to)
+{
+  const char *name = scalar_name(to);
+  if (from == SCALAR_I64 || from == SCALAR_U64)
+    c_put(w, "klr_f64_to_%s(klr_odd_%s", name, scalar_name(from));
+  else if (from == SCALAR_F64 || from == SCALAR_I32 || from == SCALAR_U32)
+    c_put(w, "klr_f64_to_%s((double)", name);
+  else
+    c_put(w, "klr_f32_to_%s((float)", name);
+}
+
 static void write_cast(CWriter *w, const SchemaNode *node)
 {
   const Schema_cast *e = SCHEMA_AS(cast, node);
@@ -136,7 +148,7 @@ static void write_cast(CWriter *w, const SchemaNode *node)
   if (is_widened && to == SCALAR_F32) {
     open = "", close = "";
   } else if (to == SCALAR_F16 || to == SCALAR_BF16) {
-    c_put(w, "klr_f32_to_%s((float)", scalar_name(to)), close = "))";
+    open_narrow(w, from, to), close = "))";
   } else if (to == SCALAR_BOOL) {
     open = "((", close = ") != 0)";
   } else if (scalar_is_float(from) && scalar_is_integer(to)) {

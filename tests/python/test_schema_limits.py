@@ -144,3 +144,10 @@ def test_large_files(tmp_path, what):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # of processors: others may use them, too
     assert seconds < (60 if "asan" in KLR else 12)  # a square of the names alone would take a minute
+
+
+@pytest.mark.parametrize("loop", ["while True: pass", "while True: barrier()", "for k in range(1 << 62): pass", "for k in range(1 << 62): barrier()"])
+def test_loops_without_statements_come_to_the_limit(tmp_path, loop):
+    (tmp_path / "k.py").write_text(HEAD + f"def k(x: DeviceArray[f32]):\n    {loop}\n    x[get_local_id()] = 1.0\n")
+    result = run_klr("schema", "run", tmp_path / "k.py", "k", "x=zeros:f32[4]", "--grid", "4", "--max-steps", "10000", timeout=60)
+    assert result.returncode == 1 and "limit of statements" in result.stderr, result.stderr

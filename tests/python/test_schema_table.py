@@ -222,6 +222,9 @@ q = x[t] | E1003 | `bool` | i64(x)
 q = n[0] | E1003 | only arrays | DeviceArray
 q = x | E1003 | an array | a[i]
 q = x.shape | E1001 | attributes | length
+q = SIZE\nSIZE = 3 | E1004 | `SIZE` | every way
+SIZE += 1 | E1004 | `SIZE` | every way
+for v in range(n):\n    q = SIZE\n    SIZE = 3 | E1004 | `SIZE` | every way
 q = len(x) | E1002 | `len` | klr list schema
 q = (lambda: 1)() | E1005 | have a name | own name
 q = lambda: 1 | E1001 | a lambda | `@inline`
@@ -343,6 +346,9 @@ def k(x: f32): k(x) | E1005 | is a kernel | `@inline`
 @inline\ndef g(a: DeviceArray[f64]): a[0] = 1\ndef k(x: DeviceArray[f32]): g(x) | E1003 | array of `f64` | such an array
 @inline\ndef g(a: f32): return a\ndef k(x: DeviceArray[f32]): x[0] = g(x) | E1003 | not an array | a[i]
 @inline\ndef g(a):\n  barrier()\n  return a\ndef k(x: DeviceArray[f32]): x[0] = g(1) | E1007 | a helper | outside
+from config import BLOCK\ndef k(x: DeviceArray[f32]): x[0] = BLOCK | E1002 | imported | at the top of this file
+from tools import f as g\ndef k(x: DeviceArray[f32]): x[0] = g(1) | E1002 | the function `f` is imported | @inline
+if SIZE:\n    import math\n    SIZE = 4\ndef k(x: f32): pass | E1001 | functions, imports and constants | __main__
 pass | E1001 | no kernel | parameters all have types
 """.strip("\n").splitlines()
 
@@ -355,6 +361,20 @@ def test_files_that_are_refused(tmp_path, row):
     found = [d for d in json.loads(result.stdout)["diagnostics"] if d["code"] == code and reason in d["message"]]
     assert result.returncode == 1 and found, result.stdout
     assert hint in " ".join(found[0].get("help", []) + found[0].get("notes", [])), found[0]
+
+
+def test_what_stands_around_kernels(tmp_path):
+    """Imports that depend on something, numbers that are imported, constants below the function that reads them."""
+    text = ("try:\n    from atlas_kernel import *\nexcept ImportError:\n    pass\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import nothing\n"
+            "from math import pi, inf as INFINITE\nfrom numpy import float32 as single\n"
+            "def k(x: DeviceArray[single]):\n    x[0] = pi\n    x[1] = -INFINITE\n    x[2] = BELOW\n    pi = 3\n    x[3] = pi\nBELOW = 2.5\n")
+    (tmp_path / "k.py").write_text(text.replace("    pi = 3\n    x[3] = pi\n", "    x[3] = single(3)\n"))
+    result = run_klr("schema", "run", tmp_path / "k.py", "k", "x=zeros:f32[4]", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert np.load(tmp_path / "x.npy").tolist() == np.float32([math.pi, -math.inf, 2.5, 3]).tolist()
+    (tmp_path / "k.py").write_text(text)  # a name that is assigned is the function's own, everywhere in it
+    result = run_klr("schema", "check", tmp_path / "k.py")
+    assert result.returncode == 1 and "E1004" in result.stderr
 
 
 def test_every_kind_of_python_is_in_the_table():

@@ -121,24 +121,58 @@ KLR_LEAST_AND_MOST(i64, int64_t)
 KLR_LEAST_AND_MOST(u32, uint32_t)
 KLR_LEAST_AND_MOST(u64, uint64_t)
 
-/* ---- casts from floats: towards 0, at the ends of the type, NaN to 0 */
+/* ---- casts from floats: towards 0, at the ends of the type, NaN to 0
+ *
+ * What is below 1 is cast as 0: where the integer becomes a float again, some compilers round the float instead, and -0.5 would be -0.0. */
 
-KLR_FN int8_t klr_cast_f32_i8(float x) { return x >= -0x1.0000000000000p+7f && x < 0x1.0000000000000p+7f ? (int8_t)x : x > 0.0f ? INT8_MAX : x < 0.0f ? INT8_MIN : 0; }
-KLR_FN int16_t klr_cast_f32_i16(float x) { return x >= -0x1.0000000000000p+15f && x < 0x1.0000000000000p+15f ? (int16_t)x : x > 0.0f ? INT16_MAX : x < 0.0f ? INT16_MIN : 0; }
-KLR_FN int32_t klr_cast_f32_i32(float x) { return x >= -0x1.0000000000000p+31f && x < 0x1.0000000000000p+31f ? (int32_t)x : x > 0.0f ? INT32_MAX : x < 0.0f ? INT32_MIN : 0; }
-KLR_FN int64_t klr_cast_f32_i64(float x) { return x >= -0x1.0000000000000p+63f && x < 0x1.0000000000000p+63f ? (int64_t)x : x > 0.0f ? INT64_MAX : x < 0.0f ? INT64_MIN : 0; }
-KLR_FN uint8_t klr_cast_f32_u8(float x) { return x > -1.0f && x < 0x1.0000000000000p+8f ? (uint8_t)x : x > 0.0f ? UINT8_MAX : 0; }
-KLR_FN uint16_t klr_cast_f32_u16(float x) { return x > -1.0f && x < 0x1.0000000000000p+16f ? (uint16_t)x : x > 0.0f ? UINT16_MAX : 0; }
-KLR_FN uint32_t klr_cast_f32_u32(float x) { return x > -1.0f && x < 0x1.0000000000000p+32f ? (uint32_t)x : x > 0.0f ? UINT32_MAX : 0; }
-KLR_FN uint64_t klr_cast_f32_u64(float x) { return x > -1.0f && x < 0x1.0000000000000p+64f ? (uint64_t)x : x > 0.0f ? UINT64_MAX : 0; }
-KLR_FN int8_t klr_cast_f64_i8(double x) { return x >= -0x1.0000000000000p+7 && x < 0x1.0000000000000p+7 ? (int8_t)x : x > 0.0 ? INT8_MAX : x < 0.0 ? INT8_MIN : 0; }
-KLR_FN int16_t klr_cast_f64_i16(double x) { return x >= -0x1.0000000000000p+15 && x < 0x1.0000000000000p+15 ? (int16_t)x : x > 0.0 ? INT16_MAX : x < 0.0 ? INT16_MIN : 0; }
-KLR_FN int32_t klr_cast_f64_i32(double x) { return x >= -0x1.0000000000000p+31 && x < 0x1.0000000000000p+31 ? (int32_t)x : x > 0.0 ? INT32_MAX : x < 0.0 ? INT32_MIN : 0; }
-KLR_FN int64_t klr_cast_f64_i64(double x) { return x >= -0x1.0000000000000p+63 && x < 0x1.0000000000000p+63 ? (int64_t)x : x > 0.0 ? INT64_MAX : x < 0.0 ? INT64_MIN : 0; }
-KLR_FN uint8_t klr_cast_f64_u8(double x) { return x > -1.0 && x < 0x1.0000000000000p+8 ? (uint8_t)x : x > 0.0 ? UINT8_MAX : 0; }
-KLR_FN uint16_t klr_cast_f64_u16(double x) { return x > -1.0 && x < 0x1.0000000000000p+16 ? (uint16_t)x : x > 0.0 ? UINT16_MAX : 0; }
-KLR_FN uint32_t klr_cast_f64_u32(double x) { return x > -1.0 && x < 0x1.0000000000000p+32 ? (uint32_t)x : x > 0.0 ? UINT32_MAX : 0; }
-KLR_FN uint64_t klr_cast_f64_u64(double x) { return x > -1.0 && x < 0x1.0000000000000p+64 ? (uint64_t)x : x > 0.0 ? UINT64_MAX : 0; }
+KLR_FN float klr_from_one_f32(float x) { return x < 1.0f && x > -1.0f ? 0.0f : x; }
+KLR_FN double klr_from_one_f64(double x) { return x < 1.0 && x > -1.0 ? 0.0 : x; }
+
+#define KLR_SIGNED_CAST(from, type, to, bits, TO)                                                                      \
+KLR_FN to##_t klr_cast_##from##_i##bits(type x)                                                                        \
+{                                                                                                                      \
+  const type end = (type)(UINT64_C(1) << (bits - 1));                                                                  \
+  return x >= -end && x < end ? (to##_t)klr_from_one_##from(x) : x > 0 ? TO##_MAX : x < 0 ? TO##_MIN : 0;              \
+}
+#define KLR_UNSIGNED_CAST(from, type, to, bits, TO)                                                                    \
+KLR_FN to##_t klr_cast_##from##_u##bits(type x)                                                                        \
+{                                                                                                                      \
+  const type end = (type)(UINT64_C(1) << (bits - 1)) * 2;                                                              \
+  return x >= 1 && x < end ? (to##_t)x : x > 1 ? TO##_MAX : 0;                                                         \
+}
+#define KLR_CASTS(from, type)                                                                                          \
+KLR_SIGNED_CAST(from, type, int8, 8, INT8)                                                                             \
+KLR_SIGNED_CAST(from, type, int16, 16, INT16)                                                                          \
+KLR_SIGNED_CAST(from, type, int32, 32, INT32)                                                                          \
+KLR_SIGNED_CAST(from, type, int64, 64, INT64)                                                                          \
+KLR_UNSIGNED_CAST(from, type, uint8, 8, UINT8)                                                                         \
+KLR_UNSIGNED_CAST(from, type, uint16, 16, UINT16)                                                                      \
+KLR_UNSIGNED_CAST(from, type, uint32, 32, UINT32)                                                                      \
+KLR_UNSIGNED_CAST(from, type, uint64, 64, UINT64)
+KLR_CASTS(f32, float)
+KLR_CASTS(f64, double)
+
+/* Of 64 bits to f16 and bf16: by an f32 that ends in a 1 where it is not exact, so that only the second rounding counts. */
+
+KLR_FN float klr_odd_f32(double x)
+{
+  float near = (float)x;
+  uint32_t bits = klr_bits_f32(near);
+  bits -= fabs((double)near) > fabs(x);
+  return klr_from_bits_f32((double)near == x ? klr_bits_f32(near) : bits | 1u);
+}
+KLR_FN double klr_odd_i64(int64_t x)
+{
+  const int64_t low = x & 0x7ff, high = (x - low) | (low ? 0x800 : 0); /* the 53 highest bits */
+  return (double)(x < -(INT64_C(1) << 53) || x > INT64_C(1) << 53 ? high : x);
+}
+KLR_FN double klr_odd_u64(uint64_t x)
+{
+  const uint64_t low = x & 0x7ff, high = (x - low) | (low ? 0x800 : 0);
+  return (double)(x > UINT64_C(1) << 53 ? high : x);
+}
+KLR_FN uint16_t klr_f64_to_f16(double x) { return klr_f32_to_f16(klr_odd_f32(x)); }
+KLR_FN uint16_t klr_f64_to_bf16(double x) { return klr_f32_to_bf16(klr_odd_f32(x)); }
 
 /* ---- floats */
 
