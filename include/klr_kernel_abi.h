@@ -82,7 +82,14 @@ typedef struct KlrKernelStage {
   void (*needed)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, uint64_t *needed);
   /* As `bodies`, and faster, for launches that write to no array which is given twice. All NULL: there are none. */
   KlrKernelBody *apart[KLR_ISA_COUNT];
+  /* 1: it prepares the next stage for many cores. Who has one only may leave this stage out, and give the next one unit, which does all. */
+  uint32_t is_for_many;
+  uint32_t reserved;
 } KlrKernelStage;
+
+/* What every stage has, and whether it has a member that came later. */
+#define KLR_STAGE_BYTES offsetof(KlrKernelStage, apart)
+#define KLR_STAGE_HAS(stage, member) ((stage)->bytes >= offsetof(KlrKernelStage, member) + sizeof (stage)->member)
 
 typedef struct KlrKernelInfo {
   uint32_t bytes;

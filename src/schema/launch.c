@@ -214,7 +214,7 @@ KlrIsa best_isa(void)
 
 static KlrKernelBody *best_body(const KlrKernelStage *stage, bool is_apart)
 {
-  const bool has_apart = stage->bytes >= offsetof(KlrKernelStage, apart) + sizeof stage->apart && stage->apart[KLR_ISA_BASE];
+  const bool has_apart = KLR_STAGE_HAS(stage, apart) && stage->apart[KLR_ISA_BASE];
   KlrKernelBody *const *bodies = is_apart && has_apart ? stage->apart : stage->bodies;
   int isa = KLR_ISA_COUNT - 1;
   while (isa > KLR_ISA_BASE && (!bodies[isa] || !cpu_has((KlrIsa)isa)))
@@ -312,7 +312,26 @@ static bool tell_fault(const Call *call, const KlrKernelFault *fault)
   return registry_fail_access(call->registry, fault, text);
 }
 
-static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
+static bool cost_is_known(const KlrKernelStage *stage)
+{
+  return stage->reduction_count || (stage->cost < UNKNOWN_COST && !stage->unit_is_group);
+}
+
+static bool is_for_many(const KlrKernelStage *stage)
+{
+  return KLR_STAGE_HAS(stage, is_for_many) && stage->is_for_many;
+}
+
+// On how many threads a stage is run, as far as is known beforehand.
+static unsigned stage_threads(const Call *call, const KlrKernelStage *stage, const KlrLaunch *launch)
+{
+  const uint64_t units = count_units(&call->grid, stage->unit_is_group != 0);
+  const double small = is_for_many(stage) ? 4.0 * SMALL_LAUNCH : SMALL_LAUNCH;  // one thread does without, and nobody is woken twice
+  const bool is_small = cost_is_known(stage) && (double)units * (stage->cost ? stage->cost : 1) <= small;
+  return units < 2 || is_small ? 1 : thread_count(launch);
+}
+
+static bool run_stage(Call *call, const KlrKernelStage *stage, unsigned threads)
 {
   Work work = {.call = call, .body = best_body(stage, !call->has_twice), .units = count_units(&call->grid, stage->unit_is_group != 0),
                .reduction_count = stage->reduction_count};
@@ -322,9 +341,7 @@ static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *
   atomic_init(&work.next, 0);
   pthread_mutex_init(&work.lock, NULL);
   double cost = stage->cost ? stage->cost : 1;
-  const bool is_known = stage->reduction_count || (cost < UNKNOWN_COST && !stage->unit_is_group);
-  unsigned threads = work.units < 2 || (is_known && (double)work.units * cost <= SMALL_LAUNCH) ? 1 : thread_count(launch);
-  if (threads > 1 && !is_known) {
+  if (threads > 1 && !cost_is_known(stage)) {
     cost = run_first(&work);
     threads = (double)(work.units - atomic_load(&work.next)) * cost <= SMALL_LAUNCH ? 1 : threads;
   }
@@ -342,6 +359,23 @@ static bool run_stage(Call *call, const KlrKernelStage *stage, const KlrLaunch *
 
 // ---- launching
 
+static bool run_stages(Call *call, const KlrLaunch *launch)
+{
+  bool has_one = false;  // unit, which does what the stage before would have prepared
+  for (uint32_t i = 0; i < call->info->stage_count; i++) {
+    const KlrKernelStage *stage = kernel_stage(call->info, i);
+    if (call->info->stage_count > 1 && !find_grid(call, stage, launch))
+      return false;
+    if (has_one)
+      call->grid.size[0] = 1;
+    const unsigned threads = stage_threads(call, stage, launch);
+    has_one = is_for_many(stage) && threads == 1;
+    if (!has_one && !run_stage(call, stage, threads))
+      return false;
+  }
+  return true;
+}
+
 static bool run_kernel(Call *call, size_t count, const KlrLaunch *launch, uint64_t *needed)
 {
   if (!take_arguments(call, count))
@@ -350,10 +384,7 @@ static bool run_kernel(Call *call, size_t count, const KlrLaunch *launch, uint64
   for (uint32_t i = 0; i < stages; i++)  // all is checked before anything runs
     if (!find_grid(call, kernel_stage(call->info, i), launch) || !check_lengths(call, kernel_stage(call->info, i), needed))
       return false;
-  for (uint32_t i = 0; i < stages; i++)
-    if ((stages > 1 && !find_grid(call, kernel_stage(call->info, i), launch)) || !run_stage(call, kernel_stage(call->info, i), launch))
-      return false;
-  return true;
+  return run_stages(call, launch);
 }
 
 bool klr_launch(KlrRegistry *registry, KlrKernelHandle kernel, const KlrLaunchArgument *arguments, size_t count, const KlrLaunch *launch)

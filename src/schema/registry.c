@@ -284,7 +284,7 @@ static bool kernel_is_whole(const KlrKernelInfo *info)
   for (uint32_t i = 0; i < info->param_count; i++)
     if (!info->params[i].name || info->params[i].dtype > KLR_F64 || info->params[i].is_array > 1 || info->params[i].direction > KLR_INOUT)
       return false;
-  if (info->stages->bytes < offsetof(KlrKernelStage, apart) || info->stages->bytes % _Alignof(KlrKernelStage) || info->stage_count > 4096)
+  if (info->stages->bytes < KLR_STAGE_BYTES || info->stages->bytes % _Alignof(KlrKernelStage) || info->stage_count > 4096)
     return false;
   for (uint32_t i = 0; i < info->stage_count; i++) {
     const KlrKernelStage *stage = kernel_stage(info, i);

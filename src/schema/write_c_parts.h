@@ -101,7 +101,7 @@ void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t fil
 
 // A stage of a kernel, as KlrKernelStage tells of it.
 typedef struct CStage {
-  bool in_groups, has_combine, has_needed, has_apart;
+  bool in_groups, has_combine, has_needed, has_apart, is_for_many;
   size_t reductions;
   uint32_t cost;
 } CStage;

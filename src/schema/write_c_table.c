@@ -196,7 +196,7 @@ static void write_stage(CWriter *w, const SchemaFunction *function, const CStage
     c_put(w, ",");
     put_bodies(w, function, "apart", "_apart_", C_ISA_COUNT);
   }
-  c_put(w, "},\n");
+  c_put(w, stage->is_for_many ? ", .is_for_many = 1},\n" : "},\n");
 }
 
 void c_write_info(CWriter *w, const SchemaFunction *function, size_t file_number, const CStage *stages, size_t stage_count)

@@ -183,7 +183,7 @@ static void open_whole(CWriter *w, const SchemaFunction *function, SchemaNode *n
   c_put(w, ";\n");
 }
 
-// Blocks of 16 lanes, as reductions of threads.
+// Blocks of 16 lanes, as reductions of threads. In a scan a NaN is the first one of the block, as from left to right.
 static void write_fold_blocks(CWriter *w, const SchemaWhole *whole, uint32_t line)
 {
   const SchemaNode *input = *whole->arrays[0];
@@ -203,36 +203,90 @@ static void write_fold_blocks(CWriter *w, const SchemaWhole *whole, uint32_t lin
   c_put_line(w, "  for (int klr_d = 8; klr_d; klr_d /= 2)");
   c_put_line(w, "    for (int klr_l = 0; klr_l < klr_d; klr_l++) klr_lanes[klr_l] = %s;",
            operation_text(w, whole, type, "klr_lanes[klr_l]", "klr_lanes[klr_l + klr_d]"));
+  if (whole->is_scan && scalar_is_float(type)) {
+    const char *joined = cast_text(w, type, type == SCALAR_F64 ? type : SCALAR_F32, "klr_lanes[0]");
+    c_put_line(w, "  if (%s != %s) {", joined, joined);
+    c_put_line(w, "    klr_lanes[0] = %s;", neutral_text(w, whole, type));
+    c_put_line(w, "    for (uint64_t klr_thread = klr_at; klr_thread < klr_stop; klr_thread++)");
+    c_put_line(w, "      klr_lanes[0] = %s;", operation_text(w, whole, type, "klr_lanes[0]", element));
+    c_put_line(w, "  }");
+  }
   c_put_line(w, "  memcpy(klr_partials++, klr_lanes, sizeof klr_lanes[0]);");
   c_put_line(w, "}");
+}
+
+// Adds up the blocks: a loop that is left open.
+static void open_combine(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+{
+  const Scalar type = (*whole->arrays[1])->type.scalar;
+  c_put(w, "\nstatic void ");
+  c_put_stage_name(w, function, "_combine(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, const uint64_t *klr_partials, uint64_t klr_blocks)\n{\n");
+  open_whole(w, function, node, whole, true);
+  c_put_line(w, "(void)klr_grid;");
+  c_put_line(w, "%s klr_total = %s;", c_type(type), neutral_text(w, whole, type));
+  c_put_line(w, "for (uint64_t klr_block = 0; klr_block < klr_blocks; klr_block++) {");
+  c_put_line(w, "  %s klr_part;", c_type(type));
+  c_put_line(w, "  memcpy(&klr_part, &klr_partials[klr_block], sizeof klr_part);");
+  c_put_line(w, "  klr_total = %s;", operation_text(w, whole, type, "klr_total", "klr_part"));
 }
 
 static void write_fold_combine(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
 {
   const SchemaVar *output = (*whole->arrays[1])->var;
-  const char *type = c_type(output->type.scalar);
-  c_put(w, "\nstatic void ");
-  c_put_stage_name(w, function, "_combine(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, const uint64_t *klr_partials, uint64_t klr_blocks)\n{\n");
-  open_whole(w, function, node, whole, true);
-  c_put_line(w, "(void)klr_grid;");
-  c_put_line(w, "%s klr_total = %s;", type, neutral_text(w, whole, output->type.scalar));
-  c_put_line(w, "for (uint64_t klr_block = 0; klr_block < klr_blocks; klr_block++) {");
-  c_put_line(w, "  %s klr_part;", type);
-  c_put_line(w, "  memcpy(&klr_part, &klr_partials[klr_block], sizeof klr_part);");
-  c_put_line(w, "  klr_total = %s;", operation_text(w, whole, output->type.scalar, "klr_total", "klr_part"));
+  open_combine(w, function, node, whole);
   c_put_line(w, "}");
   c_put_line(w, "if (klr_arguments[%u].count)", output->index);
-  c_put_line(w, "  *(%s *)klr_arguments[%u].data = klr_total;", type, output->index);
+  c_put_line(w, "  *(%s *)klr_arguments[%u].data = klr_total;", c_type(output->type.scalar), output->index);
   c_put(w, "}\n");
 }
 
-// A scan goes from left to right, and of equal indices the last wins: those stay on one core, as does a gather from what it writes.
-static bool is_ordered(const SchemaNode *node, const SchemaWhole *whole)
+// ---- scans in blocks: a stage adds up each block and puts what the array is up to its end into its last element, another stage fills the
+// blocks from there. What a thread of the second reads is written by none of its threads, and needs no memory of its own, in place neither.
+
+static void write_scan_combine(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
 {
-  return whole->is_scan || node->kind == SCHEMA_parallel_scatter;
+  const SchemaVar *output = (*whole->arrays[1])->var;
+  open_combine(w, function, node, whole);
+  c_put_line(w, "  const uint64_t klr_last = klr_block * KLR_BLOCK + KLR_BLOCK - 1;");
+  c_put_line(w, "  if (klr_block + 1 < klr_blocks && klr_last < klr_arguments[%u].count)", output->index);
+  c_put_line(w, "    ((%s *)klr_arguments[%u].data)[klr_last] = klr_total;", c_type(output->type.scalar), output->index);
+  c_put_line(w, "}");
+  c_put(w, "}\n");
 }
 
-static void write_whole_body(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+// Whether blocks of a scan can be done at the same time, to the same bits: sums and products wrap, and of minima and maxima only NaNs know of an order.
+static bool is_in_blocks(const SchemaWhole *whole)
+{
+  return whole->is_scan && (!whole->is_binary || !scalar_is_float((*whole->arrays[0])->type.scalar));
+}
+
+// The blocks are the units. One unit is all of the array, whether the first stage has been left out or not.
+static void write_scan_blocks(CWriter *w, const SchemaWhole *whole, uint32_t line)
+{
+  Scalar type = (*whole->arrays[0])->type.scalar;
+  const char *element = element_text(w, *whole->arrays[0], "klr_thread", line), *output = element_text(w, *whole->arrays[1], "klr_thread", line);
+  c_put_line(w, "for (uint64_t klr_block = klr_begin; klr_block < klr_end; klr_block++) {");
+  c_put_line(w, "  const int64_t klr_start = (int64_t)(klr_block * KLR_BLOCK);");
+  c_put_line(w, "  const int64_t klr_stop = klr_grid->size[0] == 1 || klr_n - klr_start <= KLR_BLOCK ? klr_n : klr_start + KLR_BLOCK - 1;");
+  c_put_line(w, "  int64_t klr_thread = klr_start - 1;");
+  c_put_line(w, "  %s klr_total = klr_start ? %s : %s;", c_type(type), output, neutral_text(w, whole, type));
+  c_put_line(w, "  for (klr_thread = klr_start; klr_thread < klr_stop; klr_thread++) {");
+  c_put_line(w, "    klr_total = klr_thread ? %s : %s;", operation_text(w, whole, type, "klr_total", element), element);
+  c_put_line(w, "    %s = klr_total;", output);
+  c_put_line(w, "  }");
+  c_put_line(w, "}");
+}
+
+// Other scans go from left to right, and of equal indices the last wins: those stay on one core, as does a gather from what it writes.
+static bool is_ordered(const SchemaNode *node, const SchemaWhole *whole)
+{
+  return (whole->is_scan && !is_in_blocks(whole)) || node->kind == SCHEMA_parallel_scatter;
+}
+
+// A stage of a statement.
+typedef enum Part { PART_ALL, PART_TOTALS, PART_FILL } Part;
+
+static void write_whole_body(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole, Part part)
 {
   c_put(w, "\nKLR_BODY void ");
   c_put_stage_name(w, function, "_body(");
@@ -241,10 +295,12 @@ static void write_whole_body(CWriter *w, const SchemaFunction *function, SchemaN
   c_put_unused(w);
   uint32_t line = node->place.line;
   c_put_place(w, node->place);
-  if (is_ordered(node, whole)) {
+  if (part == PART_FILL) {
+    write_scan_blocks(w, whole, line);
+  } else if (is_ordered(node, whole)) {
     c_put_line(w, "KLR_SPARE const uint64_t klr_thread = klr_begin, klr_no_end = klr_end;");
     write_whole(w, node);
-  } else if (whole->is_reduction) {
+  } else if (whole->is_reduction || part == PART_TOTALS) {
     write_fold_blocks(w, whole, line);
   } else {
     bool gathers = node->kind == SCHEMA_parallel_gather;
@@ -263,13 +319,15 @@ static void write_whole_body(CWriter *w, const SchemaFunction *function, SchemaN
   c_put(w, "}\n\n#line 1 \"generated\"\n");
 }
 
-static void write_whole_grid(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole)
+static void write_whole_grid(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole, Part part)
 {
   c_put(w, "\nstatic uint32_t ");
   c_put_stage_name(w, function, "_grid(const KlrKernelArgument *klr_arguments, uint64_t klr_size[3])\n{\n");
   open_whole(w, function, node, whole, true);
   c_put_line(w, "(void)klr_arguments, (void)klr_n;");
   c_put_line(w, is_ordered(node, whole) ? "klr_size[0] = 1;" : "klr_size[0] = klr_n > 0 ? (uint64_t)klr_n : 0;");
+  if (part == PART_FILL)
+    c_put_line(w, "klr_size[0] = (klr_size[0] + KLR_BLOCK - 1) / KLR_BLOCK;");
   if (node->kind == SCHEMA_parallel_gather) {
     uint32_t from = (*whole->arrays[0])->var->index, by = (*whole->arrays[1])->var->index, to = (*whole->arrays[2])->var->index;
     c_put_line(w, "if (klr_n > 0 && (klr_arguments[%u].data == klr_arguments[%u].data || klr_arguments[%u].data == klr_arguments[%u].data))", to, from, to, by);
@@ -299,6 +357,21 @@ static void write_whole_needed(CWriter *w, const SchemaFunction *function, Schem
   c_put(w, "}\n");
 }
 
+static CStage write_part(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole, Part part)
+{
+  write_whole_body(w, function, node, whole, part);
+  c_write_variants(w, function, "", C_ISA_COUNT, false);
+  if (whole->is_reduction)
+    write_fold_combine(w, function, node, whole);
+  else if (part == PART_TOTALS)
+    write_scan_combine(w, function, node, whole);
+  write_whole_grid(w, function, node, whole, part);
+  write_whole_needed(w, function, node, whole);
+  const bool is_costly = schema_builtin_info(whole->builtin == BUILTIN_NONE ? BUILTIN_min : whole->builtin)->class == CALL_CLASS_FLOAT;
+  const bool adds_up = whole->is_reduction || part == PART_TOTALS;
+  return (CStage){.has_combine = adds_up, .has_needed = true, .reductions = adds_up, .is_for_many = part == PART_TOTALS, .cost = part == PART_FILL ? 4096 : is_costly ? 3 : 1};
+}
+
 void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t file_number)
 {
   Vec(CStage) stages = {0};
@@ -307,20 +380,17 @@ void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t fil
   size_t count = 0;
   SchemaWhole whole;
   for (uint32_t i = 0; i < function->body.count; i++)
-    count += !schema_whole_of(function->body.items[i], &whole);
+    if (!schema_whole_of(function->body.items[i], &whole))
+      count += is_in_blocks(&whole) ? 2 : 1;
   for (uint32_t i = 0; i < function->body.count; i++) {
     SchemaNode *node = function->body.items[i];
     if (schema_whole_of(node, &whole))
       continue;
-    w->stage = count > 1 ? arena_printf(w->arena, "_%zu", stages.count + 1) : "";
-    write_whole_body(w, function, node, &whole);
-    c_write_variants(w, function, "", C_ISA_COUNT, false);
-    if (whole.is_reduction)
-      write_fold_combine(w, function, node, &whole);
-    write_whole_grid(w, function, node, &whole);
-    write_whole_needed(w, function, node, &whole);
-    vec_push(w->arena, &stages, (CStage){.has_combine = whole.is_reduction, .has_needed = true, .reductions = whole.is_reduction,
-                                        .cost = schema_builtin_info(whole.builtin == BUILTIN_NONE ? BUILTIN_min : whole.builtin)->class == CALL_CLASS_FLOAT ? 3 : 1});
+    const Part last = is_in_blocks(&whole) ? PART_FILL : PART_ALL;
+    for (Part part = last ? PART_TOTALS : PART_ALL; part <= last; part++) {
+      w->stage = count > 1 ? arena_printf(w->arena, "_%zu", stages.count + 1) : "";
+      vec_push(w->arena, &stages, write_part(w, function, node, &whole, part));
+    }
   }
   c_write_info(w, function, file_number, stages.items, stages.count);
 }

@@ -29,7 +29,7 @@ KLR_PLAIN static uint32_t klr_refuse(char **error, const char *text, uint32_t co
   return code;
 }
 
-KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKernelArgument *arguments, const uint32_t config[6], char **error)
+KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKernelArgument *arguments, const uint32_t config[6], int has_one, char **error)
 {
   KlrKernelGrid grid = {{1, 1, 1}, {256, 1, 1}};
   uint32_t knows = stage->grid(arguments, grid.size);
@@ -43,6 +43,8 @@ KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKe
   for (uint32_t d = klr_kernels[0]->dims ? klr_kernels[0]->dims : 1; d < 3; d++)
     if (grid.size[d] > 1)
       return klr_refuse(error, "the grid has more dimensions than the kernel asks for ids in", 1);
+  if (has_one)
+    grid.size[0] = 1;
   uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
   if (stage->unit_is_group)
     units = 1;
@@ -83,6 +85,7 @@ KLR_PLAIN uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t 
   }
   uint32_t code = 0;
   for (uint32_t i = 0; i < info->stage_count && !code; i++)
-    code = klr_run_stage(&info->stages[i], arguments, config, error);
+    if (!info->stages[i].is_for_many)
+      code = klr_run_stage(&info->stages[i], arguments, config, i && info->stages[i - 1].is_for_many, error);
   return code;
 }
