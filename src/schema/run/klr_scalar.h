@@ -156,10 +156,10 @@ KLR_CASTS(f64, double)
 
 KLR_FN float klr_odd_f32(double x)
 {
-  float near = (float)x;
-  uint32_t bits = klr_bits_f32(near);
-  bits -= fabs((double)near) > fabs(x);
-  return klr_from_bits_f32((double)near == x ? klr_bits_f32(near) : bits | 1u);
+  const float near = (float)x;
+  const double back = (double)near;
+  const uint32_t bits = klr_bits_f32(near), less = bits - (back < 0.0 ? back < x : back > x); /* towards 0 */
+  return klr_from_bits_f32(back == x ? bits : less | 1u);
 }
 KLR_FN double klr_odd_i64(int64_t x)
 {
