@@ -1,7 +1,11 @@
 #include "base/threads.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 struct ThreadPool {
   pthread_mutex_t lock;
@@ -32,11 +36,23 @@ static void take_shares(ThreadPool *pool)
   }
 }
 
+// Wakes two for what is left besides the share that the waking thread takes itself; they wake others. So the caller begins soon, and
+// all have begun after as many turns as the count has binary digits. The lock is held.
+static void wake_others(ThreadPool *pool)
+{
+  for (unsigned i = 1; i <= 2 && pool->next_share + i < pool->share_count; i++)
+    pthread_cond_signal(&pool->start);
+}
+
 static void *help(void *argument)
 {
   ThreadPool *pool = argument;
+#ifdef __linux__
+  prctl(PR_SET_NAME, "klr helper");
+#endif
   pthread_mutex_lock(&pool->lock);
   while (!pool->ends) {
+    wake_others(pool);
     take_shares(pool);
     if (!pool->ends)
       pthread_cond_wait(&pool->start, &pool->lock);
@@ -51,6 +67,23 @@ static bool start_helper(ThreadPool *pool)
     return false;
   pool->helper_count++;
   return true;
+}
+
+// Signals are for the program's own threads, but for those that a helper's work causes or that are sent to find out where it is.
+static void start_helpers(ThreadPool *pool)
+{
+  static const int OWN[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
+  if (pool->helper_count == pool->wanted_count)
+    return;
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
+    sigdelset(&blocked, OWN[i]);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  while (pool->helper_count < pool->wanted_count && start_helper(pool))
+    ;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pool->wanted_count = pool->helper_count;
 }
 
 ThreadPool *threads_new(unsigned count)
@@ -91,16 +124,14 @@ void threads_free(ThreadPool *pool)
 
 void threads_run(ThreadPool *pool, uint64_t count, ThreadWork *work, void *context)
 {
-  while (pool->helper_count < pool->wanted_count && start_helper(pool))
-    ;
-  pool->wanted_count = pool->helper_count;
+  start_helpers(pool);
   pthread_mutex_lock(&pool->lock);
   pool->work = work;
   pool->context = context;
   pool->count = count;
-  pool->share_count = pool->unfinished_count = pool->helper_count + 1;
+  pool->share_count = pool->unfinished_count = count < pool->helper_count + 1u ? (unsigned)count : pool->helper_count + 1;
   pool->next_share = 0;
-  pthread_cond_broadcast(&pool->start);
+  wake_others(pool);
   take_shares(pool);  // those too of helpers that do not wake up in time
   while (pool->unfinished_count)
     pthread_cond_wait(&pool->done, &pool->lock);

@@ -1,8 +1,10 @@
 // launch.c -- runs a compiled kernel: its arguments are checked, its threads shared among the cores. See include/klr_schema.h.
 
+#define _GNU_SOURCE  // sched_getaffinity
 #include "schema/registry.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +17,11 @@
 // Below this many nanoseconds of work waking a thread costs more than it brings.
 #define SMALL_LAUNCH 30000u
 #define SMALL_CHUNK 10000u
-// From this cost on a unit has loops, and nobody knows how long it takes.
+// From this cost on a unit has loops, and nobody knows how long it takes. The first are timed, on the caller's thread: so many nanoseconds, so many
+// units at most.
 #define UNKNOWN_COST 50u
+#define FIRST_TIME 4000u
+#define FIRST_UNITS 64u
 
 typedef struct Call {
   KlrRegistry *registry;
@@ -173,17 +178,32 @@ static void run_range(const Work *work, uint64_t begin, uint64_t end, KlrKernelF
   work->body(work->call->arguments, &work->call->grid, begin, end, partials, work->call->info->is_checked ? fault : NULL);
 }
 
+// Runs the next chunk; false when there is none.
+static bool run_chunk(Work *work, KlrKernelFault *fault)
+{
+  const uint64_t begin = atomic_fetch_add(&work->next, work->chunk);
+  if (begin >= work->units)
+    return false;
+  run_range(work, begin, work->units - begin < work->chunk ? work->units : begin + work->chunk, fault);
+  return true;
+}
+
+static void note_fault(Work *work, const KlrKernelFault *fault)
+{
+  if (!fault->kind)
+    return;
+  pthread_mutex_lock(&work->lock);
+  if (!work->fault.kind || fault->thread < work->fault.thread)
+    work->fault = *fault;
+  pthread_mutex_unlock(&work->lock);
+}
+
 static void run_chunks(Work *work)
 {
   KlrKernelFault fault = {0};
-  for (uint64_t begin; (begin = atomic_fetch_add(&work->next, work->chunk)) < work->units;)
-    run_range(work, begin, work->units - begin < work->chunk ? work->units : begin + work->chunk, &fault);
-  if (!fault.kind)
-    return;
-  pthread_mutex_lock(&work->lock);
-  if (!work->fault.kind || fault.thread < work->fault.thread)
-    work->fault = fault;
-  pthread_mutex_unlock(&work->lock);
+  while (run_chunk(work, &fault))
+    ;
+  note_fault(work, &fault);
 }
 
 static void run_share(void *context, uint64_t first, uint64_t last)
@@ -222,13 +242,23 @@ static KlrKernelBody *best_body(const KlrKernelStage *stage, bool is_apart)
   return bodies[isa];
 }
 
+static long count_processors(void)
+{
+#ifdef CPU_COUNT
+  cpu_set_t allowed;  // to this process
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    return CPU_COUNT(&allowed);
+#endif
+  return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 // How many there are is asked for once: the answer takes longer than a small launch.
 static long processor_count(void)
 {
   static atomic_long known;
   long count = atomic_load(&known);
   if (!count)
-    atomic_store(&known, count = sysconf(_SC_NPROCESSORS_ONLN));
+    atomic_store(&known, count = count_processors());
   return count;
 }
 
@@ -243,14 +273,17 @@ static unsigned thread_count(const KlrLaunch *launch)
   return count < 1 ? 1 : count > (long)MOST_THREADS ? MOST_THREADS : (unsigned)count;
 }
 
-// On `count` threads; on the caller's alone when another launch has the others, which keep the cores busy then.
+// On `count` threads; on the caller's alone as long as another launch has the others, which keep the cores busy then.
 static void run_shared(Work *work, unsigned count)
 {
   LaunchPool *pool = registry_pool();
-  if (pthread_mutex_trylock(&pool->lock) != 0) {
-    run_chunks(work);
-    return;
-  }
+  KlrKernelFault fault = {0};
+  while (pthread_mutex_trylock(&pool->lock) != 0)
+    if (!run_chunk(work, &fault)) {
+      note_fault(work, &fault);
+      return;
+    }
+  note_fault(work, &fault);
   if (pool->size < count) {
     threads_free(pool->threads);
     pool->threads = threads_new(count);
@@ -285,17 +318,30 @@ static uint64_t chunk_of(const KlrKernelStage *stage, uint64_t units, unsigned t
   return stage->reduction_count ? round_up(chunk, KLR_BLOCK) : stage->unit_is_group || chunk < 64 ? chunk : round_up(chunk, 64);
 }
 
-// Runs the first units of a stage whose units take nobody knows how long; the nanoseconds of one.
+static double nanoseconds_since(const struct timespec *start)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - start->tv_sec) * 1e9 + (double)(now.tv_nsec - start->tv_nsec);
+}
+
+// Runs the first units of a stage whose units take nobody knows how long: one, then as many as before, until that has taken long enough to tell.
+// The nanoseconds of a unit, of those that ran last.
 static double run_first(Work *work)
 {
-  const uint64_t first = work->units / 16 + 1 < 64 ? work->units / 16 + 1 : 64;
-  struct timespec start, end;
+  const uint64_t most = work->units / 16 + 1 < FIRST_UNITS ? work->units / 16 + 1 : FIRST_UNITS;
+  struct timespec start;
   clock_gettime(CLOCK_MONOTONIC, &start);
-  run_range(work, 0, first, &work->fault);
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  atomic_store(&work->next, first);
-  const double nanoseconds = (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
-  return nanoseconds / (double)first + 0.01;
+  uint64_t done = 0, before = 0;
+  double time = 0, time_before = 0;
+  while (done < most && time < FIRST_TIME) {
+    before = done, time_before = time;
+    done = done == 0 ? 1 : 2 * done < most ? 2 * done : most;
+    run_range(work, before, done, &work->fault);
+    time = nanoseconds_since(&start);
+  }
+  atomic_store(&work->next, done);
+  return (time - time_before) / (double)(done - before) + 0.01;
 }
 
 static bool tell_fault(const Call *call, const KlrKernelFault *fault)

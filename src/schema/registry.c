@@ -32,43 +32,75 @@ struct KlrRegistry {
   uint32_t count;
   KlrLoadResult *results;
   size_t result_count;
+  struct KlrRegistry *next;  // of the process
 };
 
 // The threads that all registries of the process share, kept as long as there is one.
 static LaunchPool pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
-static size_t pool_users;
-static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+static KlrRegistry *registries;
+static pthread_mutex_t registries_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-// In a process that was forked: its parent's threads are not there.
-static void forget_threads(void)
+// ---- processes that are forked: nobody is in the middle of changing a registry then, and launches may be under way
+
+static void before_fork(void)
+{
+  pthread_mutex_lock(&registries_lock);
+  for (KlrRegistry *registry = registries; registry; registry = registry->next)
+    pthread_mutex_lock(&registry->lock);
+}
+
+static void after_fork_in_parent(void)
+{
+  for (KlrRegistry *registry = registries; registry; registry = registry->next)
+    pthread_mutex_unlock(&registry->lock);
+  pthread_mutex_unlock(&registries_lock);
+}
+
+// The other threads of the parent, and their launches, are not there.
+static void after_fork_in_child(void)
 {
   pthread_mutex_init(&pool.lock, NULL);
   pool.threads = NULL;
   pool.size = 0;
+  for (KlrRegistry *registry = registries; registry; registry = registry->next) {
+    pthread_mutex_init(&registry->lock, NULL);
+    pthread_cond_init(&registry->left, NULL);
+    for (Library *library = registry->libraries; library; library = library->next)
+      library->launches = 0;
+  }
+  pthread_mutex_init(&registries_lock, NULL);
 }
 
 static void watch_forks(void)
 {
-  pthread_atfork(NULL, NULL, forget_threads);
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-static void use_pool(void)
+// ---- the registries of the process
+
+static void add_registry(KlrRegistry *registry)
 {
-  pthread_once(&pool_once, watch_forks);
-  pthread_mutex_lock(&pool.lock);
-  pool_users++;
-  pthread_mutex_unlock(&pool.lock);
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&registries_lock);
+  registry->next = registries;
+  registries = registry;
+  pthread_mutex_unlock(&registries_lock);
 }
 
-static void leave_pool(void)
+static void remove_registry(const KlrRegistry *registry)
 {
-  pthread_mutex_lock(&pool.lock);
-  if (--pool_users == 0) {
+  pthread_mutex_lock(&registries_lock);
+  KlrRegistry **link = &registries;
+  while (*link != registry)
+    link = &(*link)->next;
+  *link = registry->next;
+  if (!registries) {  // and so no launches
     threads_free(pool.threads);
     pool.threads = NULL;
     pool.size = 0;
   }
-  pthread_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&registries_lock);
 }
 
 // ---- what failed
@@ -206,7 +238,7 @@ KlrRegistry *klr_registry_new(void)
     return NULL;
   pthread_mutex_init(&registry->lock, NULL);
   pthread_cond_init(&registry->left, NULL);
-  use_pool();
+  add_registry(registry);
   if (error_owner == registry)
     error_owner = NULL;  // of a registry that was here before
   return registry;
@@ -255,7 +287,7 @@ void klr_registry_free(KlrRegistry *registry)
     remove_library(registry, registry->libraries);
   pthread_mutex_unlock(&registry->lock);
   free_results(registry);
-  leave_pool();
+  remove_registry(registry);
   pthread_cond_destroy(&registry->left);
   pthread_mutex_destroy(&registry->lock);
   free(registry->slots);
