@@ -66,15 +66,20 @@ static int compare_names(const void *a, const void *b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// Files of kernels in a folder: not what is hidden, nor the module of names that kernels import.
-static bool is_wanted(const char *name, bool with_documents)
+typedef enum Wanted { WANTED_SOURCES = 1, WANTED_DOCUMENTS = 2 } Wanted;
+
+// Files of kernels in a folder: not what is hidden, nor the modules that older trees have beside their kernels.
+static bool is_wanted(const char *name, int wanted)
 {
-  bool fits = str_ends_with(str_from(name), ".py") || (with_documents && str_ends_with(str_from(name), ".json"));
-  return fits && strcmp(name, "__init__.py") != 0 && strcmp(name, "atlas_kernel.py") != 0;
+  static const char *const OTHERS[] = {"__init__.py", "atlas_kernel.py", "atlas_compile.py", "compiler.py"};
+  for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
+    if (strcmp(name, OTHERS[i]) == 0)
+      return false;
+  return (wanted & WANTED_SOURCES && str_ends_with(str_from(name), ".py")) || (wanted & WANTED_DOCUMENTS && str_ends_with(str_from(name), ".json"));
 }
 
 // The files of a folder and of those in it, in ascending order of their names; false after reporting.
-static bool add_folder(Cli *cli, Arena *arena, SchemaInputs *inputs, const char *folder, const char *below, bool with_documents)
+static bool add_folder(Cli *cli, Arena *arena, SchemaInputs *inputs, const char *folder, const char *below, int wanted)
 {
   DIR *directory = opendir(folder);
   if (!directory) {
@@ -93,8 +98,8 @@ static bool add_folder(Cli *cli, Arena *arena, SchemaInputs *inputs, const char 
     const char *path = arena_printf(arena, "%s/%s", folder, names.items[i]), *inner = arena_printf(arena, "%s%s", below, names.items[i]);
     struct stat info;
     if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
-      ok &= add_folder(cli, arena, inputs, path, arena_printf(arena, "%s/", inner), with_documents);
-    else if (is_wanted(names.items[i], with_documents) && !is_folder(path))
+      ok &= add_folder(cli, arena, inputs, path, arena_printf(arena, "%s/", inner), wanted);
+    else if (is_wanted(names.items[i], wanted) && !is_folder(path))
       vec_push(arena, &inputs->list, (SchemaInput){path, inner});
   }
   return ok;
@@ -110,9 +115,12 @@ bool schema_find_inputs(Cli *cli, Arena *arena, const char *const *arguments, si
     }
     size_t before = out->list.count;
     out->has_folder = true;
-    ok &= add_folder(cli, arena, out, arguments[i], "", with_documents);
+    ok &= add_folder(cli, arena, out, arguments[i], "", with_documents ? WANTED_SOURCES | WANTED_DOCUMENTS : WANTED_SOURCES);
+    if (ok && out->list.count == before)
+      ok = add_folder(cli, arena, out, arguments[i], "", WANTED_DOCUMENTS);
     if (ok && out->list.count == before) {
-      diag_error(cli->session, E_FILE_READ, "the folder `%s` holds no files of kernels", arguments[i]);
+      Diag *diag = diag_error(cli->session, E_FILE_READ, "the folder `%s` holds no files of kernels", arguments[i]);
+      diag_help(diag, "they end in .py, documents in .json");
       ok = false;
     }
   }
@@ -128,14 +136,14 @@ static const char *with_json(Arena *arena, const char *path)
   return arena_printf(arena, "%.*s.json", (int)(dot ? (size_t)(dot - path) : strlen(path)), path);
 }
 
-static bool make_folders(Cli *cli, Arena *arena, const char *path)
+bool schema_make_folders(Cli *cli, Arena *arena, const char *path)
 {
   char *part = arena_strdup(arena, path);
   for (char *at = part + 1; *at; at++)
     if (*at == '/') {
       *at = '\0';
       if (!is_folder(part) && mkdir(part, 0777) != 0) {
-        diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", part, strerror(errno));
+        diag_help(diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", part, strerror(errno)), "name another by -o");
         return false;
       }
       *at = '/';
@@ -177,8 +185,7 @@ static bool find_outputs(Cli *cli, Arena *arena, const SchemaInputs *inputs, con
 
 // ---- the steps
 
-// One object of the report of --json; `document`: NULL, or what has not been written to a file.
-static void report_file(JsonWriter *json, const char *path, const SchemaFile *file, const char *output, const StrBuf *document)
+void schema_begin_file(JsonWriter *json, const char *path, const SchemaFile *file)
 {
   json_begin_object(json);
   json_member_text(json, "path", str_from(path));
@@ -192,6 +199,12 @@ static void report_file(JsonWriter *json, const char *path, const SchemaFile *fi
         json_text(json, file->functions.items[i]->name->str);
     json_end_array(json);
   }
+}
+
+// `document`: NULL, or what has not been written to a file.
+static void report_file(JsonWriter *json, const char *path, const SchemaFile *file, const char *output, const StrBuf *document)
+{
+  schema_begin_file(json, path, file);
   if (output)
     json_member_text(json, "output", str_from(output));
   if (document) {
@@ -201,7 +214,7 @@ static void report_file(JsonWriter *json, const char *path, const SchemaFile *fi
   json_end_object(json);
 }
 
-static JsonWriter begin_report(Cli *cli)
+JsonWriter schema_begin_report(Cli *cli)
 {
   JsonWriter json = json_writer(&cli->out, 0);
   if (cli->options.json) {
@@ -212,7 +225,7 @@ static JsonWriter begin_report(Cli *cli)
   return json;
 }
 
-static void end_report(Cli *cli, JsonWriter *json)
+void schema_end_report(Cli *cli, JsonWriter *json)
 {
   if (!cli->options.json)
     return;
@@ -253,7 +266,7 @@ static bool compile_one(Cli *cli, const char *path, const char *output, JsonWrit
     schema_write_json(file, &text);
   bool ok = file != NULL;
   if (ok && output)
-    ok = make_folders(cli, &arena, output) && file_write(cli->session, output, strbuf_str(&text));
+    ok = schema_make_folders(cli, &arena, output) && file_write(cli->session, output, strbuf_str(&text));
   else if (ok && !cli->options.json)
     strbuf_add(&cli->out, text.data, text.len);
   if (ok)
@@ -275,11 +288,11 @@ int schema_compile_step(Cli *cli, Arena *arena, const char *const *arguments, si
   if (!find_outputs(cli, arena, &inputs, outputs))
     return EXIT_USAGE;
   int status = EXIT_OK;
-  JsonWriter json = begin_report(cli);
+  JsonWriter json = schema_begin_report(cli);
   for (size_t i = 0; i < inputs.list.count; i++)
     if (!compile_one(cli, inputs.list.items[i].path, outputs[i], &json))
       status = EXIT_USER;
-  end_report(cli, &json);
+  schema_end_report(cli, &json);
   return status;
 }
 
@@ -291,7 +304,7 @@ int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size
   if (!schema_find_inputs(cli, arena, arguments, count, true, &inputs))
     return EXIT_USER;
   int status = EXIT_OK;
-  JsonWriter json = begin_report(cli);
+  JsonWriter json = schema_begin_report(cli);
   for (size_t i = 0; i < inputs.list.count; i++) {
     Arena scratch = session_arena(cli->session);
     const char *path = inputs.list.items[i].path;
@@ -304,7 +317,7 @@ int schema_check_step(Cli *cli, Arena *arena, const char *const *arguments, size
     status = file ? status : EXIT_USER;
     arena_free(&scratch);
   }
-  end_report(cli, &json);
+  schema_end_report(cli, &json);
   return status;
 }
 

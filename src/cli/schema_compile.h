@@ -17,8 +17,16 @@ typedef struct SchemaInputs {
   bool has_folder;
 } SchemaInputs;
 
-// What the command line names; of folders the Python files, and with documents those too. False after reporting.
+// What the command line names. Of folders the Python files, and where there are none the documents; or both. False after reporting.
 bool schema_find_inputs(Cli *cli, Arena *arena, const char *const *arguments, size_t count, bool with_documents, SchemaInputs *out);
+
+// Makes the folders that a file's path names; false after reporting.
+bool schema_make_folders(Cli *cli, Arena *arena, const char *path);
+
+// The report of --json: an object of each file, then what there is to tell. `document`: NULL, or what was not written to a file.
+JsonWriter schema_begin_report(Cli *cli);
+void schema_begin_file(JsonWriter *json, const char *path, const SchemaFile *file);  // NULL: it is refused; json_end_object ends it
+void schema_end_report(Cli *cli, JsonWriter *json);
 
 size_t schema_kernel_count(const SchemaFile *file);
 

@@ -5,12 +5,14 @@
 #include "cli/result.h"
 #include "klr_schema.h"
 #include "schema/check.h"
+#include "schema/front.h"
 #include "schema/interpret.h"
 #include "schema/json.h"
 #include "syntax/parser.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,36 +84,57 @@ static bool refuse(SchemaRun *run, const SchemaVar *param, const char *found)
   if (param->type.is_array)
     diag_help(diag, "an array of `%s`: %s=randn:%s[1000], or %s=@file.npy:%s", type, param->name->str.data, type, param->name->str.data, type);
   else
-    diag_help(diag, "a number of type `%s`: %s=3", type, param->name->str.data);
+    diag_help(diag, "a number of type `%s`: %s=%s", type, param->name->str.data,
+              param->type.scalar == SCALAR_BOOL ? "True" : scalar_is_float(param->type.scalar) ? "2.5, or inf, -inf, nan" : "3");
   return false;
+}
+
+// A number as Python writes it, also `inf` and `nan`. False: it is none of 64 bits.
+static bool literal_of(const Expr *e, SchemaLiteral *out)
+{
+  const bool negative = e->kind == EXPR_UnaryOp && e->UnaryOp.op == UNARY_OP_USub;
+  e = negative ? e->UnaryOp.operand : e;
+  *out = (SchemaLiteral){.kind = LITERAL_FLOAT};
+  if (e->kind == EXPR_Name && (str_is(e->Name.id->str, "inf") || str_is(e->Name.id->str, "nan"))) {
+    out->real = str_is(e->Name.id->str, "nan") ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
+    return true;
+  }
+  const Constant *c = e->kind == EXPR_Constant ? &e->Constant.value : NULL;
+  if (c && c->kind == CONSTANT_FLOAT && isfinite(c->real)) {
+    out->real = negative ? -c->real : c->real;
+    return true;
+  }
+  if (c && (c->kind == CONSTANT_TRUE || c->kind == CONSTANT_FALSE)) {
+    *out = (SchemaLiteral){.kind = LITERAL_BOOL, .magnitude = c->kind == CONSTANT_TRUE};
+    return !negative;
+  }
+  out->kind = LITERAL_INT;
+  if (c && c->kind == CONSTANT_INT)
+    out->magnitude = (uint64_t)c->integer;
+  else if (!c || c->kind != CONSTANT_BIG_INT || !schema_big_int(c->text, &out->magnitude))
+    return false;
+  out->is_negative = negative && out->magnitude != 0;
+  return true;
 }
 
 // The number of a literal argument; false when it is none, or not of the type.
 static bool read_number(SchemaRun *run, const SchemaVar *param, const char *text, KlrScalarValue *out)
 {
   Session *session = run->cli->session;
+  Arena *arena = &session->arena;
   size_t before = session->error_count;
+  if (!*text)
+    return refuse(run, param, "empty");
   Source *source = session_add_source(session, "<argument>", str_from(text));
-  const Expr *e = parse_expression(session, &session->arena, source);
+  const Expr *e = parse_expression(session, arena, source);
+  SchemaLiteral literal;
   if (session->error_count > before)
     return false;
-  bool negative = e->kind == EXPR_UnaryOp && e->UnaryOp.op == UNARY_OP_USub;
-  const Expr *number = negative ? e->UnaryOp.operand : e;
-  if (number->kind != EXPR_Constant)
-    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no number", text));
-  const Constant *c = &number->Constant.value;
-  SchemaLiteral literal = {.kind = LITERAL_INT};
-  if (c->kind == CONSTANT_TRUE || c->kind == CONSTANT_FALSE)
-    literal.kind = LITERAL_BOOL, literal.magnitude = c->kind == CONSTANT_TRUE;
-  else if (c->kind == CONSTANT_INT)
-    literal.magnitude = (uint64_t)c->integer, literal.is_negative = negative && c->integer != 0;
-  else if (c->kind == CONSTANT_FLOAT)
-    literal.kind = LITERAL_FLOAT, literal.real = negative ? -c->real : c->real;
-  else
-    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no number of 64 bits", text));
+  if (!literal_of(e, &literal))
+    return refuse(run, param, arena_printf(arena, "`%s`, which is no number of 64 bits", text));
   Scalar type = param->type.scalar;
   if (!schema_literal_fits(&literal, type) || (literal.kind == LITERAL_BOOL && type != SCALAR_BOOL))
-    return refuse(run, param, arena_printf(&session->arena, "`%s`, which is no value of `%s`", text, scalar_name(type)));
+    return refuse(run, param, arena_printf(arena, "`%s`, which is no value of `%s`", text, scalar_name(type)));
   *out = schema_literal_value(&literal, type);
   return true;
 }
@@ -131,6 +154,22 @@ static bool read_array(SchemaRun *run, const SchemaVar *param, const Arg *arg, K
   out->data = array->data;
   out->count = array_elements(array);
   return true;
+}
+
+static bool refuse_parameter(SchemaRun *run, const char *name)
+{
+  Session *session = run->cli->session;
+  const SchemaFunction *kernel = run->kernel;
+  const char **names = arena_array(&session->arena, const char *, kernel->params.count + 1);
+  StrBuf all = strbuf_new(&session->arena);
+  for (size_t i = 0; i < kernel->params.count; i++) {
+    names[i] = kernel->params.items[i]->name->str.data;
+    strbuf_printf(&all, "%s`%s`", i ? ", " : "", names[i]);
+  }
+  Diag *diag = diag_error(session, E_SCHEMA_LAUNCH, "`%s` has no parameter `%s`", kernel->name->str.data, name);
+  diag_suggest(diag, str_from(name), names, kernel->params.count);
+  diag_help(diag, "its parameters: %s", kernel->params.count ? strbuf_cstr(&all) : "none");
+  return false;
 }
 
 static bool read_arguments(SchemaRun *run, const char *const *texts, size_t count)
@@ -158,10 +197,8 @@ static bool read_arguments(SchemaRun *run, const char *const *texts, size_t coun
     bool known = false;
     for (size_t k = 0; k < kernel->params.count; k++)
       known |= strcmp(kernel->params.items[k]->name->str.data, run->args.items[i].name) == 0;
-    if (!known) {
-      diag_error(session, E_SCHEMA_LAUNCH, "`%s` has no parameter `%s`", kernel->name->str.data, run->args.items[i].name);
-      ok = false;
-    }
+    if (!known)
+      ok = refuse_parameter(run, run->args.items[i].name);
   }
   return ok;
 }
@@ -297,21 +334,40 @@ bool schema_is_built(const char *path)
   return (length > 3 && strcmp(path + length - 3, ".so") == 0) || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
-static bool load_built(Cli *cli, KlrRegistry *registry, const char *path)
+// A library that is refused is told; `is_error` is false where the others can do without it.
+static void tell_refused(Cli *cli, const char *text, bool is_error)
+{
+  Diag *diag = is_error ? diag_error(cli->session, E_SCHEMA_LIBRARY, "%s", text) : diag_warning(cli->session, E_SCHEMA_LIBRARY, "%s", text);
+  diag_help(diag, "libraries are made by `klr schema build FILE.py -o FOLDER`; `klr explain E1012` says what is looked at");
+}
+
+typedef struct Refused {
+  const KlrLoadResult *rows;
+  size_t count;
+} Refused;
+
+// Loads a library, or those of a folder: what is refused of that is in `refused`. False after reporting that nothing can be loaded.
+static bool load_built(Cli *cli, KlrRegistry *registry, const char *path, Refused *refused)
 {
   struct stat info;
-  const KlrLoadResult *results;
-  size_t count = 0;
-  bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  bool ok = is_folder ? klr_registry_scan(registry, path, NULL, &results, &count) : klr_registry_load(registry, path, NULL);
-  if (!ok)
-    diag_error(cli->session, E_SCHEMA_LIBRARY, "%s", klr_registry_error(registry));
-  for (size_t i = 0; i < count; i++)
-    if (results[i].error) {
-      diag_error(cli->session, E_SCHEMA_LIBRARY, "%s: %s", results[i].path, results[i].error);
-      ok = false;
+  *refused = (Refused){NULL, 0};
+  const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  if (is_folder ? klr_registry_scan(registry, path, NULL, &refused->rows, &refused->count) : klr_registry_load(registry, path, NULL))
+    return true;
+  tell_refused(cli, klr_registry_error(registry), true);
+  return false;
+}
+
+// True when there is none.
+static bool tell_all_refused(Cli *cli, const Refused *refused, bool is_error)
+{
+  bool none = true;
+  for (size_t i = 0; i < refused->count; i++)
+    if (refused->rows[i].error) {
+      tell_refused(cli, arena_printf(&cli->session->arena, "%s: %s", refused->rows[i].path, refused->rows[i].error), is_error);
+      none = false;
     }
-  return ok;
+  return none;
 }
 
 // What argument reading and results need to know of a compiled kernel.
@@ -332,6 +388,23 @@ static SchemaFunction *describe(Cli *cli, const KlrKernelInfo *info)
   return kernel;
 }
 
+// An access with its line; what else a launch refuses.
+static bool tell_launch(SchemaRun *run, KlrRegistry *registry, const KlrKernelInfo *info)
+{
+  Session *session = run->cli->session;
+  const KlrKernelFault *fault = klr_registry_fault(registry);
+  const char *text = arena_strdup(&session->arena, klr_registry_error(registry));
+  if (fault) {
+    const SchemaFile file = {.session = session, .arena = &session->arena, .path = arena_strdup(&session->arena, info->path ? info->path : "")};
+    Diag *diag = schema_error(&file, (SchemaPlace){.line = fault->line}, E_SCHEMA_BOUNDS, "%s", text);
+    diag_help(diag, "indices run from 0 to the number of elements minus 1; an `if` keeps the other threads away");
+    return false;
+  }
+  Diag *diag = diag_error(session, E_SCHEMA_LAUNCH, "%s", text);
+  diag_help(diag, "`klr schema list %s` shows the kernels with their parameters; --grid N says how many threads run", run->file->path);
+  return false;
+}
+
 static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle kernel)
 {
   size_t count = run->kernel->params.count;
@@ -345,10 +418,8 @@ static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle
   memcpy(launch.grid, run->launch.grid, sizeof launch.grid);
   memcpy(launch.local, run->launch.local, sizeof launch.local);
   double start = now_seconds();
-  if (!klr_launch(registry, kernel, arguments, count, &launch)) {
-    diag_error(run->cli->session, E_SCHEMA_LAUNCH, "%s", klr_registry_error(registry));
-    return false;
-  }
+  if (!klr_launch(registry, kernel, arguments, count, &launch))
+    return tell_launch(run, registry, klr_kernel_info(registry, kernel));
   double seconds = now_seconds() - start;
   collect_results(run);
   if (!write_files(run))
@@ -357,18 +428,15 @@ static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle
   return true;
 }
 
-static KlrKernelHandle find_built(Cli *cli, KlrRegistry *registry, const char *path, const char *name)
+static int refuse_built_name(Cli *cli, KlrRegistry *registry, const char *path, const char *name)
 {
-  KlrKernelHandle kernel = klr_registry_find(registry, name);
-  if (kernel)
-    return kernel;
   Arena *arena = &cli->session->arena;
   size_t count = klr_registry_count(registry);
   const char **names = arena_array(arena, const char *, count + 1);
   for (size_t i = 0; i < count; i++)
     names[i] = klr_kernel_info(registry, klr_registry_at(registry, i))->name;
   refuse_name(cli, arena, path, name, names, count);
-  return 0;
+  return EXIT_USER;
 }
 
 // Interprets the kernel from the schema that its library carries.
@@ -396,9 +464,13 @@ static bool is_checked_as_asked(Cli *cli, const KlrKernelInfo *info, const char 
 
 static int run_built(Cli *cli, KlrRegistry *registry, const char *path, const char *name, const char *const *texts, size_t count)
 {
-  KlrKernelHandle kernel = load_built(cli, registry, path) ? find_built(cli, registry, path, name) : 0;
-  if (!kernel)
+  Refused refused;
+  if (!load_built(cli, registry, path, &refused))
     return EXIT_USER;
+  const KlrKernelHandle kernel = klr_registry_find(registry, name);
+  tell_all_refused(cli, &refused, !kernel);  // one bad file does not hide the good ones
+  if (!kernel)
+    return refuse_built_name(cli, registry, path, name);
   if (cli->options.interpret)
     return interpret_built(cli, klr_kernel_info(registry, kernel), path, texts, count);
   if (!is_checked_as_asked(cli, klr_kernel_info(registry, kernel), path))
@@ -495,7 +567,8 @@ int schema_list_built(Cli *cli, const char *path)
   KlrRegistry *registry = klr_registry_new();
   if (!registry)
     return EXIT_USER;
-  bool ok = load_built(cli, registry, path);
+  Refused refused;
+  bool ok = load_built(cli, registry, path, &refused) && tell_all_refused(cli, &refused, true);
   if (cli->options.json)
     list_all_json(cli, registry);
   for (size_t i = 0; !cli->options.json && i < klr_registry_count(registry); i++) {

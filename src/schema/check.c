@@ -128,7 +128,7 @@ static void refuse_literal(Checker *c, SchemaNode *node, Scalar type)
   if (SCHEMA_AS(literal, node)->value.kind == LITERAL_FLOAT && scalar_is_integer(type))
     diag_help(diag, "an integer literal, or a cast: `%s(...)` rounds towards 0", scalar_name(type));
   else if (scalar_is_float(type))
-    diag_help(diag, "%s", "f32 goes to 3.4028235e38, f64 to 1.7976931348623157e308");
+    diag_help(diag, "%s", "f16 goes to 65504, bf16 to 3.3895314e38, f32 to 3.4028235e38, f64 to 1.7976931348623157e308");
   else
     diag_help(diag, "%s", integer_range(c, type));
 }
@@ -194,8 +194,8 @@ static SchemaNode *convert(Checker *c, SchemaNode *node, Scalar to, const char *
   Scalar from = node->type.scalar;
   if (from == SCALAR_NONE || to == SCALAR_NONE)
     return node;
-  if (from == SCALAR_WEAK_INT && node->kind == SCHEMA_literal && to != SCALAR_BOOL &&
-      !schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
+  bool is_of_kind = from == SCALAR_WEAK_INT ? to != SCALAR_BOOL : from == SCALAR_WEAK_FLOAT && scalar_is_float(to);
+  if (is_of_kind && node->kind == SCHEMA_literal && !schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
     refuse_literal(c, node, to);
     return node;
   }

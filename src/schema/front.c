@@ -8,6 +8,7 @@
 #include "schema/check.h"
 #include "syntax/parser.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static SchemaPlace place_of(Front *f, Span span)
 {
   Arena *lasting = &f->session->arena;  // the table of lines is kept with the source
   Place start = source_place(f->source, lasting, span.start), end = source_place(f->source, lasting, span.end);
-  if (f->program && strcmp(f->source->path, f->file->path) != 0)
+  if (f->program && strcmp(f->source->path, f->pieces.items[0]->live.path) != 0)
     return (SchemaPlace){.span = span};  // lines are those of the kernel's file
   return (SchemaPlace){span, start.line, start.column, end.line, end.column, NULL};
 }
@@ -323,6 +324,16 @@ static SchemaNode *error_node(Front *f, Span span)
   return int_node(f, span, 0);  // the error is reported; something must stand here
 }
 
+bool schema_big_int(Str text, uint64_t *out)
+{
+  const char mark = text.len > 2 && text.data[0] == '0' ? (char)(text.data[1] | 0x20) : '0';
+  const int base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
+  char *end;
+  errno = 0;
+  *out = strtoull(text.data + (base == 10 ? 0 : 2), &end, base);
+  return errno == 0 && *end == '\0';
+}
+
 static SchemaNode *constant_of(Front *f, Expr *e)
 {
   const Constant *c = &e->Constant.value;
@@ -335,11 +346,8 @@ static SchemaNode *constant_of(Front *f, Expr *e)
       diag_help(refuse(f, e->span, E_SCHEMA_LITERAL, "this number is too large for a float of 64 bits"), "infinity is written `math.inf`");
     return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = c->real});
   case CONSTANT_BIG_INT: {
-    char *end;
-    bool is_hex = str_starts_with(c->text, "0x") || str_starts_with(c->text, "0X");
-    unsigned long long value = strtoull(c->text.data + (is_hex ? 2 : 0), &end, is_hex ? 16 : 10);
-    bool fits = c->text.len <= (is_hex ? 18u : 20u) && (value != UINT64_MAX || str_is(c->text, "18446744073709551615") || is_hex);
-    if (fits && *end == 0)
+    uint64_t value;
+    if (schema_big_int(c->text, &value))
       return int_node(f, e->span, value);
     diag_help(refuse(f, e->span, E_SCHEMA_LITERAL, "this number has more than 64 bits"),
             "integers go to 18446744073709551615, of type u64; larger numbers are floats: `1e20`");
@@ -1377,11 +1385,21 @@ static void top_level_of(Front *f, Stmt *s)
             "what a script does when it is run stands below `if __name__ == \"__main__\":`");
 }
 
+// The path as documents and C texts say it, in one line.
+static const char *path_in_text(Arena *arena, const char *path)
+{
+  char *text = arena_strdup(arena, path);
+  for (char *at = text; *at; at++)
+    if ((unsigned char)*at < 32 || *at == 127)
+      *at = '?';
+  return text;
+}
+
 static Front front_of(Session *session, Arena *arena, const char *path)
 {
   return (Front){.session = session, .arena = arena, .aliases = map_new(arena), .modules = map_new(arena), .constants = map_new(arena), .functions = map_new(arena),
                  .assigned = map_new(arena), .locals = map_new(arena), .parameters = map_new(arena), .met = map_new(arena),
-                 .file = schema_file_new(session, arena, path)};
+                 .file = schema_file_new(session, arena, path_in_text(arena, path))};
 }
 
 static Str hash_text(Arena *arena, Str text)

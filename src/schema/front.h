@@ -7,6 +7,9 @@
 // not have is reported at its place, all of it in one run. NULL after reporting.
 SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source);
 
+// The number of a CONSTANT_BIG_INT; false when it has more than 64 bits.
+bool schema_big_int(Str text, uint64_t *out);
+
 // ---- functions of a running program
 //
 // There a name means what it means to the program: it is asked for when it is first met outside of the function's own names.

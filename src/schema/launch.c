@@ -106,6 +106,8 @@ static bool take_arguments(Call *call, size_t count)
 {
   if (count != call->info->param_count)
     return registry_fail(call->registry, "%s takes %u arguments, not %zu", call->info->name, call->info->param_count, count);
+  if (count && !call->given)
+    return registry_fail(call->registry, "%s: no arguments are given", call->info->name);
   for (uint32_t i = 0; i < count; i++) {
     if (!check_argument(call, i))
       return false;

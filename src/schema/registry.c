@@ -424,6 +424,11 @@ static bool load(KlrRegistry *registry, const char *path, const KlrLoadOptions *
   return ok;
 }
 
+static bool is_path(const KlrRegistry *registry, const char *path)
+{
+  return path && *path ? true : registry_fail(registry, "no path is given");
+}
+
 // A folder that everyone may write to holds anyone's files.
 static bool folder_is_safe(KlrRegistry *registry, const char *folder, const KlrLoadOptions *options)
 {
@@ -440,6 +445,8 @@ static bool folder_is_safe(KlrRegistry *registry, const char *folder, const KlrL
 bool klr_registry_load(KlrRegistry *registry, const char *path, const KlrLoadOptions *options)
 {
   char folder[PATH_MAX];
+  if (!is_path(registry, path))
+    return false;
   const char *slash = strrchr(path, '/');
   snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
   if (!folder_is_safe(registry, folder, options))
@@ -489,7 +496,7 @@ static char **list_folder(const char *folder, size_t *count)
 bool klr_registry_scan(KlrRegistry *registry, const char *folder, const KlrLoadOptions *options, const KlrLoadResult **results,
                        size_t *count)
 {
-  if (!folder_is_safe(registry, folder, options))
+  if (!is_path(registry, folder) || !folder_is_safe(registry, folder, options))
     return false;
   size_t path_count = 0;
   char **paths = list_folder(folder, &path_count);
@@ -520,6 +527,8 @@ bool klr_registry_scan(KlrRegistry *registry, const char *folder, const KlrLoadO
 
 bool klr_registry_unload(KlrRegistry *registry, const char *path)
 {
+  if (!is_path(registry, path))
+    return false;
   char *whole = realpath(path, NULL);  // the file itself may be gone
   pthread_mutex_lock(&registry->lock);
   Library *library = find_library(registry, whole ? whole : path);
@@ -535,6 +544,10 @@ bool klr_registry_unload(KlrRegistry *registry, const char *path)
 KlrKernelHandle klr_registry_find(const KlrRegistry *registry, const char *name)
 {
   KlrRegistry *r = (KlrRegistry *)registry;
+  if (!name) {
+    registry_fail(registry, "no name is given");
+    return 0;
+  }
   pthread_mutex_lock(&r->lock);
   bool found;
   uint32_t place = place_of(r, name, &found);

@@ -62,7 +62,9 @@ bool schema_literal_fits(const SchemaLiteral *literal, Scalar scalar)
     double value = literal->kind == LITERAL_FLOAT ? literal->real
                    : literal->is_negative         ? -(double)literal->magnitude
                                                   : (double)literal->magnitude;
-    return scalar == SCALAR_F64 || !isfinite(value) || isfinite((float)value);
+    // From here on the nearest value is an infinity.
+    const double end = scalar == SCALAR_F16 ? 65520 : scalar == SCALAR_BF16 ? 0x1.ffp127 : 0x1.ffffffp127;
+    return scalar == SCALAR_F64 || !isfinite(value) || fabs(value) < end;
   }
   if (literal->kind == LITERAL_FLOAT)
     return false;

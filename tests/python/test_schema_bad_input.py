@@ -119,7 +119,7 @@ def test_a_cache_that_is_damaged_or_cannot_be_written(tmp_path):
         assert kept.read_bytes() == good and Kernels(tmp_path / "lib" / "k.so").infos
         assert "from the cache" in make(tmp_path).stdout
     (tmp_path / "cache" / "k.so.123.tmp").write_bytes(good[:99])
-    assert "1 libraries removed" in run_klr("schema", "cache", "clear", environment=settings(tmp_path)).stdout
+    assert "1 library removed" in run_klr("schema", "cache", "clear", environment=settings(tmp_path)).stdout
     assert os.listdir(tmp_path / "cache") == []
 
 

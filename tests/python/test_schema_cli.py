@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 
+import numpy as np
 import pytest
 from conftest import KLR, ROOT, run_klr
 
@@ -155,3 +156,71 @@ def test_folders_are_built_and_no_library_takes_anothers_place(tmp_path):
     assert shown.returncode == 0 and "klr_kernel_library" in shown.stdout
     wrong = run_klr("schema", "build", tmp_path / "in", "-o", "-")
     assert wrong.returncode == 2 and "for the C text of one file" in wrong.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with documents and one with their libraries, built at once from folders that are not there yet."""
+    base = tmp_path_factory.mktemp("built")
+    (base / "k.py").write_text("from atlas_kernel import *\ndef free(x: DeviceArray[i32]):\n    x[get_global_id()] += 1\n"
+                               "def some(o: DeviceArray[f64], x: f32, u: u64, h: f16, t: bool):\n    o[0] = x\n    o[1] = u\n    o[2] = h\n    o[3] = t\n")
+    (base / "compiler.py").write_text("print('of an older tree')\n")
+    environment = {"KLR_CACHE": str(base / "cache")}
+    assert run_klr("schema", "compile", base, "-o", f"{base}/documents/").returncode == 0
+    done = run_klr("schema", "build", base / "documents", "-o", base / "a" / "b", "--checked", "--json", environment=environment)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["diagnostics"] == []
+    (row,) = report["files"]
+    assert row["kernels"] == ["free", "some"] and row["ok"] and row["checked"] and not row["from_cache"] and row["output"].endswith("/a/b/k.so")
+    return base, environment
+
+
+def test_a_report_of_builds_and_of_the_cache(built):
+    base, environment = built
+    done = run_klr("schema", "build", base / "nothing.py", base / "k.py", "-o", base / "again", "--checked", "--json", environment=environment)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and [row["ok"] for row in report["files"]] == [False, True] and report["diagnostics"][0]["code"] == "E0001"
+    done = run_klr("schema", "build", base / "k.py", "--emit-c", "-o", "-", "--json", environment=environment)
+    assert "#line 3 " in json.loads(done.stdout)["files"][0]["text"]
+    kept = json.loads(run_klr("schema", "cache", "ls", "--json", environment=environment).stdout)
+    assert kept["folder"] == environment["KLR_CACHE"] and sum(row["bytes"] for row in kept["libraries"]) == kept["bytes"] > 0
+    assert json.loads(run_klr("schema", "cache", "clear", "--json", environment=environment).stdout) == {"removed": len(kept["libraries"]), "diagnostics": []}
+
+
+def test_options_of_other_steps_are_refused(built):
+    base, _ = built
+    for words in (["compile", base / "k.py", "--grid", "3"], ["check", base / "k.py", "-v"], ["list", base / "a" / "b", "--checked"], ["cache", "ls", "-o", "x"],
+                  ["run", base / "k.py", "free", "--emit-c"], ["build", base / "k.py", "-o", base / "x", "--interpret"]):
+        done = run_klr("schema", *words)
+        assert done.returncode == 2 and f"`klr schema {words[0]}` has no option" in done.stderr, done.stderr
+    done = run_klr("schema", "build", "-", "-o", base / "x", stdin="")
+    assert done.returncode == 2 and "standard input has no name" in done.stderr and not (base / "x").exists()
+
+
+def test_one_bad_file_does_not_hide_the_good_ones(built, tmp_path):
+    base, _ = built
+    (tmp_path / "k.so").write_bytes((base / "a" / "b" / "k.so").read_bytes())
+    (tmp_path / "bad.so").write_text("no library")
+    done = run_klr("schema", "run", tmp_path, "free", "x=zeros:i32[3]", "--grid", "3")
+    assert done.returncode == 0 and "warning[E1012]" in done.stderr and "bad.so: it is no ELF file" in done.stderr and "min 1  max 1" in done.stdout
+    done = run_klr("schema", "run", tmp_path, "nothing", "--json")
+    told = json.loads(done.stdout)["diagnostics"]
+    assert done.returncode == 1 and [d["code"] for d in told] == ["E1012", "E1009"] and all(d["help"] or d["notes"] for d in told)
+    done = run_klr("schema", "run", tmp_path, "free", "x=zeros:i32[3]", "--grid", "4")
+    assert done.returncode == 1 and "error[E1008]: free: index 3 is outside of `x`" in done.stderr and "k.py:3" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("word, value", [("x=inf", np.inf), ("x=-inf", -np.inf), ("x=nan", np.nan), ("u=18446744073709551615", 2.0**64), ("u=0xffffffffffffffff", 2.0**64),
+                                         ("h=65519", 65504.0), ("h=65520", None), ("h=-70000", None), ("x=3.5e38", None), ("x=1e400", None), ("x=", None), ("u=18446744073709551616", None),
+                                         ("t=2", None), ("t=yes", None), ("t=True", 1.0), ("n=3", None)])
+def test_numbers_of_the_command_line(built, tmp_path, word, value):
+    base, _ = built
+    name = word.split("=")[0]
+    others = [one for one in ("x=0", "u=0", "h=0", "t=0") if not one.startswith(name)]
+    for where in (base / "k.py", base / "a" / "b"):
+        done = run_klr("schema", "run", where, "some", "o=zeros:f64[4]", *others, word, "--out", tmp_path)
+        if value is None:
+            assert done.returncode == 1 and "error[E1009]" in done.stderr and "= help: " in done.stderr, done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
+            assert np.array_equal(np.load(tmp_path / "o.npy")["xuht".index(name)], value, equal_nan=True)

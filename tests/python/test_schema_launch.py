@@ -123,7 +123,7 @@ def test_wide_types_and_what_a_library_says_of_itself(tmp_path):
 def test_what_launches_refuse(libraries):
     def told(name, *arguments, kind="plain"):
         ran = launch(libraries / kind, name, *arguments)
-        assert ran.returncode == 1 and "E1009" in ran.stderr, ran.stdout + ran.stderr
+        assert ran.returncode == 1 and ("E1008" if kind == "checked" else "E1009") in ran.stderr, ran.stdout + ran.stderr
         return ran.stderr
     assert "`y` has 9 elements, 10 are needed" in told("saxpy", "x=ones:f32[10]", "y=ones:f32[9]", "s=1.0", "n=10")
     assert "nothing says how many threads" in told("free", "y=zeros:i32[4]")

@@ -150,8 +150,8 @@ def test_what_was_built_is_kept(tmp_path):
     for kept in (False, True):
         result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", environment=environment)
         assert result.returncode == 0 and ("from the cache" in result.stdout) == kept
-    assert "1 libraries" in run_klr("schema", "cache", "ls", environment=environment).stdout
-    assert "1 libraries removed" in run_klr("schema", "cache", "clear", environment=environment).stdout
+    assert "1 library, " in run_klr("schema", "cache", "ls", environment=environment).stdout
+    assert "1 library removed" in run_klr("schema", "cache", "clear", environment=environment).stdout
     result = run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path / "lib", "--checked", environment={**environment, "KLR_CACHE": "/proc/none"})
     assert result.returncode == 0, "a cache that cannot be written is no error"
 

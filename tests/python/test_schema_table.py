@@ -70,6 +70,8 @@ q = 5000000000 // 3 > 1666666665
 q = abs(-5000000000) + f64(3000000000 - 1)
 q = twice(5000000000 + 1)
 q = 1.5e3 + .25
+q = f64(u64(0b1000000000000000000000000000000000000000000000000000000000000001) >> 1)
+q = f64(u64(0o1777777777777777777777) // 2)
 q = math.pi > 3.14
 q = math.inf > 1e30
 q = SIZE + HALF + MASK
@@ -126,7 +128,7 @@ def python_names():
             v = int(v) % 2**bits
             return v - 2**bits if signed and v >= 2**(bits - 1) else v
         return cast
-    names = {"f32": float, "f64": float, "bool": bool, "u8": wrapping(8, False), "i8": wrapping(8, True), "i32": wrapping(32, True), "i64": wrapping(64, True),
+    names = {"f32": float, "f64": float, "bool": bool, "u8": wrapping(8, False), "i8": wrapping(8, True), "i32": wrapping(32, True), "i64": wrapping(64, True), "u64": wrapping(64, False),
              "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "inline": lambda f: f, "DeviceArray": list, "math": math}
     return names
 
@@ -348,6 +350,9 @@ def k(x: f32): k(x) | E1005 | is a kernel | `@inline`
 @inline\ndef g(a):\n  barrier()\n  return a\ndef k(x: DeviceArray[f32]): x[0] = g(1) | E1007 | a helper | outside
 from config import BLOCK\ndef k(x: DeviceArray[f32]): x[0] = BLOCK | E1002 | imported | at the top of this file
 from tools import f as g\ndef k(x: DeviceArray[f32]): x[0] = g(1) | E1002 | the function `f` is imported | @inline
+def k(h: DeviceArray[f16]): h[0] = 65520.0 | E1006 | `f16` | f16 goes to 65504
+def k(h: DeviceArray[bf16]): h[0] = -3.4e38 | E1006 | `bf16` | bf16 goes to
+def k(x: DeviceArray[f64]): x[0] = 0b1_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000 | E1006 | 64 bits | u64
 if SIZE:\n    import math\n    SIZE = 4\ndef k(x: f32): pass | E1001 | functions, imports and constants | __main__
 pass | E1001 | no kernel | parameters all have types
 """.strip("\n").splitlines()
