@@ -583,8 +583,10 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
     Schema_cast *cast = SCHEMA_AS(cast, node);
     // A checked tree's own cast of a load is the load of type f32 here: the element itself is below it.
     cast->value = cast->value->kind == SCHEMA_index ? finish_index(c, cast->value) : value_of(c, cast->value, "what is cast");
-    if (cast->value->type.scalar != SCALAR_NONE && schema_is_weak(cast->value->type.scalar))
-      settle(c, cast->value, checker_alone(cast->value, cast->value->type.scalar));
+    if (cast->value->type.scalar != SCALAR_NONE && schema_is_weak(cast->value->type.scalar)) {
+      bool is_of_type = cast->to == SCALAR_U64 && cast->value->kind == SCHEMA_literal && schema_literal_fits(&SCHEMA_AS(literal, cast->value)->value, SCALAR_U64);
+      settle(c, cast->value, is_of_type ? SCALAR_U64 : checker_alone(cast->value, cast->value->type.scalar));
+    }
     node->type = value_type(cast->to);
     bool loads_narrow = cast->value->kind == SCHEMA_index && cast->to != SCALAR_F32;
     if (loads_narrow)
