@@ -80,7 +80,7 @@ typedef struct KlrKernelStage {
   uint32_t (*grid)(const KlrKernelArgument *arguments, uint64_t size[3]);
   /* How many elements each array needs for that grid, as far as the guard tells: needed[parameter]. NULL: nothing known. */
   void (*needed)(const KlrKernelArgument *arguments, const KlrKernelGrid *grid, uint64_t *needed);
-  /* As `bodies`, and faster, for launches that write to no array which is given twice. All NULL: there are none. */
+  /* As `bodies`, and faster, for launches that write to no array which is given twice. NULL: there is none. */
   KlrKernelBody *apart[KLR_ISA_COUNT];
   /* 1: it prepares the next stage for many cores. Who has one only may leave this stage out, and give the next one unit, which does all. */
   uint32_t is_for_many;

@@ -62,13 +62,14 @@ double bench_body(const char *name, const KlrLaunchArgument *given, size_t count
   stage->grid(arguments, grid.size);
   const uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
   uint64_t *partials = calloc(blocks + 1, (stage->reduction_count + 1) * sizeof *partials);
-  KlrKernelBody *body = stage->bodies[KLR_ISA_BASE];
+  KlrIsa isa = KLR_ISA_BASE;
 #if defined __x86_64__
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    body = stage->bodies[KLR_ISA_AVX2];
+    isa = KLR_ISA_AVX2;
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    body = stage->bodies[KLR_ISA_AVX512];
+    isa = KLR_ISA_AVX512;
 #endif
+  KlrKernelBody *body = stage->apart[isa] ? stage->apart[isa] : stage->bodies[isa];
   const double start = now();
   for (uint64_t i = 0; i < times; i++) {
     body(arguments, &grid, 0, units, partials, NULL);

@@ -236,12 +236,13 @@ KlrIsa best_isa(void)
 
 static KlrKernelBody *best_body(const KlrKernelStage *stage, bool is_apart)
 {
-  const bool has_apart = KLR_STAGE_HAS(stage, apart) && stage->apart[KLR_ISA_BASE];
-  KlrKernelBody *const *bodies = is_apart && has_apart ? stage->apart : stage->bodies;
-  int isa = KLR_ISA_COUNT - 1;
-  while (isa > KLR_ISA_BASE && (!bodies[isa] || !cpu_has((KlrIsa)isa)))
-    isa--;
-  return bodies[isa];
+  const bool has_apart = is_apart && KLR_STAGE_HAS(stage, apart);
+  for (int isa = KLR_ISA_COUNT - 1; isa >= KLR_ISA_BASE; isa--) {
+    KlrKernelBody *body = has_apart && stage->apart[isa] ? stage->apart[isa] : stage->bodies[isa];
+    if (body && cpu_has((KlrIsa)isa))
+      return body;
+  }
+  return stage->bodies[KLR_ISA_BASE];
 }
 
 static long count_processors(void)

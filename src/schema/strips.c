@@ -220,18 +220,22 @@ static void look_for_carried(SchemaNode *node, void *context)
 {
   Looker *l = context;
   const SchemaVar *var = assigned_by(node);
-  if (var && var->kind == VAR_LOCAL && node->kind != SCHEMA_for)
+  if (var && var->kind == VAR_LOCAL && node->kind != SCHEMA_for && (!l->s->is_few || scalar_is_float(var->type.scalar)))
     l->found |= names_in(l->s->body, var) > names_in((SchemaList){(SchemaNode *[]){(SchemaNode *)l->loop}, 1}, var);
 }
 
-// What keeps lanes apart: elements that lie anywhere, calls, ways out.
+// What keeps lanes apart: elements that lie anywhere, calls, ways out. Few lanes may read anywhere; what the compiler can make vectors of in one thread,
+// or what makes lanes wait for each other, is better left there.
 static void look_for_trouble(SchemaNode *node, void *context)
 {
   Looker *l = context;
+  const bool is_few = l->s->is_few;
   const SchemaNode *index = node->kind == SCHEMA_index ? SCHEMA_AS(index, node)->index : NULL;
-  bool is_atomic = node->kind == SCHEMA_call && !node->callee && schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC;
-  l->found |= node->kind == SCHEMA_perform || node->callee || is_atomic || node->kind == SCHEMA_while || node->kind == SCHEMA_break ||
-              node->kind == SCHEMA_continue || (index && spread_of(l->s, index) == SPREAD_ANY);
+  bool is_builtin = node->kind == SCHEMA_call && !node->callee;
+  SchemaCallClass class = is_builtin ? schema_builtin_info(node->builtin)->class : CALL_CLASS_ID;
+  l->found |= node->kind == SCHEMA_perform || node->callee || class == CALL_CLASS_ATOMIC || node->kind == SCHEMA_while || node->kind == SCHEMA_break ||
+              node->kind == SCHEMA_continue || (index && !is_few && spread_of(l->s, index) == SPREAD_ANY) ||
+              (is_few && (class == CALL_CLASS_FLOAT || node->kind == SCHEMA_if || (node->kind == SCHEMA_assign && SCHEMA_AS(assign, node)->target->kind == SCHEMA_index)));
 }
 
 static void look_for_loop(SchemaNode *node, void *context)
@@ -402,6 +406,10 @@ SchemaStrips *schema_find_strips(const SchemaFile *file, const SchemaFunction *f
     assigns |= function->params.items[i]->assignments != 0;
   if (!leaves && !assigns)
     take_loops(arena, s);
+  if (!leaves && !assigns && !s->is_wide && !s->width && function->dims == 1) {
+    s->is_few = true;
+    take_loops(arena, s);
+  }
   if (s->is_wide)
     name_locals(arena, s);
   return s;

@@ -2,7 +2,8 @@
 //
 // Rows are those of dimension 0, or, when ids are taken apart by `id // width` and `id % width`, of `width` ids: the quotient is the same in a row
 // and the remainder counts. A loop that all threads take equally often and that sums up something of theirs is run for many threads at a
-// time, so that the compiler sees one vector operation where a sum in order is none: the strip's threads are lanes.
+// time, so that the compiler sees one vector operation where a sum in order is none: the strip's threads are lanes. Where lanes read elements that lie
+// anywhere a few of them still add faster than one, which waits for each of its sums.
 
 #pragma once
 #include "schema/schema.h"
@@ -19,7 +20,8 @@ typedef struct SchemaStrips {
   const SchemaFunction *function;
   SchemaList body;            // of the function, the guard's statements in its place
   SchemaNode *width;          // threads of a row, when ids are taken apart; NULL: they are not
-  bool is_wide;               // some loop is run for many threads at a time
+  bool is_wide;               // some loop is run for many threads at a time,
+  bool is_few;                // ... or for a few
   StripLocal *locals;         // by index
   const SchemaNode **values;  // by index: the `let` of a local that is assigned once and by all threads; else NULL
   const SchemaNode **turns;   // by index: the loop among `wide` that counts it now, while looking or writing

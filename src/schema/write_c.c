@@ -20,6 +20,27 @@
 
 extern const EmbeddedModule embedded_run_time[];
 
+// The body, and what it calls. When there is one for arrays that are apart the other is only for the rare launches in place, and not worth strips or much of the
+// compiler's time.
+static void write_bodies(CWriter *w, const SchemaFunction *function, bool has_apart)
+{
+  SchemaStrips *strips = w->strips;
+  if (strips && strips->width)
+    c_write_width(w, function);
+  if (strips && strips->is_wide)
+    c_write_strip(w, function);
+  w->strips = has_apart && !(strips && strips->width) ? NULL : strips;
+  c_write_body(w, function, false);
+  w->strips = strips;
+  if (has_apart)
+    c_write_body(w, function, true);
+  w->strips = NULL;
+  c_put(w, "\n#line 1 \"generated\"\n");
+  c_write_variants(w, function, has_apart ? &C_BODIES_BESIDE_APART : &C_BODIES, true);
+  if (has_apart)
+    c_write_variants(w, function, &C_BODIES_APART, true);
+}
+
 static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file_number)
 {
   w->function = function, w->stage = "";
@@ -35,19 +56,8 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   if (w->reductions.count)
     c_write_reducing_thread(w, function);
   w->strips = w->reductions.count || w->tallies.count ? NULL : schema_find_strips(w->file, function);
-  if (w->strips && w->strips->width)
-    c_write_width(w, function);
-  if (w->strips && w->strips->is_wide)
-    c_write_strip(w, function);
-  c_write_body(w, function);
-  w->strips = NULL;
-  c_put(w, "\n#line 1 \"generated\"\n");
   const bool has_apart = !function->has_whole && !w->tallies.count && schema_pays_apart(w->file, function);
-  c_write_variants(w, function, "", has_apart ? C_ISA_COUNT - 1 : C_ISA_COUNT, true);  // in place is rare: not worth the compiler's time
-  if (has_apart) {
-    c_write_apart(w, function);
-    c_write_variants(w, function, "_apart", C_ISA_COUNT, true);
-  }
+  write_bodies(w, function, has_apart);
   c_write_combine(w, function);
   c_write_grid(w, function);
   CStage stage = {.in_groups = function->uses_groups && !function->has_whole, .has_combine = w->reductions.count != 0, .has_needed = c_write_needed(w, function), .has_apart = has_apart,

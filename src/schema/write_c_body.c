@@ -311,12 +311,12 @@ static void end_tallies(CWriter *w)
 
 // ---- the functions of a kernel
 
-void c_write_body(CWriter *w, const SchemaFunction *function)
+void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart)
 {
   c_put(w, "\nKLR_BODY void ");
-  c_put_stage_name(w, function, "_body(");
+  c_put_stage_name(w, function, is_apart ? "_body_apart(" : "_body(");
   c_put(w, "%s", C_BODY_PARAMS);
-  c_put_array_params(w, function, "");
+  c_put_array_params(w, function, is_apart ? "restrict " : "");
   c_put(w, ")\n{\n");
   w->indent = 1, w->line = 0, w->plain_return = false;
   c_put_unused(w);
@@ -356,39 +356,26 @@ void c_write_body(CWriter *w, const SchemaFunction *function)
 }
 
 const CIsa C_ISAS[C_ISA_COUNT] = {
-    {"base", NULL, ""},
-    {"avx2", "KLR_X86", "__attribute__((target(\"avx2,fma\"))) "},
-    {"avx512", "KLR_X86", "__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))) "},
+    {"base", "BASE", ""},
+    {"avx2", "AVX2", "__attribute__((target(\"avx2,fma\"))) "},
+    {"avx512", "AVX512", "__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))) "},
 };
 
-static const char *const BODY_ARGS = "klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault";
+const CBodies C_BODIES = {"", {"1", "KLR_X86", "KLR_X86"}};
+const CBodies C_BODIES_BESIDE_APART = {"", {"1", "KLR_X86", "0"}};
+const CBodies C_BODIES_APART = {"_apart", {"!KLR_X86", "KLR_X86", "KLR_X86"}};
 
-// The body where no written array is another one.
-void c_write_apart(CWriter *w, const SchemaFunction *function)
+void c_write_variants(CWriter *w, const SchemaFunction *function, const CBodies *bodies, bool with_arrays)
 {
-  c_put(w, "\nKLR_BODY void ");
-  c_put_stage_name(w, function, "_body_apart(");
-  c_put(w, "%s", C_BODY_PARAMS);
-  c_put_array_params(w, function, "restrict ");
-  c_put(w, ")\n{\n  ");
-  c_put_stage_name(w, function, "_body(");
-  c_put(w, "%s", BODY_ARGS);
-  c_put_arrays(w, function);
-  c_put(w, ");\n}\n");
-}
-
-void c_write_variants(CWriter *w, const SchemaFunction *function, const char *kind, int count, bool with_arrays)
-{
-  for (int i = 0; i < count; i++) {
-    c_put(w, C_ISAS[i].guard ? "#if %s\n" : "%s", C_ISAS[i].guard ? C_ISAS[i].guard : "");
-    c_put(w, "%sstatic void ", C_ISAS[i].target);
-    c_put_stage_name(w, function, kind);
+  for (int i = 0; i < C_ISA_COUNT; i++) {
+    c_put(w, "#if %s\n%sstatic void ", bodies->guards[i], C_ISAS[i].target);
+    c_put_stage_name(w, function, bodies->kind);
     c_put(w, "_%s(%s)\n{\n  ", C_ISAS[i].name, C_BODY_PARAMS);
     c_put_stage_name(w, function, "_body");
-    c_put(w, "%s(%s", kind, BODY_ARGS);
+    c_put(w, "%s(klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault", bodies->kind);
     if (with_arrays)
       put_given_arrays(w, function);
-    c_put(w, ");\n}\n%s", C_ISAS[i].guard ? "#endif\n" : "");
+    c_put(w, ");\n}\n#endif\n");
   }
 }
 

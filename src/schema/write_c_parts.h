@@ -53,12 +53,18 @@ void c_write_helper(CWriter *w, const SchemaFunction *function);
 
 enum { C_ISA_COUNT = 3 };
 
-// The instruction sets that bodies are compiled for.
+// The instruction sets that bodies are compiled for: KLR_ISA_`member`.
 typedef struct CIsa {
-  const char *name, *guard, *target;  // guard: of the preprocessor; NULL: always
+  const char *name, *member, *target;
 } CIsa;
 
+// Where, for the preprocessor, there are bodies for each: functions NAMEkind_ISA of NAME_bodykind.
+typedef struct CBodies {
+  const char *kind, *guards[C_ISA_COUNT];
+} CBodies;
+
 extern const CIsa C_ISAS[C_ISA_COUNT];
+extern const CBodies C_BODIES, C_BODIES_BESIDE_APART, C_BODIES_APART;
 extern const char *const C_BODY_PARAMS;
 
 void c_put_kernel_name(CWriter *w, const SchemaFunction *function, const char *what);  // kernel_NAMEwhat
@@ -74,10 +80,8 @@ void c_write_thread(CWriter *w, const SchemaFunction *function);
 void c_find_tallies(CWriter *w, const SchemaFunction *function);
 bool c_is_tally(const CWriter *w, const SchemaVar *array);
 void c_write_reducing_thread(CWriter *w, const SchemaFunction *function);
-void c_write_body(CWriter *w, const SchemaFunction *function);
-void c_write_apart(CWriter *w, const SchemaFunction *function);
-// For the first `count` of C_ISAS NAME_KIND_ISA of NAME_bodyKIND: `kind` is "" or "_apart".
-void c_write_variants(CWriter *w, const SchemaFunction *function, const char *kind, int count, bool with_arrays);
+void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart);
+void c_write_variants(CWriter *w, const SchemaFunction *function, const CBodies *bodies, bool with_arrays);
 void c_write_combine(CWriter *w, const SchemaFunction *function);
 
 // ---- write_c_group.c

@@ -137,7 +137,7 @@ void c_write_strip(CWriter *w, const SchemaFunction *function)
     c_start_line(w);
     c_put(w, "%s ", c_type(var->type.scalar));
     c_put_name(w, var->name->str);
-    c_put(w, "[KLR_LANES];\n");
+    c_put(w, w->strips->is_few ? "[KLR_FEW];\n" : "[KLR_LANES];\n");
   }
   write_strip_list(w, w->strips->body);
   w->indent = 0, w->in_strip = false;
@@ -204,14 +204,16 @@ void c_write_rows(CWriter *w, const SchemaFunction *function)
 
 void c_write_strips(CWriter *w, const SchemaFunction *function)
 {
+  const bool is_few = w->strips->is_few;
+  const char *lanes = is_few ? "KLR_FEW" : "KLR_LANES";
   c_put_line(w, "uint64_t klr_first = klr_begin;");
-  c_put_line(w, "for (; klr_first + KLR_LANES <= klr_end; klr_first += KLR_LANES)");
+  c_put_line(w, "for (; klr_first + %s <= klr_end; klr_first += %s)", lanes, lanes);
   w->indent++;
-  put_strip(w, function, "klr_first", "KLR_LANES", "0", "0, 0");
+  put_strip(w, function, "klr_first", lanes, "0", "0, 0");
   w->indent--;
-  c_put_line(w, "if (klr_first < klr_end)");
+  c_put_line(w, is_few ? "for (; klr_first < klr_end; klr_first++)" : "if (klr_first < klr_end)");
   w->indent++;
-  put_strip(w, function, "klr_first", "(int64_t)(klr_end - klr_first)", "0", "0, 0");
+  put_strip(w, function, "klr_first", is_few ? "1" : "(int64_t)(klr_end - klr_first)", "0", "0, 0");
   w->indent--;
 }
 

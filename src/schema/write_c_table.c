@@ -173,28 +173,28 @@ static void put_function(CWriter *w, const SchemaFunction *function, const char 
     c_put(w, "NULL");
 }
 
-static void put_bodies(CWriter *w, const SchemaFunction *function, const char *member, const char *what, int count)
+static void put_bodies(CWriter *w, const SchemaFunction *function, const char *member, const CBodies *bodies)
 {
-  c_put(w, "\n   .%s = {", member);
-  for (int i = 0; i < count; i++) {
-    c_put(w, i == 1 ? "\n#if KLR_X86\n    " : "");
-    c_put_stage_name(w, function, what);
-    c_put(w, "%s%s", C_ISAS[i].name, i + 1 < count ? ", " : "\n#endif\n   ");
+  c_put(w, "\n   .%s = {\n", member);
+  for (int i = 0; i < C_ISA_COUNT; i++) {
+    c_put(w, "#if %s\n    [KLR_ISA_%s] = ", bodies->guards[i], C_ISAS[i].member);
+    c_put_stage_name(w, function, bodies->kind);
+    c_put(w, "_%s,\n#endif\n", C_ISAS[i].name);
   }
-  c_put(w, "}");
+  c_put(w, "   }");
 }
 
 static void write_stage(CWriter *w, const SchemaFunction *function, const CStage *stage)
 {
   c_put(w, "  {.bytes = sizeof(KlrKernelStage), .unit_is_group = %d, .reduction_count = %zu, .cost = %u,", stage->in_groups, stage->reductions,
       stage->cost);
-  put_bodies(w, function, "bodies", "_", stage->has_apart ? C_ISA_COUNT - 1 : C_ISA_COUNT);
+  put_bodies(w, function, "bodies", stage->has_apart ? &C_BODIES_BESIDE_APART : &C_BODIES);
   put_function(w, function, "grid", "_grid", true);
   put_function(w, function, "combine", "_combine", stage->has_combine);
   put_function(w, function, "needed", "_needed", stage->has_needed);
   if (stage->has_apart) {
     c_put(w, ",");
-    put_bodies(w, function, "apart", "_apart_", C_ISA_COUNT);
+    put_bodies(w, function, "apart", &C_BODIES_APART);
   }
   c_put(w, stage->is_for_many ? ", .is_for_many = 1},\n" : "},\n");
 }

@@ -305,8 +305,6 @@ uint32_t c_open_for(CWriter *w, const SchemaNode *node)
   const Schema_for *s = SCHEMA_AS(for, node);
   const SchemaLiteral *step = &SCHEMA_AS(literal, s->step)->value;
   uint32_t label = ++w->labels;
-  if (!w->in_strip && schema_turns_are_even(w->file, w->function, node))
-    c_put_line(w, "KLR_EVEN");
   // The counter is a name of its own: the loop's name may be assigned in the body.
   c_start_line(w);
   c_put(w, "for (int64_t klr_k%u = ", label);
@@ -325,6 +323,8 @@ uint32_t c_open_for(CWriter *w, const SchemaNode *node)
 
 static void write_for(CWriter *w, const SchemaNode *node)
 {
+  if (schema_turns_are_even(w->file, w->function, node))
+    c_put_line(w, "KLR_EVEN");
   uint32_t label = c_open_for(w, node);
   c_start_line(w);
   c_put_var(w, node->var);

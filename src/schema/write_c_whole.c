@@ -360,7 +360,7 @@ static void write_whole_needed(CWriter *w, const SchemaFunction *function, Schem
 static CStage write_part(CWriter *w, const SchemaFunction *function, SchemaNode *node, const SchemaWhole *whole, Part part)
 {
   write_whole_body(w, function, node, whole, part);
-  c_write_variants(w, function, "", C_ISA_COUNT, false);
+  c_write_variants(w, function, &C_BODIES, false);
   if (whole->is_reduction)
     write_fold_combine(w, function, node, whole);
   else if (part == PART_TOTALS)

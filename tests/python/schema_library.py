@@ -103,7 +103,7 @@ class Kernels:
         partials = (ctypes.c_uint64 * (blocks * stage.reduction_count + 1))()
         step = max(1, -(-units // pieces))
         step = -(-step // BLOCK) * BLOCK if stage.reduction_count else step
-        body = stage.apart[isa] if stage.apart[isa] and isa != 1 else stage.bodies[isa]  # of both kinds some
+        body = (pieces > 1 and stage.apart[isa]) or next(filter(None, (stage.bodies[i] for i in range(isa, -1, -1))))
         for begin in range(0, units, step):
             part = ctypes.cast(ctypes.addressof(partials) + begin // BLOCK * stage.reduction_count * 8, ctypes.POINTER(ctypes.c_uint64))
             BODY(body)(arguments, launch, begin, min(begin + step, units), part, fault)

@@ -1,4 +1,5 @@
-"""Random kernels whose threads run side by side: loops that all threads take equally often, over neighbouring elements, in rows of ids and of planes.
+"""Random kernels whose threads run side by side: loops that all threads take equally often, over neighbouring elements, in rows of ids and of planes, and over
+elements far from each other.
 
 What the library computes is what the interpreter computes, bit for bit, in one piece and in several. KLR_RANDOM_SEED chooses other kernels, KLR_RANDOM_COUNT says how many.
 """
@@ -10,10 +11,11 @@ import numpy as np
 from schema_library import COMPILERS, Interpreted, cpu_has
 from test_schema_native import HEAD, build
 
-COUNT = int(os.environ.get("KLR_RANDOM_COUNT", "6"))
+COUNT = int(os.environ.get("KLR_RANDOM_COUNT", "8"))
 PARAMETERS = "x: DeviceArray[f32], q: DeviceArray[i32], o: DeviceArray[f32], p: DeviceArray[i64], n: u32, w: {w}, k: i32, m: u32, g: f32"
 HEADS = {
     "line": "    i = get_global_id()\n    if i >= n:\n        return\n    column = i\n    row = k\n",
+    "few": "    i = get_global_id()\n    if i >= n:\n        return\n    column = i\n    row = k\n",
     "rows": "    i = get_global_id()\n    if i < n:\n        row = i // w\n        column = i % w\n",
     "again": "    wide = max(w, 1)\n    i = get_global_id()\n    if i >= n:\n        return\n    column = i % wide\n    row = k + i // wide * 2\n",
     "plane": "    column, row = get_global_id(0), get_global_id(1)\n    if column < w and row < n // w:\n        i = row * w + column\n",
@@ -40,6 +42,8 @@ class Program:
         return self.choose(f"({a} {self.choose('+', '-', '*', '//', '%', '&', '^')} {b})", f"{self.choose('min', 'max')}({a}, {b})", a)
 
     def near(self):
+        if self.form == "few":
+            return f"{self.choose('x', 'x', 'q')}[(i * {self.random.randint(2, 9)} + i64({self.same()})) % ({ROWS} * n)]"
         return f"{self.choose('x', 'x', 'q')}[i64({self.same()}) % {ROWS} * {'n' if self.form == 'line' else 'w'} + column]"
 
     def value(self, depth=2):
@@ -49,7 +53,7 @@ class Program:
         return self.choose(f"({a} {self.choose('+', '-', '*')} {b})", f"{self.choose('min', 'max')}({a}, {b})", f"({a} if {self.value(0)} < {b} else {self.value(0)})", f"f32({a})")
 
     def step(self, lines, indent):
-        form = self.random.random()
+        form = self.choose(0.1, 0.55, 0.9) if self.form == "few" else self.random.random()
         if form < 0.5:
             lines.append(f"{indent}{self.choose(*self.sums)} {self.choose('+', '-')}= {self.value()}")
         elif form < 0.6:

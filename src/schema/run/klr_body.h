@@ -9,6 +9,7 @@
 #define KLR_EVEN _Pragma("GCC ivdep")
 #endif
 #define KLR_LANES 64 /* threads of a strip */
+#define KLR_FEW 8    /* of one whose threads read anywhere */
 #if defined __x86_64__ && defined __GNUC__ && !defined KLR_ONE_CPU
 #define KLR_X86 1
 #else
