@@ -5,8 +5,8 @@ usage: python -m klr SCRIPT [ARGUMENT]...       (- is the standard input)
        python -m klr -c CODE [ARGUMENT]...
        python -m klr --version | --help
 
-`nki`, `neuronxcc.nki`, `nki_cpu_simulator`, `neuron_dtypes`, `atlas_kernel` and `atlas_compile` are KLR's, whatever is installed. The
-program `klr` traces, runs and inspects kernels without Python: `klr --help`.
+`nki`, `neuronxcc.nki`, `nki_cpu_simulator`, `neuron_dtypes`, `atlas_kernel` and `atlas_compile` are KLR's, whatever is installed; `compiler`
+(of which older scripts have compile_to_json) is, when nothing else is called so. The program `klr` traces, runs and inspects kernels without Python: `klr --help`.
 """
 
 import os

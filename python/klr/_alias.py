@@ -1,5 +1,5 @@
 """The names by which scripts and test harnesses know NKI: `nki`, `neuronxcc.nki`, `nki_cpu_simulator`, `neuron_dtypes`; and those of
-scalar kernels: `atlas_kernel`, `atlas_compile`.
+scalar kernels: `atlas_kernel`, `atlas_compile`, and `compiler`, where nothing else is called so.
 
 A finder gives the modules of this package under those names, the very same objects. `install()` puts it first, for a
 process that shall run on KLR whatever is installed; `find_spec` is what the opt-in distribution `klr-nki` asks, and there an
@@ -15,8 +15,9 @@ import types
 import warnings
 
 ROOTS = ("nki", "neuronxcc", "nki_cpu_simulator", "neuron_dtypes", "atlas_kernel", "atlas_compile")
+_LAST = ("compiler",)  # too common a name to come before anything else
 _WHOLE = {"neuron_dtypes": "klr.neuron_dtypes", "neuronxcc.starfish.support.dtype": "klr._alias", "atlas_kernel": "klr._kernel_names",
-          "atlas_compile": "klr._atlas_compile"}
+          "atlas_compile": "klr._atlas_compile", "compiler": "klr._atlas_compile"}
 # Packages that only hold others.
 _HOLLOW = ("neuronxcc", "nki_cpu_simulator", "neuronxcc.starfish", "neuronxcc.starfish.support")
 _HOLLOW_PARTS = (".builtin", ".compiler", ".tensor")
@@ -61,6 +62,11 @@ class _Loader:
         self.own_spec = module.__spec__
         return module
 
+    def get_code(self, name):
+        """What `python -m NAME` runs: a module that is a program has a function main."""
+        meant = _meant(name)
+        return compile(f"import sys\nfrom {meant} import main\nsys.exit(main())\n", f"<{name}>", "exec")
+
     def exec_module(self, module):
         name = module.__spec__.name
         if _meant(name):
@@ -80,7 +86,19 @@ class Finder:
     def find_spec(name, path=None, target=None):
         if name.partition(".")[0] not in ROOTS or _meant(name) is None:
             return None
-        return importlib.machinery.ModuleSpec(name, _Loader(), is_package=True)
+        return _spec(name)
+
+
+class LastFinder:
+    """Finds this package's modules under the names of _LAST, when nobody else has found one."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return _spec(name) if name in _LAST else None
+
+
+def _spec(name):
+    return importlib.machinery.ModuleSpec(name, _Loader(), is_package=_WHOLE.get(name) != "klr._atlas_compile")
 
 
 def install():
@@ -89,6 +107,7 @@ def install():
         for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
             del sys.modules[name]
         sys.meta_path.insert(0, Finder)
+        sys.meta_path.append(LastFinder)
 
 
 def _is_own_source(spec):

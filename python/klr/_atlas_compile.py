@@ -6,6 +6,9 @@
     document = AtlasCompiler().compile_function(vector_add)
 
 Documents are those of `klr.schema.compile`, of version 1.1. The function's text is read, it is never run.
+
+As a program, `python -m klr -m atlas_compile FILE.py [-o FILE.json] [-v]` writes the document of a file beside it, or where -o says.
+`klr schema compile` does the same without Python.
 """
 
 from __future__ import annotations
@@ -54,6 +57,37 @@ class AtlasCompiler:
         if not document["kernels"]:
             raise _errors.Error(f"the source has no kernel `{name}`")
         return document
+
+
+def main() -> int:
+    """The program; its exit status."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="atlas_compile", description="Compile a Python file of kernels to a JSON document.")
+    parser.add_argument("input", help="the Python file")
+    parser.add_argument("-o", "--output", help="the JSON file; default: the input's name with .json")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name the kernels")
+    options = parser.parse_args()
+    output = options.output or os.path.splitext(options.input)[0] + ".json"
+    if os.path.abspath(output) == os.path.abspath(options.input):
+        parser.error("the document would replace the input: say where it goes with -o FILE.json")
+    try:
+        with open(options.input, "rb") as source:
+            document = _scalar.read_text(source.read(), options.input, options.input.endswith(".json"))[1]
+        text, names = document.json(), [kernel["name"] for kernel in document.kernels()]
+        os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as failure:
+        print(f"atlas_compile: {failure.filename}: {failure.strerror}", file=sys.stderr)
+        return 1
+    except _errors.Error as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    if options.verbose:
+        print(f"Found {len(names)} kernel(s):", *(f"  - {name}" for name in names), sep="\n")
+    print(f"Compiled {names[0] if len(names) == 1 else f'{len(names)} kernels'} -> {output}")
+    return 0
 
 
 def atlas_kernel(func: Callable[..., Any]) -> Kernel:

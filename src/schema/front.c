@@ -1305,10 +1305,11 @@ static void constant_assign(Front *f, Stmt *s, const Expr *target, const Expr *a
 {
   if (target->kind == EXPR_Name && str_starts_with(target->Name.id->str, "__"))
     return;  // __all__ and its like
-  SchemaNode *node = target->kind == EXPR_Name ? expr_of(f, value) : NULL;
+  SchemaNode *node = target->kind == EXPR_Name && value->kind != EXPR_Call ? expr_of(f, value) : NULL;
   SchemaLiteral literal;
   if (!node || !fold(node, &literal)) {
-    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file, and what + - * / // %% << >> & | ^ make of them"), "NAME = 3.5");
+    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file, and what + - * / // %% << >> & | ^ make of them"),
+              "NAME = 3.5; what a script does when it is run stands below `if __name__ == \"__main__\":`");
     return;
   }
   if (annotation && !fits_annotation(f, annotation, &literal))

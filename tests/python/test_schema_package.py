@@ -745,6 +745,40 @@ print(c, compile_to_json(run) == text, get_global_id.__module__)
     assert done.stdout == "own klr._atlas_compile\n" and "not KLR's" in done.stderr, done.stderr
 
 
+SEED = """from atlas_kernel import DeviceArray, f32, u32, get_global_id
+from compiler import compile_to_json
+
+def my_kernel(a: DeviceArray[f32], b: DeviceArray[f32], n: u32):
+    idx = get_global_id()
+    if idx < n:
+        a[idx] = a[idx] + b[idx]
+
+if __name__ == "__main__":
+    json_schema = compile_to_json(my_kernel, output_path="my_kernel.json")
+"""
+
+
+def test_the_older_compiler_as_module_and_as_program(tmp_path):
+    def klr(*words):
+        return subprocess.run([sys.executable, "-m", "klr", *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": PACKAGE}, capture_output=True, text=True)
+    (tmp_path / "my.py").write_text(SEED)
+    assert klr("my.py").returncode == 0
+    written = (tmp_path / "my_kernel.json").read_text()
+    assert json.loads(written)["kernels"][0]["name"] == "my_kernel"
+    done = klr("-m", "atlas_compile", "my.py", "-v")
+    assert (done.returncode, done.stdout) == (0, "Found 1 kernel(s):\n  - my_kernel\nCompiled my_kernel -> my.json\n"), done.stderr
+    assert json.loads((tmp_path / "my.json").read_text())["kernels"] == json.loads(written)["kernels"]
+    assert klr("-m", "atlas_compile", "my.py", "--output", "new/inner/x.json").returncode == 0 and (tmp_path / "new/inner/x.json").exists()
+    done = klr("-m", "atlas_compile", "nothing.py")
+    assert done.returncode == 1 and done.stderr == "atlas_compile: nothing.py: No such file or directory\n"
+    assert klr("-m", "atlas_compile", "my.json").returncode == 2  # would replace itself
+    (tmp_path / "bad.py").write_text("x = print(3)\n")
+    done = klr("-m", "atlas_compile", "bad.py")
+    assert done.returncode == 1 and "error[E1001]" in done.stderr and "Traceback" not in done.stderr and not (tmp_path / "bad.json").exists()
+    (tmp_path / "compiler.py").write_text("compile_to_json = lambda *a, **k: print('own')\n")  # a module of the name that is theirs comes first
+    assert klr("my.py").stdout == "own\n"
+
+
 def test_the_page(tmp_path):
     with open(os.path.join(ROOT, "docs", "schema.md"), encoding="utf-8") as file:
         page = file.read()

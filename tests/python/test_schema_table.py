@@ -351,7 +351,7 @@ def k(x: f32): k(x) | E1005 | is a kernel | `@inline`
 from config import BLOCK\ndef k(x: DeviceArray[f32]): x[0] = BLOCK | E1002 | imported | at the top of this file
 from tools import f as g\ndef k(x: DeviceArray[f32]): x[0] = g(1) | E1002 | the function `f` is imported | @inline
 def k(h: DeviceArray[f16]): h[0] = 65520.0 | E1006 | `f16` | f16 goes to 65504
-def k(h: DeviceArray[bf16]): h[0] = -3.4e38 | E1006 | `bf16` | bf16 goes to
+def k(h: DeviceArray[bf16]): h[0] = -3.4e38 | E1006 | `bf16` | bf16 to 3.3895314e38
 def k(x: DeviceArray[f64]): x[0] = 0b1_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000 | E1006 | 64 bits | u64
 if SIZE:\n    import math\n    SIZE = 4\ndef k(x: f32): pass | E1001 | functions, imports and constants | __main__
 pass | E1001 | no kernel | parameters all have types
