@@ -296,7 +296,11 @@ static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
       return node;  // settled with its surroundings
     operands = checker_alone(node, operands);
   }
-  e->left = bring(c, e->left, operands), e->right = bring(c, e->right, operands);
+  const bool is_mixed = info->class == OP_CLASS_COMPARE && operands == SCALAR_I64;  // a u64 stays what it is: it may be beyond an i64
+  if (!is_mixed || a != SCALAR_U64)
+    e->left = bring(c, e->left, operands);
+  if (!is_mixed || b != SCALAR_U64)
+    e->right = bring(c, e->right, operands);
   return node;
 }
 

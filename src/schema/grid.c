@@ -93,21 +93,11 @@ static SchemaNode *over_parameters(Guard *g, SchemaNode *node)
   }
 }
 
-static SchemaBinary mirrored(SchemaBinary op)
-{
-  switch (op) {
-  case BINARY_lt: return BINARY_gt;
-  case BINARY_le: return BINARY_ge;
-  case BINARY_gt: return BINARY_lt;
-  case BINARY_ge: return BINARY_le;
-  default: return op;
-  }
-}
-
+// An i64; a u64 stays one.
 static SchemaNode *as_count(Guard *g, SchemaNode *bound, bool and_one)
 {
   Arena *arena = g->file->arena;
-  if (bound->type.scalar != SCALAR_I64) {
+  if (bound->type.scalar != SCALAR_I64 && bound->type.scalar != SCALAR_U64) {
     SchemaNode *cast = schema_node(arena, SCHEMA_cast, bound->place);
     SCHEMA_AS(cast, cast)->to = SCALAR_I64, SCHEMA_AS(cast, cast)->value = bound;
     cast->type = (SchemaType){SCALAR_I64, false};
@@ -118,7 +108,7 @@ static SchemaNode *as_count(Guard *g, SchemaNode *bound, bool and_one)
   SchemaNode *sum = schema_node(arena, SCHEMA_binary_op, bound->place), *one = schema_node(arena, SCHEMA_literal, bound->place);
   SCHEMA_AS(literal, one)->value = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = 1};
   SCHEMA_AS(binary_op, sum)->op = BINARY_add, SCHEMA_AS(binary_op, sum)->left = bound, SCHEMA_AS(binary_op, sum)->right = one;
-  sum->type = one->type = (SchemaType){SCALAR_I64, false};
+  sum->type = one->type = bound->type;
   return sum;
 }
 
@@ -140,7 +130,7 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
   SchemaNode *bound = e->right;
   if (dimension < 0) {
     dimension = id_dimension(g, e->right);
-    op = mirrored(e->op), bound = e->left;
+    op = schema_mirrored(e->op), bound = e->left;
   }
   bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
   bool is_bound = dimension >= 0 && !g->function->grid[dimension] && (excludes || includes) && scalar_is_integer(bound->type.scalar);

@@ -177,6 +177,14 @@ static Value compare(SchemaBinary op, Scalar type, Value a, Value b)
   bug("comparison %d of type %d", (int)op, (int)type);
 }
 
+// By their mathematical values: whatever is negative is less than any u64.
+static Value compare_mixed(SchemaBinary op, uint64_t a, int64_t b)
+{
+  if (b < 0)
+    a = 1, b = 0;
+  return compare(op, SCALAR_U64, (Value){.u64 = a}, (Value){.u64 = (uint64_t)b});
+}
+
 #define INTEGER_OPS(TYPE, member)                                                                                      \
   case SCALAR_##TYPE:                                                                                                  \
     switch (op) {                                                                                                      \
@@ -243,7 +251,9 @@ static Value eval_binary(Interpreter *in, Frame *f, const SchemaNode *node)
     return (left.u8 != 0) == (e->op == BINARY_or) ? left : eval(in, f, e->right);
   Value right = eval(in, f, e->right);
   if (schema_binary_info(e->op)->class == OP_CLASS_COMPARE)
-    return compare(e->op, e->left->type.scalar, left, right);
+    return e->left->type.scalar == e->right->type.scalar ? compare(e->op, e->left->type.scalar, left, right)
+           : e->left->type.scalar == SCALAR_U64          ? compare_mixed(e->op, left.u64, right.i64)
+                                                         : compare_mixed(schema_mirrored(e->op), right.u64, left.i64);
   return arithmetic(e->op, node->type.scalar, left, e->right->type.scalar, right);
 }
 
@@ -1015,8 +1025,8 @@ bool schema_launch_grid(Session *session, const SchemaFile *file, const SchemaFu
     if (is_given) {
       out->size[d] = launch->grid[d] ? launch->grid[d] : 1;
     } else if (d < kernel->dims && kernel->grid[d]) {
-      int64_t size = eval(&in, &frame, kernel->grid[d]).i64;
-      out->size[d] = size > 0 ? (uint64_t)size : 0;
+      Value size = eval(&in, &frame, kernel->grid[d]);
+      out->size[d] = kernel->grid[d]->type.scalar == SCALAR_U64 || size.i64 > 0 ? size.u64 : 0;
     } else {
       is_known &= d >= kernel->dims;
     }

@@ -79,6 +79,7 @@ typedef struct SchemaBuiltinInfo {
 } SchemaBuiltinInfo;
 
 const SchemaOpInfo *schema_binary_info(SchemaBinary op);
+SchemaBinary schema_mirrored(SchemaBinary op);  // of a comparison: b OP a is a < b
 const SchemaOpInfo *schema_unary_info(SchemaUnary op);
 const SchemaBuiltinInfo *schema_builtin_info(SchemaBuiltin builtin);
 
@@ -230,7 +231,7 @@ struct SchemaFunction {
   bool has_whole;            // `parallel_*` statements
   bool has_barriers;
   // How many threads are needed, from the guard: `if id < E:` around everything, or `if id >= E: return` before anything
-  // with an effect. Expressions over scalar parameters and literals; NULL: not known, the launch must say.
+  // with an effect. Expressions over scalar parameters and literals, of type i64 or u64; NULL: not known, the launch must say.
   SchemaNode *grid[3];
   // The `if` of that guard when its condition says no more than `grid` does, of all dimensions: loops to `grid` need no guard.
   const SchemaNode *guard;

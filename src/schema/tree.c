@@ -76,6 +76,17 @@ const SchemaBuiltinInfo *schema_builtin_info(SchemaBuiltin builtin)
   return &INFOS[builtin];
 }
 
+SchemaBinary schema_mirrored(SchemaBinary op)
+{
+  switch (op) {
+  case BINARY_lt: return BINARY_gt;
+  case BINARY_le: return BINARY_ge;
+  case BINARY_gt: return BINARY_lt;
+  case BINARY_ge: return BINARY_le;
+  default: return op;
+  }
+}
+
 SchemaBuiltin schema_builtin_find(Str name, bool *at_zero)
 {
   static const struct { const char *name, *of; bool at_zero; } ALIASES[] = {

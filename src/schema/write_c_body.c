@@ -93,7 +93,7 @@ static void put_bound(CWriter *w, const SchemaFunction *function)
     return;
   c_start_line(w);
   c_put(w, "const int64_t klr_bound = ");
-  c_write_expr(w, function->grid[0]);
+  c_write_bound(w, function->grid[0]);
   c_put(w, ";\n");
   c_put_line(w, "if (klr_bound < (int64_t)klr_end)");
   c_put_line(w, "  klr_end = klr_bound > (int64_t)klr_begin ? (uint64_t)klr_bound : klr_begin;");

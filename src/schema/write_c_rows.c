@@ -224,7 +224,7 @@ void c_write_grid_rows(CWriter *w, const SchemaFunction *function)
   for (uint32_t d = 0; has_guard && d < function->dims; d++) {
     c_start_line(w);
     c_put(w, "const int64_t klr_bound%u = ", d);
-    c_write_expr(w, function->grid[d]);
+    c_write_bound(w, function->grid[d]);
     c_put(w, ";\n");
   }
   c_put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");

@@ -16,6 +16,14 @@ static bool knows_grid(const SchemaFunction *function)
   return true;
 }
 
+void c_write_bound(CWriter *w, const SchemaNode *bound)
+{
+  const bool is_unsigned = bound->type.scalar == SCALAR_U64;
+  c_put(w, is_unsigned ? "klr_count_u64(" : "");
+  c_write_expr(w, bound);
+  c_put(w, is_unsigned ? ")" : "");
+}
+
 void c_write_grid(CWriter *w, const SchemaFunction *function)
 {
   c_put(w, "\nstatic uint32_t ");
@@ -30,7 +38,7 @@ void c_write_grid(CWriter *w, const SchemaFunction *function)
     }
     c_start_line(w);
     c_put(w, "const int64_t klr_size%u = ", d);
-    c_write_expr(w, function->grid[d]);
+    c_write_bound(w, function->grid[d]);
     c_put(w, ";\n");
     c_put_line(w, "klr_size[%u] = klr_size%u > 0 ? (uint64_t)klr_size%u : 0;", d, d, d);
   }
@@ -125,7 +133,7 @@ bool c_write_needed(CWriter *w, const SchemaFunction *function)
   c_declare_params(w, function, true);
   c_start_line(w);
   c_put(w, "const int64_t klr_bound = ");
-  c_write_expr(w, function->grid[0]);
+  c_write_bound(w, function->grid[0]);
   c_put(w, ";\n");
   c_put_line(w, "const uint64_t klr_reached = klr_bound <= 0 ? 0 : (uint64_t)klr_bound < klr_grid->size[0] ? (uint64_t)klr_bound : klr_grid->size[0];");
   for (size_t i = 0; i < function->params.count; i++)

@@ -87,6 +87,17 @@ const char *c_infix_of(SchemaBinary op, Scalar type)
   }
 }
 
+// Of a u64 and an i64, by their mathematical values.
+static void write_mixed_comparison(CWriter *w, const Schema_binary_op *e)
+{
+  const bool is_turned = e->left->type.scalar != SCALAR_U64;
+  c_put(w, "klr_%s_u64_i64(", schema_binary_info(is_turned ? schema_mirrored(e->op) : e->op)->name);
+  c_write_expr(w, is_turned ? e->right : e->left);
+  c_put(w, ", ");
+  c_write_expr(w, is_turned ? e->left : e->right);
+  c_put(w, ")");
+}
+
 static void write_binary(CWriter *w, const SchemaNode *node)
 {
   StripPart part = w->strips ? schema_strip_part(w->strips, node) : STRIP_NO_PART;
@@ -96,6 +107,10 @@ static void write_binary(CWriter *w, const SchemaNode *node)
   }
   const Schema_binary_op *e = SCHEMA_AS(binary_op, node);
   const char *infix = c_infix_of(e->op, node->type.scalar);
+  if (schema_binary_info(e->op)->class == OP_CLASS_COMPARE && e->left->type.scalar != e->right->type.scalar) {
+    write_mixed_comparison(w, e);
+    return;
+  }
   if (infix) {
     c_put(w, "(");
     c_write_expr(w, e->left);

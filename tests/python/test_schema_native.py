@@ -261,6 +261,57 @@ def test_integers_at_their_ends(tmp_path):
                 assert all(array.tobytes() == got[key].tobytes() for key, array in native.run(f"k_{name}", given, isa=isa)[0].items()), (name, isa)
 
 
+def test_integers_are_compared_by_their_values(tmp_path):
+    """Of every two types, the least, the largest and the numbers around the ends of others, against Python."""
+    names = list(INTEGERS)
+    ends = sorted({end + more for end in (0, -128, 127, 255, -(1 << 31), 1 << 31, 1 << 32, -(1 << 63), 1 << 63, 1 << 64) for more in (-1, 0, 1)})
+    values = {name: np.array([value for value in ends if np.iinfo(INTEGERS[name]).min <= value <= np.iinfo(INTEGERS[name]).max], INTEGERS[name]) for name in names}
+    fixed = [("c < {}", lambda x, y: [y < x]), ("{} == c", lambda x, y: [x == y]), ("{} > -1", lambda x, y: [x > -1]), ("-9223372036854775808 <= {}", lambda x, y: [True]), ("-1 < {} <= c", lambda x, y: [-1 < x <= y])]
+    text, cases = "", {}
+    for one, others in {"u64": names, "i64": ["u64", "u32"], "i8": ["u64", "u8"], "u16": ["u64", "i32"]}.items():
+        lines = "".join(f"        x_{other} = {other}[i]\n        y[i * {len(others)} + {k}] = {' + '.join(f'({1 << bit} if a[i] {op} x_{other} else 0)' for bit, op in enumerate(('<', '<=', '>', '>=', '==', '!=')))}\n"
+                        for k, other in enumerate(others))
+        lines += "".join(f"        z[i * {len(fixed)} + {k}] = {condition.format('a[i]')}\n" for k, (condition, _) in enumerate(fixed))
+        arrays = "".join(f"{other}: DeviceArray[{other}], " for other in others)
+        text += f"def k_{one}(a: DeviceArray[{one}], {arrays}y: DeviceArray[u8], z: DeviceArray[bool], c: u64, n: u64):\n    i = get_global_id()\n    if i < n:\n{lines}".replace(f"{one}[i]", f"of_{one}[i]").replace(
+            f" {one}: DeviceArray", f" of_{one}: DeviceArray")
+        longest = max(len(values[other]) for other in others)
+        count = len(values[one]) * longest
+        given = {"a": np.repeat(values[one], longest), "y": np.zeros(count * len(others), np.uint8), "z": np.zeros(count * len(fixed), np.bool_), "c": (1 << 63) + 1, "n": count}
+        given.update({f"of_{other}" if other == one else other: np.resize(values[other], count) for other in others})
+        cases[one] = others, given
+    native, interpreted = build(tmp_path, text), Interpreted(HEAD + text)
+    for one, (others, given) in cases.items():
+        right = np.zeros((given["n"], len(others)), np.uint8)
+        for k, other in enumerate(others):
+            for i, (x, y) in enumerate(zip(given["a"].tolist(), given[f"of_{other}" if other == one else other].tolist())):
+                right[i, k] = sum(is_so << bit for bit, is_so in enumerate((x < y, x <= y, x > y, x >= y, x == y, x != y)))
+        right_fixed = np.array([[bool(of(x, given["c"])[0]) for _, of in fixed] for x in given["a"].tolist()])
+        for run in [lambda: interpreted.run(f"k_{one}", given)] + [lambda isa=isa: native.run(f"k_{one}", given, isa=isa)[0] for isa in range(3) if cpu_has(isa)]:
+            got = run()
+            assert np.array_equal(got["y"].reshape(right.shape), right) and np.array_equal(got["z"].reshape(right_fixed.shape), right_fixed), one
+
+
+def test_a_bound_may_be_any_u64(tmp_path):
+    text = ("def below(x: DeviceArray[i32], n: u64):\n    i = get_global_id()\n    if i < n:\n        x[i] = 1\ndef up_to(x: DeviceArray[i32], n: u64):\n    i = get_global_id()\n    if n + 1 < i:\n        return\n    x[i] = 1\n"
+            "def plane(x: DeviceArray[i32], n: u64, m: u64):\n    i, j = get_global_id(), get_global_id(1)\n    if i >= n or m <= j:\n        return\n    x[j * n + i] = 1\n"
+            "def sums(x: DeviceArray[f32], y: DeviceArray[f32], n: u64, k: u64):\n    i = get_global_id()\n    if i < n:\n        total = 0.0\n        for j in range(k):\n            total += x[j * n + i]\n        y[i] = total\n")
+    kernels, interpreted = build(tmp_path, text), Interpreted(HEAD + text)
+    assert "kernel_sums_strip(" in run_klr("schema", "build", tmp_path / "k.py", "--emit-c", "-o", "-").stdout
+    assert [line for line in run_klr("schema", "dump", tmp_path / "k.py").stdout.split("\n") if "# grid" in line][0].strip().startswith("# grid n;")
+    given = dict(x=np.zeros(20, np.int32), n=7)
+    for run in (lambda *a, **k: kernels.run(*a, **k)[0], interpreted.run):
+        assert run("below", given)["x"].tolist() == [1] * 7 + [0] * 13
+        assert run("up_to", given, grid=(20, 1, 1))["x"].tolist() == [1] * 9 + [0] * 11
+        assert run("plane", dict(given, n=4, m=5))["x"].tolist() == [1] * 20
+        for n in (1 << 63, (1 << 64) - 1):  # no longer negative
+            assert run("below", dict(given, n=n), grid=(20, 1, 1))["x"].all()
+        assert run("sums", dict(x=f32(600), y=np.zeros(200, np.float32), n=200, k=3))["y"].tobytes() == f32(600).reshape(3, 200).cumsum(0, dtype=np.float32)[2].tobytes()
+    for way in ([tmp_path / "lib"], [tmp_path / "k.py"]):
+        told = run_klr("schema", "run", *way, "below", "x=zeros:i32[20]", f"n={(1 << 63) + 5}")
+        assert told.returncode == 1 and "2^48 threads" in told.stderr, told.stderr
+
+
 @pytest.mark.parametrize("name, dtype", [("f32", np.float32), ("f64", np.float64)])
 def test_floats_at_their_ends(tmp_path, name, dtype):
     """Casts to every integer, min and max, floor division and remainder of zeros, infinities, NaN and numbers that no integer holds."""

@@ -121,6 +121,19 @@ KLR_LEAST_AND_MOST(i64, int64_t)
 KLR_LEAST_AND_MOST(u32, uint32_t)
 KLR_LEAST_AND_MOST(u64, uint64_t)
 
+/* By the mathematical values: what is negative is less than any u64. */
+#define KLR_COMPARE(name, op, with, sign)                                                                              \
+KLR_FN uint8_t klr_##name##_u64_i64(uint64_t a, int64_t b) { return (uint8_t)((b sign 0) with (a op (uint64_t)b)); }
+
+KLR_COMPARE(lt, <, &, >=)
+KLR_COMPARE(le, <=, &, >=)
+KLR_COMPARE(gt, >, |, <)
+KLR_COMPARE(ge, >=, |, <)
+KLR_COMPARE(eq, ==, &, >=)
+KLR_COMPARE(ne, !=, |, <)
+
+KLR_FN int64_t klr_count_u64(uint64_t n) { return n > INT64_MAX ? INT64_MAX : (int64_t)n; }
+
 /* ---- casts from floats: towards 0, at the ends of the type, NaN to 0
  *
  * What is below 1 is cast as 0: where the integer becomes a float again, some compilers round the float instead, and -0.5 would be -0.0. */
