@@ -133,11 +133,22 @@ static void refuse_literal(Checker *c, SchemaNode *node, Scalar type)
     diag_help(diag, "%s", integer_range(c, type));
 }
 
-// Gives a finished expression of literals the type `to`, which arithmetic can be done in.
-static void settle(Checker *c, SchemaNode *node, Scalar to)
+// Operators of integers alone.
+static bool is_of_integers(const SchemaNode *node)
+{
+  SchemaOpClass class = node->kind == SCHEMA_binary_op  ? schema_binary_info(SCHEMA_AS(binary_op, node)->op)->class
+                        : node->kind == SCHEMA_unary_op ? schema_unary_info(SCHEMA_AS(unary_op, node)->op)->class
+                                                        : OP_CLASS_ARITHMETIC;
+  return class == OP_CLASS_INTEGER || class == OP_CLASS_SHIFT;
+}
+
+// Gives a finished expression of literals the type `to`, which arithmetic can be done in. Integers stay such where an operator asks for them.
+static SchemaNode *settle(Checker *c, SchemaNode *node, Scalar to)
 {
   if (!schema_is_weak(node->type.scalar))
-    return;
+    return node;
+  if (scalar_is_float(to) && is_of_integers(node))
+    return new_cast(c, settle(c, node, checker_alone(node, SCALAR_WEAK_INT)), to);
   node->type = value_type(to);
   switch (node->kind) {
   case SCHEMA_literal: {
@@ -149,23 +160,30 @@ static void settle(Checker *c, SchemaNode *node, Scalar to)
                                  .real = literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude};
     break;
   }
-  case SCHEMA_unary_op: settle(c, SCHEMA_AS(unary_op, node)->operand, to); break;
-  case SCHEMA_binary_op:
-    settle(c, SCHEMA_AS(binary_op, node)->left, to);
-    settle(c, SCHEMA_AS(binary_op, node)->right, to);
+  case SCHEMA_unary_op: {
+    Schema_unary_op *e = SCHEMA_AS(unary_op, node);
+    e->operand = settle(c, e->operand, to);
     break;
-  case SCHEMA_if_expr:
-    settle(c, SCHEMA_AS(if_expr, node)->then_value, to);
-    settle(c, SCHEMA_AS(if_expr, node)->else_value, to);
+  }
+  case SCHEMA_binary_op: {
+    Schema_binary_op *e = SCHEMA_AS(binary_op, node);
+    e->left = settle(c, e->left, to), e->right = settle(c, e->right, to);
     break;
+  }
+  case SCHEMA_if_expr: {
+    Schema_if_expr *e = SCHEMA_AS(if_expr, node);
+    e->then_value = settle(c, e->then_value, to), e->else_value = settle(c, e->else_value, to);
+    break;
+  }
   case SCHEMA_call: {
     SchemaList args = SCHEMA_AS(call, node)->args;
     for (uint32_t i = 0; i < args.count; i++)
-      settle(c, args.items[i], to);
+      args.items[i] = settle(c, args.items[i], to);
     break;
   }
   default: bug("weak `%s`", schema_kind_info(node->kind).json);
   }
+  return node;
 }
 
 // A finished expression brought to type `to`, whatever it was: what a cast in the source means.
@@ -177,13 +195,12 @@ static SchemaNode *bring(Checker *c, SchemaNode *node, Scalar to)
   if (schema_is_weak(from)) {
     bool stays_int = from == SCALAR_WEAK_INT && scalar_is_integer(to);
     if (node->kind == SCHEMA_literal && stays_int && schema_literal_fits(&SCHEMA_AS(literal, node)->value, to)) {
-      settle(c, node, to);
-      return node;
+      return settle(c, node, to);
     }
     Scalar in = scalar_is_float(to) || stays_int ? schema_promoted(to) : checker_alone(node, from);
     if (stays_int && in != to)
       in = checker_alone(node, from);
-    settle(c, node, in);
+    node = settle(c, node, in);
   }
   return node->type.scalar == to ? node : new_cast(c, node, to);
 }
@@ -589,7 +606,7 @@ static SchemaNode *finish_expr(Checker *c, SchemaNode *node)
     cast->value = cast->value->kind == SCHEMA_index ? finish_index(c, cast->value) : value_of(c, cast->value, "what is cast");
     if (cast->value->type.scalar != SCALAR_NONE && schema_is_weak(cast->value->type.scalar)) {
       bool is_of_type = cast->to == SCALAR_U64 && cast->value->kind == SCHEMA_literal && schema_literal_fits(&SCHEMA_AS(literal, cast->value)->value, SCALAR_U64);
-      settle(c, cast->value, is_of_type ? SCALAR_U64 : checker_alone(cast->value, cast->value->type.scalar));
+      cast->value = settle(c, cast->value, is_of_type ? SCALAR_U64 : checker_alone(cast->value, cast->value->type.scalar));
     }
     node->type = value_type(cast->to);
     bool loads_narrow = cast->value->kind == SCHEMA_index && cast->to != SCALAR_F32;

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <xxhash.h>
 
 typedef Vec(SchemaNode *) NodeVec;
@@ -132,13 +133,21 @@ static void assign_name(Front *f, Span span, const Name *name, Scalar dtype, Sch
   add(f, node);
 }
 
-// A name of our own that holds `value`; Python cannot write it.
-static SchemaNode *hold(Front *f, Span span, SchemaNode *value)
+// A name of our own, which the function does not have.
+static const Name *free_name(Front *f)
 {
-  const Name *name = intern(f, arena_printf(f->arena, "_t%u", ++f->temps));
-  while (map_get(&f->assigned, name->str) || map_get(&f->parameters, name->str))
-    name = intern(f, arena_printf(f->arena, "_t%u", ++f->temps));
-  assign_name(f, span, name, SCALAR_NONE, value);
+  for (;;) {
+    const Name *name = intern(f, arena_printf(f->arena, "_t%u", ++f->temps));
+    if (!map_get(&f->locals, name->str) && !map_get(&f->parameters, name->str))
+      return name;
+  }
+}
+
+// A name of our own that holds `value`, of type `dtype` or, without one, of the value's.
+static SchemaNode *hold(Front *f, Span span, Scalar dtype, SchemaNode *value)
+{
+  const Name *name = free_name(f);
+  assign_name(f, span, name, dtype, value);
   return var_node(f, span, name);
 }
 
@@ -364,6 +373,163 @@ static SchemaNode *constant_of(Front *f, Expr *e)
   return error_node(f, e->span);
 }
 
+// ---- numbers that are computed here
+
+static bool as_int64(const SchemaLiteral *literal, int64_t *out)
+{
+  if (literal->kind != LITERAL_INT || literal->magnitude > INT64_MAX)
+    return false;
+  *out = literal->is_negative ? -(int64_t)literal->magnitude : (int64_t)literal->magnitude;
+  return true;
+}
+
+static double as_double(const SchemaLiteral *literal)
+{
+  if (literal->kind == LITERAL_FLOAT)
+    return literal->real;
+  return literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude;
+}
+
+static bool int_literal(int64_t value, SchemaLiteral *out)
+{
+  *out = (SchemaLiteral){.kind = LITERAL_INT, .is_negative = value < 0, .magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
+  return true;
+}
+
+static bool float_literal(double value, SchemaLiteral *out)
+{
+  *out = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = value};
+  return isfinite(value);
+}
+
+// Of numbers that are not below 0, and may have 64 bits.
+static bool fold_naturals(SchemaBinary op, uint64_t a, uint64_t b, SchemaLiteral *out)
+{
+  uint64_t value = 1;
+  bool fits = true;
+  switch (op) {
+  case BINARY_add: fits = !__builtin_add_overflow(a, b, &value); break;
+  case BINARY_sub: fits = a >= b, value = a - b; break;
+  case BINARY_mul: fits = !__builtin_mul_overflow(a, b, &value); break;
+  case BINARY_floor_div: fits = b > 0, value = b ? a / b : 0; break;
+  case BINARY_mod: fits = b > 0, value = b ? a % b : 0; break;
+  case BINARY_bit_and: value = a & b; break;
+  case BINARY_bit_or: value = a | b; break;
+  case BINARY_bit_xor: value = a ^ b; break;
+  case BINARY_shl: fits = a == 0 || (b < 64 && a <= UINT64_MAX >> b), value = fits && b < 64 ? a << b : 0; break;
+  case BINARY_shr: value = b < 64 ? a >> b : 0; break;
+  case BINARY_pow:
+    for (uint64_t i = 0; i < b && a > 1 && fits; i++)
+      fits = !__builtin_mul_overflow(value, a, &value);
+    value = a > 1 || b == 0 ? value : a;
+    break;
+  default: return false;
+  }
+  *out = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = value};
+  return fits;
+}
+
+static bool fold_ints(SchemaBinary op, int64_t a, int64_t b, SchemaLiteral *out)
+{
+  int64_t value = 1;
+  switch (op) {
+  case BINARY_add: return !__builtin_add_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_sub: return !__builtin_sub_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_mul: return !__builtin_mul_overflow(a, b, &value) && int_literal(value, out);
+  case BINARY_div: return b != 0 && float_literal((double)a / (double)b, out);
+  case BINARY_floor_div: return b > 0 && int_literal(a / b - (a % b < 0), out);
+  case BINARY_mod: return b > 0 && int_literal(a % b + (a % b < 0 ? b : 0), out);
+  case BINARY_bit_and: return int_literal(a & b, out);
+  case BINARY_bit_or: return int_literal(a | b, out);
+  case BINARY_bit_xor: return int_literal(a ^ b, out);
+  case BINARY_shl:
+    value = a;
+    for (int64_t i = 0; i < b; i++)
+      if (__builtin_mul_overflow(value, 2, &value))
+        return false;
+    return b >= 0 && int_literal(value, out);
+  case BINARY_shr: return b >= 0 && int_literal(b > 62 ? -(a < 0) : a >= 0 ? a >> b : ~(~a >> b), out);
+  case BINARY_pow:
+    if (b < 0 || b > 64)
+      return false;
+    for (int64_t i = 0; i < b; i++)
+      if (__builtin_mul_overflow(value, a, &value))
+        return false;
+    return int_literal(value, out);
+  default: return false;
+  }
+}
+
+static bool fold_floats(SchemaBinary op, double a, double b, SchemaLiteral *out)
+{
+  switch (op) {
+  case BINARY_add: return float_literal(a + b, out);
+  case BINARY_sub: return float_literal(a - b, out);
+  case BINARY_mul: return float_literal(a * b, out);
+  case BINARY_div: return b != 0 && float_literal(a / b, out);
+  default: return false;
+  }
+}
+
+// The number that an expression of numbers is in Python; false: it is none, or none that a literal can hold.
+static bool fold(SchemaNode *node, SchemaLiteral *out)
+{
+  SchemaLiteral a, b;
+  int64_t m = 0, n = 0;
+  if (node->kind == SCHEMA_literal) {
+    *out = SCHEMA_AS(literal, node)->value;
+    return true;
+  }
+  if (node->kind == SCHEMA_unary_op) {
+    const SchemaUnary op = SCHEMA_AS(unary_op, node)->op;
+    if (!fold(SCHEMA_AS(unary_op, node)->operand, &a) || a.kind == LITERAL_BOOL || op == UNARY_not)
+      return false;
+    if (a.kind == LITERAL_FLOAT)
+      return op != UNARY_inv && float_literal(op == UNARY_neg ? -a.real : a.real, out);
+    return as_int64(&a, &m) && int_literal(op == UNARY_neg ? -m : op == UNARY_inv ? ~m : m, out);
+  }
+  if (node->kind != SCHEMA_binary_op || !fold(SCHEMA_AS(binary_op, node)->left, &a) || !fold(SCHEMA_AS(binary_op, node)->right, &b) ||
+      a.kind == LITERAL_BOOL || b.kind == LITERAL_BOOL)
+    return false;
+  const SchemaBinary op = SCHEMA_AS(binary_op, node)->op;
+  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT && !a.is_negative && !b.is_negative && fold_naturals(op, a.magnitude, b.magnitude, out))
+    return true;
+  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT)
+    return as_int64(&a, &m) && as_int64(&b, &n) && fold_ints(op, m, n, out);
+  return fold_floats(op, as_double(&a), as_double(&b), out);
+}
+
+static bool is_int_literal(const SchemaNode *node)
+{
+  return node->kind == SCHEMA_literal && SCHEMA_AS(literal, node)->value.kind == LITERAL_INT;
+}
+
+// `node`, an operator's, or the number that it is when its operands are integer literals: `1 << 53` is 9007199254740992 whatever stands beside it.
+static SchemaNode *with_number(Front *f, SchemaNode *node, Span span)
+{
+  const Schema_binary_op *e = SCHEMA_AS(binary_op, node);
+  SchemaLiteral literal;
+  if (e->op == BINARY_div || !is_int_literal(e->left) || !is_int_literal(e->right))
+    return node;
+  if (fold(node, &literal))
+    return literal_node(f, span, literal);
+  const SchemaLiteral *a = &SCHEMA_AS(literal, e->left)->value, *b = &SCHEMA_AS(literal, e->right)->value;
+  bool grows = e->op == BINARY_add || e->op == BINARY_sub || e->op == BINARY_mul || (e->op == BINARY_shl && !b->is_negative) ||
+               (e->op == BINARY_pow && !b->is_negative && a->magnitude > 1);
+  if (grows)
+    diag_help(refuse(f, span, E_SCHEMA_LITERAL, "this number has more than 64 bits"), "integers go to 18446744073709551615, of type u64; larger numbers are floats: `1e20`");
+  return node;
+}
+
+// Where a literal is asked for numbers may be computed: `2 * SIZE`.
+static SchemaNode *folded(Front *f, SchemaNode *node, Span span)
+{
+  SchemaLiteral literal;
+  return node->kind != SCHEMA_literal && fold(node, &literal) ? literal_node(f, span, literal) : node;
+}
+
+// ---- operators
+
 static SchemaBinary binary_of(Operator op)
 {
   switch (op) {
@@ -392,7 +558,7 @@ static SchemaNode *arithmetic_of(Front *f, Span span, Operator python, SchemaNod
     diag_help(diag, "write the sum as a loop: for k in range(K): total += a[row * K + k] * b[k * N + column]");
     return left;
   }
-  return binary_node(f, span, op, left, right);
+  return with_number(f, binary_node(f, span, op, left, right), span);
 }
 
 static SchemaNode *unary_of(Front *f, Expr *e)
@@ -540,14 +706,31 @@ static const Name *callee_of(Front *f, Expr *e)
   return name;
 }
 
+// float("-inf") and the other texts that Python has no number for; NULL: it is none of them.
+static SchemaNode *text_number(Front *f, const Expr *e)
+{
+  static const struct { const char *text; double value; } TEXTS[] = {
+      {"inf", INFINITY}, {"+inf", INFINITY}, {"-inf", -INFINITY}, {"infinity", INFINITY}, {"-infinity", -INFINITY}, {"nan", NAN}};
+  const Expr *arg = e->Call.args.count == 1 ? e->Call.args.items[0] : NULL;
+  if (!arg || arg->kind != EXPR_Constant || arg->Constant.value.kind != CONSTANT_STR)
+    return NULL;
+  Str text = arg->Constant.value.text;
+  for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+    if (text.len == strlen(TEXTS[i].text) && strncasecmp(text.data, TEXTS[i].text, text.len) == 0)
+      return literal_node(f, e->span, (SchemaLiteral){.kind = LITERAL_FLOAT, .real = TEXTS[i].value});
+  return NULL;
+}
+
 static SchemaNode *call_of(Front *f, Expr *e)
 {
   const Name *name = callee_of(f, e);
-  SchemaList args = args_of(f, e);
+  Scalar to;
+  bool is_cast = name && scalar_find(name->str, &to);
+  SchemaNode *number = is_cast && scalar_is_float(to) ? text_number(f, e) : NULL;
+  SchemaList args = number ? (SchemaList){&number, 1} : args_of(f, e);
   if (!name)
     return error_node(f, e->span);
-  Scalar to;
-  if (scalar_find(name->str, &to)) {
+  if (is_cast) {
     SchemaNode *node = schema_node(f->arena, SCHEMA_cast, place_of(f, e->span));
     if (args.count != 1) {
       diag_help(refuse(f, e->span, E_SCHEMA_CALL, "a cast takes 1 argument, not %u", args.count),
@@ -673,105 +856,6 @@ static SchemaNode *expr_of(Front *f, Expr *e)
   return node;
 }
 
-// ---- numbers that are computed here
-
-static bool as_int64(const SchemaLiteral *literal, int64_t *out)
-{
-  if (literal->kind != LITERAL_INT || literal->magnitude > INT64_MAX)
-    return false;
-  *out = literal->is_negative ? -(int64_t)literal->magnitude : (int64_t)literal->magnitude;
-  return true;
-}
-
-static double as_double(const SchemaLiteral *literal)
-{
-  if (literal->kind == LITERAL_FLOAT)
-    return literal->real;
-  return literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude;
-}
-
-static bool int_literal(int64_t value, SchemaLiteral *out)
-{
-  *out = (SchemaLiteral){.kind = LITERAL_INT, .is_negative = value < 0, .magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
-  return true;
-}
-
-static bool float_literal(double value, SchemaLiteral *out)
-{
-  *out = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = value};
-  return isfinite(value);
-}
-
-static bool fold_ints(SchemaBinary op, int64_t a, int64_t b, SchemaLiteral *out)
-{
-  int64_t value = 1;
-  switch (op) {
-  case BINARY_add: return !__builtin_add_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_sub: return !__builtin_sub_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_mul: return !__builtin_mul_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_div: return b != 0 && float_literal((double)a / (double)b, out);
-  case BINARY_floor_div: return b > 0 && int_literal(a / b - (a % b < 0), out);
-  case BINARY_mod: return b > 0 && int_literal(a % b + (a % b < 0 ? b : 0), out);
-  case BINARY_bit_and: return int_literal(a & b, out);
-  case BINARY_bit_or: return int_literal(a | b, out);
-  case BINARY_bit_xor: return int_literal(a ^ b, out);
-  case BINARY_shl: return b >= 0 && b < 62 && !__builtin_mul_overflow(a, INT64_C(1) << b, &value) && int_literal(value, out);
-  case BINARY_shr: return b >= 0 && int_literal(b > 62 ? -(a < 0) : a >= 0 ? a >> b : ~(~a >> b), out);
-  case BINARY_pow:
-    if (b < 0 || b > 64)
-      return false;
-    for (int64_t i = 0; i < b; i++)
-      if (__builtin_mul_overflow(value, a, &value))
-        return false;
-    return int_literal(value, out);
-  default: return false;
-  }
-}
-
-static bool fold_floats(SchemaBinary op, double a, double b, SchemaLiteral *out)
-{
-  switch (op) {
-  case BINARY_add: return float_literal(a + b, out);
-  case BINARY_sub: return float_literal(a - b, out);
-  case BINARY_mul: return float_literal(a * b, out);
-  case BINARY_div: return b != 0 && float_literal(a / b, out);
-  default: return false;
-  }
-}
-
-// The number that an expression of numbers is in Python; false: it is none, or none that a literal can hold.
-static bool fold(SchemaNode *node, SchemaLiteral *out)
-{
-  SchemaLiteral a, b;
-  int64_t m = 0, n = 0;
-  if (node->kind == SCHEMA_literal) {
-    *out = SCHEMA_AS(literal, node)->value;
-    return true;
-  }
-  if (node->kind == SCHEMA_unary_op) {
-    const SchemaUnary op = SCHEMA_AS(unary_op, node)->op;
-    if (!fold(SCHEMA_AS(unary_op, node)->operand, &a) || a.kind == LITERAL_BOOL || op == UNARY_not)
-      return false;
-    if (a.kind == LITERAL_FLOAT)
-      return op != UNARY_inv && float_literal(op == UNARY_neg ? -a.real : a.real, out);
-    return as_int64(&a, &m) && int_literal(op == UNARY_neg ? -m : op == UNARY_inv ? ~m : m, out);
-  }
-  if (node->kind != SCHEMA_binary_op || !fold(SCHEMA_AS(binary_op, node)->left, &a) || !fold(SCHEMA_AS(binary_op, node)->right, &b) ||
-      a.kind == LITERAL_BOOL || b.kind == LITERAL_BOOL)
-    return false;
-  const SchemaBinary op = SCHEMA_AS(binary_op, node)->op;
-  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT)
-    return as_int64(&a, &m) && as_int64(&b, &n) && fold_ints(op, m, n, out);
-  return fold_floats(op, as_double(&a), as_double(&b), out);
-}
-
-// Where a literal is asked for numbers may be computed: `2 * SIZE`.
-static SchemaNode *folded(Front *f, SchemaNode *node, Span span)
-{
-  SchemaLiteral literal;
-  return node->kind != SCHEMA_literal && fold(node, &literal) ? literal_node(f, span, literal) : node;
-}
-
 // ---- statements
 
 static bool is_shared_array(Front *f, const Expr *value)
@@ -840,7 +924,7 @@ static void assign_tuple(Front *f, Stmt *s, Expr *target, Expr *value)
   ExprList values = items_of(value), targets = items_of(target);
   SchemaNode **held = arena_array(f->arena, SchemaNode *, values.count + 1);
   for (uint32_t i = 0; i < values.count; i++)
-    held[i] = hold(f, values.items[i]->span, expr_of(f, values.items[i]));
+    held[i] = hold(f, values.items[i]->span, SCALAR_NONE, expr_of(f, values.items[i]));
   for (uint32_t i = 0; i < targets.count; i++)
     assign_target(f, s, targets.items[i], held[i]);
 }
@@ -860,7 +944,7 @@ static void assign_of(Front *f, Stmt *s)
   SchemaNode *node = expr_of(f, value);
   bool is_simple = node->kind == SCHEMA_literal;
   if (targets.count > 1 && !is_simple)
-    node = hold(f, value->span, node);
+    node = hold(f, value->span, SCALAR_NONE, node);
   for (uint32_t i = 0; i < targets.count; i++)
     assign_target(f, s, targets.items[i], i ? schema_clone(f->arena, node) : node);
 }
@@ -879,7 +963,7 @@ static void aug_assign_of(Front *f, Stmt *s)
   }
   SchemaNode *element = index_of(f, target);
   if (has_effects(element))
-    SCHEMA_AS(index, element)->index = hold(f, target->span, SCHEMA_AS(index, element)->index);
+    SCHEMA_AS(index, element)->index = hold(f, target->span, SCALAR_NONE, SCHEMA_AS(index, element)->index);
   SchemaNode *node = schema_node(f->arena, SCHEMA_assign, place_of(f, s->span));
   SCHEMA_AS(assign, node)->target = element;
   SCHEMA_AS(assign, node)->value =
@@ -930,6 +1014,36 @@ static void refuse_else(Front *f, const Stmt *s)
             "set a name before the loop, change it before `break`, and ask for it after the loop");
 }
 
+// `for name in range(start, stop, step)`, after `first`, which may be NULL, in each turn.
+static void add_loop(Front *f, Stmt *s, const Name *name, SchemaNode *start, SchemaNode *stop, SchemaNode *step, SchemaNode *first)
+{
+  SchemaNode *node = schema_node(f->arena, SCHEMA_for, place_of(f, s->span));
+  Schema_for *loop = SCHEMA_AS(for, node);
+  loop->var = name, loop->start = start, loop->stop = stop, loop->step = step;
+  map_set(&f->assigned, name->str, (void *)name);
+  NodeVec body = {0}, *outer = f->body;
+  f->body = &body;
+  if (first)
+    assign_name(f, s->For.target->span, s->For.target->Name.id, SCALAR_NONE, first);
+  stmts_of(f, s->For.body);
+  f->body = outer;
+  loop->body = (SchemaList){body.items, (uint32_t)body.count};
+  add(f, node);
+}
+
+// A step that is computed: turns are counted, ceil((stop - start) / step) of them, and a step of 0 makes none.
+static void add_stride(Front *f, Stmt *s, SchemaNode *start, SchemaNode *stop, SchemaNode *step)
+{
+  Span span = s->For.iter->span;
+  SchemaNode *from = hold(f, span, SCALAR_I64, start), *to = hold(f, span, SCALAR_I64, stop), *by = hold(f, span, SCALAR_I64, step);
+  SchemaNode *back = binary_node(f, span, BINARY_floor_div, binary_node(f, span, BINARY_sub, from, to), by);
+  SchemaNode *turns = binary_node(f, span, BINARY_sub, int_node(f, span, 0), back);
+  const Name *turn = free_name(f);
+  SchemaNode *moved = binary_node(f, span, BINARY_mul, var_node(f, span, turn), schema_clone(f->arena, by));
+  SchemaNode *value = binary_node(f, span, BINARY_add, schema_clone(f->arena, from), moved);
+  add_loop(f, s, turn, int_node(f, span, 0), turns, int_node(f, span, 1), value);
+}
+
 static void for_of(Front *f, Stmt *s)
 {
   Expr *iter = s->For.iter;
@@ -948,15 +1062,12 @@ static void for_of(Front *f, Stmt *s)
             "range(stop), range(start, stop) or range(start, stop, step)");
     return;
   }
-  SchemaNode *node = schema_node(f->arena, SCHEMA_for, place_of(f, s->span));
-  Schema_for *loop = SCHEMA_AS(for, node);
-  loop->var = s->For.target->Name.id;
-  loop->start = args.count > 1 ? args.items[0] : int_node(f, iter->span, 0);
-  loop->stop = args.items[args.count > 1];
-  loop->step = args.count > 2 ? folded(f, args.items[2], iter->Call.args.items[2]->span) : int_node(f, iter->span, 1);
-  map_set(&f->assigned, loop->var->str, (void *)loop->var);
-  loop->body = list_of(f, s->For.body);
-  add(f, node);
+  SchemaNode *start = args.count > 1 ? args.items[0] : int_node(f, iter->span, 0), *stop = args.items[args.count > 1];
+  SchemaNode *step = args.count > 2 ? folded(f, args.items[2], iter->Call.args.items[2]->span) : int_node(f, iter->span, 1);
+  if (step->kind == SCHEMA_literal)
+    add_loop(f, s, s->For.target->Name.id, start, stop, step, NULL);
+  else
+    add_stride(f, s, start, stop, step);
 }
 
 // "parallel_map_unary(input, output, operation, count)"

@@ -27,16 +27,36 @@ static SchemaNode *without_casts(SchemaNode *node)
   return node;
 }
 
-// The dimension whose global id `node` is; -1: none.
-static int id_dimension(const Guard *g, SchemaNode *node)
+// The integer that a literal is, when it is one of 32 bits.
+static bool small_integer(const SchemaNode *node, int64_t *out)
 {
-  for (int i = 0; i < 8; i++) {
+  const SchemaLiteral *literal = node->kind == SCHEMA_literal ? &SCHEMA_AS(literal, node)->value : NULL;
+  if (!literal || literal->kind != LITERAL_INT || literal->magnitude > INT32_MAX)
+    return false;
+  *out = literal->is_negative ? -(int64_t)literal->magnitude : (int64_t)literal->magnitude;
+  return true;
+}
+
+// The dimension whose global id `node` is, but for a number that is added to it, `*more`; -1: none.
+static int id_dimension(const Guard *g, SchemaNode *node, int64_t *more)
+{
+  *more = 0;
+  for (int i = 0; i < 16; i++) {
     node = without_casts(node);
-    if (!is_value_of_local(g, node))
+    const Schema_binary_op *e = node->kind == SCHEMA_binary_op && node->type.scalar == SCALAR_I64 ? SCHEMA_AS(binary_op, node) : NULL;
+    int64_t number;
+    if (e && (e->op == BINARY_add || e->op == BINARY_sub) && small_integer(without_casts(e->right), &number)) {
+      *more += e->op == BINARY_add ? number : -number;
+      node = e->left;
+    } else if (e && e->op == BINARY_add && small_integer(without_casts(e->left), &number)) {
+      *more += number;
+      node = e->right;
+    } else if (is_value_of_local(g, node)) {
+      node = g->values[node->var->index];
+    } else {
       break;
-    node = g->values[node->var->index];
+    }
   }
-  node = without_casts(node);
   if (node->kind != SCHEMA_call || node->builtin != BUILTIN_get_global_id)
     return -1;
   SchemaList args = SCHEMA_AS(call, node)->args;
@@ -93,22 +113,22 @@ static SchemaNode *over_parameters(Guard *g, SchemaNode *node)
   }
 }
 
-// An i64; a u64 stays one.
-static SchemaNode *as_count(Guard *g, SchemaNode *bound, bool and_one)
+// `bound + more`, an i64; a u64 stays one where nothing is taken away.
+static SchemaNode *as_count(Guard *g, SchemaNode *bound, int64_t more)
 {
   Arena *arena = g->file->arena;
-  if (bound->type.scalar != SCALAR_I64 && bound->type.scalar != SCALAR_U64) {
+  if (bound->type.scalar != SCALAR_I64 && (bound->type.scalar != SCALAR_U64 || more < 0)) {
     SchemaNode *cast = schema_node(arena, SCHEMA_cast, bound->place);
     SCHEMA_AS(cast, cast)->to = SCALAR_I64, SCHEMA_AS(cast, cast)->value = bound;
     cast->type = (SchemaType){SCALAR_I64, false};
     bound = cast;
   }
-  if (!and_one)
+  if (!more)
     return bound;
-  SchemaNode *sum = schema_node(arena, SCHEMA_binary_op, bound->place), *one = schema_node(arena, SCHEMA_literal, bound->place);
-  SCHEMA_AS(literal, one)->value = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = 1};
-  SCHEMA_AS(binary_op, sum)->op = BINARY_add, SCHEMA_AS(binary_op, sum)->left = bound, SCHEMA_AS(binary_op, sum)->right = one;
-  sum->type = one->type = bound->type;
+  SchemaNode *sum = schema_node(arena, SCHEMA_binary_op, bound->place), *number = schema_node(arena, SCHEMA_literal, bound->place);
+  SCHEMA_AS(literal, number)->value = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = (uint64_t)(more < 0 ? -more : more)};
+  SCHEMA_AS(binary_op, sum)->op = more < 0 ? BINARY_sub : BINARY_add, SCHEMA_AS(binary_op, sum)->left = bound, SCHEMA_AS(binary_op, sum)->right = number;
+  sum->type = number->type = bound->type;
   return sum;
 }
 
@@ -125,20 +145,21 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
     read_condition(g, e->right, in_range);
     return;
   }
-  int dimension = id_dimension(g, e->left);
+  int64_t more;
+  int dimension = id_dimension(g, e->left, &more);
   SchemaBinary op = e->op;
   SchemaNode *bound = e->right;
   if (dimension < 0) {
-    dimension = id_dimension(g, e->right);
+    dimension = id_dimension(g, e->right, &more);
     op = schema_mirrored(e->op), bound = e->left;
   }
   bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
   bool is_bound = dimension >= 0 && !g->function->grid[dimension] && (excludes || includes) && scalar_is_integer(bound->type.scalar);
   g->depth = 0;
   SchemaNode *count = is_bound ? over_parameters(g, bound) : NULL;
-  g->says_more |= !count;
+  g->says_more |= !count || more;
   if (count)
-    g->function->grid[dimension] = as_count(g, count, includes);
+    g->function->grid[dimension] = as_count(g, count, includes - more);
 }
 
 static void read_guard(Guard *g, const SchemaNode *node, bool in_range)

@@ -29,6 +29,19 @@ q = 0\nfor v in range(2, n):\n    q += v * v
 q = 0\nfor v in range(n, -3, -2):\n    q = q * 10 + v
 q = 0\nfor v in range(3, 3):\n    q = 1
 q = 0\nfor v in range(9, 0, BACK):\n    q += v
+q = 0\nfor v in range(1, 3 * n, n):\n    q = q * 10 + v
+q = 0\nfor v in range(2 * n, -n, -n // 2):\n    q = q * 10 + v
+q = 0\nfor v in range(n, -n, n):\n    q += 1
+q = 0\nfor v in range(0, 2, n):\n    q += 1\n    v = 7
+q = 0\nfor v in range(0, 9 * n, n - 1):\n    n = 2\n    if v % 3 == 1:\n        continue\n    q = q * 10 + v\n    if v > 40:\n        break
+_t1 = 3\nq = 0\nfor v in range(0, 9 * n, n):\n    _t1, q = q + v, _t1 + 1
+q = f * (1 << 3)
+q = 1.0 / (1 << 40)
+q = f + (6 & 3 | 8) - ~4 + 2 ** 40
+q = f * (1 << (2 if t else 3))
+q = (n & ~(1 << 2)) + (1 << 63 >> 60)
+q = float("inf")
+q = -float("-Infinity") + f
 q = 0\nfor v in range(3):\n    v = 10\n    q += 1
 q = 0\nfor v in range(5):\n    q = v * 2
 q = 0\nwhile q < n:\n    q += 2
@@ -157,7 +170,9 @@ for v in x:\n    pass | E1001 | range | for k in range(n)
 for v in enumerate(x):\n    pass | E1001 | range | for k in range(n)
 for a, b in range(3):\n    pass | E1001 | one name | for k in range(n)
 for x[0] in range(3):\n    pass | E1001 | one name | for k in range(n)
-for v in range(3, 0, n):\n    pass | E1001 | step | `while`
+for v in range(3, 0, f):\n    pass | E1003 | `f32` | cast it
+q = 1 << 64 | E1006 | 64 bits | 1e20
+q = n + (1 << 64) - 1 | E1006 | 64 bits | 1e20
 for v in range(3, 0, 0):\n    pass | E1001 | step | `while`
 for v in range():\n    pass | E1005 | 1 to 3 arguments | range(start, stop)
 for v in range(n=3):\n    pass | E1005 | not by name | in its place
