@@ -27,7 +27,12 @@ extern char **environ;
 
 // Without SLP vectors: GCC 12 gets sums of doubles that are narrowed in between wrong when eight lanes are unrolled (tests/python/test_schema_strips.py).
 static const char *const FLAGS[] = {"-std=gnu17", "-O3", "-fno-tree-slp-vectorize", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
-                                    "-fno-trapping-math", "-w", "-xc"};
+                                    "-fno-trapping-math", "-w", "-xc",
+                                    // libm's functions of f64 are called: a compiler that computes them, or makes pow(2, x) exp2(x), gets other bits.
+                                    "-fno-builtin-exp", "-fno-builtin-exp2", "-fno-builtin-expm1", "-fno-builtin-log", "-fno-builtin-log2", "-fno-builtin-log10",
+                                    "-fno-builtin-log1p", "-fno-builtin-erf", "-fno-builtin-pow", "-fno-builtin-sin", "-fno-builtin-cos", "-fno-builtin-tan",
+                                    "-fno-builtin-asin", "-fno-builtin-acos", "-fno-builtin-atan", "-fno-builtin-atan2", "-fno-builtin-sinh", "-fno-builtin-cosh",
+                                    "-fno-builtin-tanh"};
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_FLAGS = FLAG_COUNT + 10, MOST_ARGUMENTS = MOST_FLAGS + 6 };
 
 typedef struct Flags {

@@ -87,6 +87,11 @@ KERNELS = [
      dict(a=np.abs(f32(100)), b=f32(100), n=99), {}),
     ("narrow", f"def narrow(x: DeviceArray[f16], y: DeviceArray[i8], z: DeviceArray[f64], n: u32):\n{GUARD}x[i] = x[i] * 1.5\n        y[i] = y[i] * y[i] + i\n        z[i] = z[i] / 3 + x[i] // 0.7 + i % 7\n",
      dict(x=f32(N).astype(np.float16), y=np.random.default_rng(5).integers(-128, 128, N).astype(np.int8), z=f32(N).astype(np.float64), n=N), {}),
+    # What a compiler knows of the C library's functions, it must not use: the interpreter calls them.
+    ("powers", f"def powers(x: DeviceArray[f64], y: DeviceArray[f64], h: DeviceArray[f32], g: DeviceArray[f32], n: u32):\n{GUARD}y[i] = 2.0 ** x[i] + x[i] ** 2 + 10.0 ** x[i] + abs(x[i]) ** 0.5\n"
+               "        y[i] += x[i] ** -1 + x[i] ** 3 + exp(f64(1.2345)) * pow(f64(0.7), 0.3) + sin(x[i]) * cos(x[i]) + log(exp(x[i]))\n"
+               "        g[i] = h[i] ** 2 + 4.0 ** h[i]\n        g[i] += h[i] ** (i % 6 - 2) - h[i] ** 0.5 * h[i] ** 3 + h[i] ** -1.5\n",
+     dict(x=f32(N).astype(np.float64) * 3, y=np.zeros(N), h=f32(N, 1), g=f32(N), n=N), {}),
     ("control", "@inline\ndef collatz(v):\n    steps = 0\n    while True:\n        if v <= 1:\n            return steps\n        v = v // 2 if v % 2 == 0 else 3 * v + 1\n        steps += 1\n"
                 "def control(o: DeviceArray[i32], n: u32, m: i32):\n    i = get_global_id()\n    if i >= n:\n        return\n    total = 0\n    m += i32(i)\n    for j in range(i + 20, -1, -3):\n"
                 "        if j % 5 == 0:\n            continue\n        if j == 8:\n            break\n        if j == 2 and i == 7:\n            return\n        total += j\n    o[i] = collatz(i + 1) * 1000 + total + (m << 3) ** 2\n",

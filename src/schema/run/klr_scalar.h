@@ -493,7 +493,7 @@ KLR_FN float klr_tan_f32(float x)
   return x == 0.0f ? x : (float)(quadrant & 1u ? -c / s : s / c);
 }
 
-/* The cases of C's pow, in the order in which they win. */
+/* The cases of C's pow, in the order in which they win; powers that kernels write down are rounded exactly, and cost little where y is a literal. */
 KLR_FN float klr_pow_f32(float x, float y)
 {
   double ax = klr_abs_f32(x), wy = y;
@@ -505,6 +505,8 @@ KLR_FN float klr_pow_f32(float x, float y)
   value = klr_abs_f32(y) == INFINITY ? (ax == 1.0 ? 1.0 : (ax > 1.0) == (y > 0.0f) ? INFINITY : 0.0) : value;
   value = is_odd && klr_bits_f32(x) >> 31 ? -value : value;
   value = x != x || y != y ? NAN : value;
+  value = y == 2.0f ? ax * ax : y == 3.0f ? (double)x * x * x : y == -1.0f ? 1.0f / x : y == 0.5f ? sqrtf((float)ax) : value;
+  value = y == 0.5f && x < 0.0f && ax != INFINITY ? NAN : value;
   return x == 1.0f || y == 0.0f ? 1.0f : (float)value;
 }
 
@@ -528,7 +530,16 @@ KLR_FN double klr_cosh_f64(double x) { return cosh(x); }
 KLR_FN double klr_tanh_f64(double x) { return tanh(x); }
 KLR_FN double klr_erf_f64(double x) { return erf(x); }
 KLR_FN double klr_sigmoid_f64(double x) { return 1.0 / (1.0 + exp(-x)); }
-KLR_FN double klr_pow_f64(double x, double y) { return pow(x, y); }
+KLR_FN double klr_pow_f64(double x, double y)
+{
+  if (y == 2.0)
+    return x * x;
+  if (y == -1.0)
+    return 1.0 / x;
+  if (y == 0.5)
+    return x == -INFINITY ? INFINITY : sqrt(x) + 0.0;
+  return pow(x, y);
+}
 KLR_FN double klr_atan2_f64(double y, double x) { return atan2(y, x); }
 
 #endif
