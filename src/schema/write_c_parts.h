@@ -9,6 +9,12 @@
 // An array that a kernel only adds to by atomics, at any element: see write_tallies.
 typedef Vec(const SchemaVar *) Tallies;
 
+// An operand that has been computed before the others.
+typedef struct Held {
+  const SchemaNode *node;
+  uint32_t number;
+} Held;
+
 typedef struct CWriter {
   Arena *arena;
   StrBuf *out;
@@ -24,6 +30,7 @@ typedef struct CWriter {
   bool in_group;       // local names are arrays by thread
   bool plain_return;   // in a helper
   bool *marked;        // locals by index, for mark_values
+  Vec(Held) held;
   uint32_t labels, region;  // `region`: the label at the end of the region being written
 } CWriter;
 

@@ -271,9 +271,90 @@ static void write_call(CWriter *w, const SchemaNode *node, SchemaList args)
   }
 }
 
+// ---- operands from left to right, which C leaves open: that counts where one changes memory and another looks at it, or changes it too
+
+typedef struct Effects {
+  bool looks, changes;
+} Effects;
+
+static void look_for_effects(SchemaNode *node, void *context)
+{
+  Effects *e = context;
+  e->looks |= node->kind == SCHEMA_index;
+  if (node->kind != SCHEMA_call)
+    return;
+  e->changes |= !node->callee && schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC;
+  for (size_t i = 0; node->callee && i < node->callee->params.count; i++) {
+    const SchemaVar *param = node->callee->params.items[i];
+    e->looks |= param->type.is_array;
+    e->changes |= param->direction == DIRECTION_OUT || param->direction == DIRECTION_INOUT;
+  }
+}
+
+static bool order_counts(SchemaNode *const *operands, uint32_t count)
+{
+  uint32_t touching = 0, changing = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    Effects e = {0};
+    schema_walk(operands[i], look_for_effects, &e);
+    touching += e.looks || e.changes, changing += e.changes;
+  }
+  return changing && touching > 1;
+}
+
+// The operands of which all are computed.
+static SchemaList operands_of(const SchemaNode *node, SchemaNode *two[2])
+{
+  if (node->kind == SCHEMA_call)
+    return SCHEMA_AS(call, node)->args;
+  if (node->kind == SCHEMA_perform)
+    return SCHEMA_AS(perform, node)->args;
+  if (node->kind != SCHEMA_binary_op || schema_binary_info(SCHEMA_AS(binary_op, node)->op)->class == OP_CLASS_LOGIC)
+    return (SchemaList){0};
+  two[0] = SCHEMA_AS(binary_op, node)->left, two[1] = SCHEMA_AS(binary_op, node)->right;
+  return (SchemaList){two, 2};
+}
+
+// A declaration; from now on the name is written for the node.
+static void hold(CWriter *w, const SchemaNode *node)
+{
+  const uint32_t number = ++w->labels;
+  c_put(w, "const %s klr_held%u = ", c_type(node->type.scalar), number);
+  c_write_expr(w, node);
+  c_put(w, "; ");
+  vec_push(w->arena, &w->held, (Held){node, number});
+}
+
+static void write_value(CWriter *w, const SchemaNode *node);
+
+// Also a call for what it does.
 void c_write_expr(CWriter *w, const SchemaNode *node)
 {
+  for (size_t i = 0; i < w->held.count; i++)
+    if (w->held.items[i].node == node) {
+      c_put(w, "klr_held%u", w->held.items[i].number);
+      return;
+    }
+  SchemaNode *two[2];
+  const SchemaList operands = operands_of(node, two);
+  if (!order_counts(operands.items, operands.count)) {
+    write_value(w, node);
+    return;
+  }
+  const size_t before = w->held.count;
+  c_put(w, "({ ");
+  for (uint32_t i = 0; i < operands.count; i++)
+    if (!operands.items[i]->type.is_array)
+      hold(w, operands.items[i]);
+  write_value(w, node);
+  c_put(w, "; })");
+  w->held.count = before;
+}
+
+static void write_value(CWriter *w, const SchemaNode *node)
+{
   switch (node->kind) {
+  case SCHEMA_perform: write_call(w, node, SCHEMA_AS(perform, node)->args); return;
   case SCHEMA_literal: put_literal(w, node->type.scalar, &SCHEMA_AS(literal, node)->value); return;
   case SCHEMA_var: c_put_var(w, node->var); return;
   case SCHEMA_index: {
@@ -397,7 +478,7 @@ static void write_perform(CWriter *w, const SchemaNode *node)
   }
   if (!r) {
     c_put(w, "(void)");
-    write_call(w, node, args);
+    c_write_expr(w, node);
     c_put(w, ";\n");
     return;
   }
@@ -429,6 +510,26 @@ static void write_return(CWriter *w, const SchemaNode *node)
   c_put(w, ";\n");
 }
 
+// The value is computed before the index.
+static void write_assign(CWriter *w, const Schema_assign *s)
+{
+  const bool is_element = s->target->kind != SCHEMA_var;
+  const bool is_held = is_element && order_counts((SchemaNode *[]){s->value, SCHEMA_AS(index, s->target)->index}, 2);
+  c_start_line(w);
+  if (is_held) {
+    c_put(w, "{ ");
+    hold(w, s->value);
+  }
+  if (is_element)
+    put_element(w, SCHEMA_AS(index, s->target)->array, SCHEMA_AS(index, s->target)->index, s->target->place.line);
+  else
+    c_put_var(w, s->target->var);
+  c_put(w, " = ");
+  c_write_expr(w, s->value);
+  c_put(w, is_held ? "; }\n" : ";\n");
+  w->held.count -= is_held;
+}
+
 void c_write_stmt(CWriter *w, const SchemaNode *node)
 {
   c_put_place(w, node->place);
@@ -440,18 +541,7 @@ void c_write_stmt(CWriter *w, const SchemaNode *node)
     c_write_expr(w, SCHEMA_AS(let, node)->value);
     c_put(w, ";\n");
     return;
-  case SCHEMA_assign: {
-    const Schema_assign *s = SCHEMA_AS(assign, node);
-    c_start_line(w);
-    if (s->target->kind == SCHEMA_var)
-      c_put_var(w, s->target->var);
-    else
-      put_element(w, SCHEMA_AS(index, s->target)->array, SCHEMA_AS(index, s->target)->index, s->target->place.line);
-    c_put(w, " = ");
-    c_write_expr(w, s->value);
-    c_put(w, ";\n");
-    return;
-  }
+  case SCHEMA_assign: write_assign(w, SCHEMA_AS(assign, node)); return;
   case SCHEMA_if: {
     const Schema_if *s = SCHEMA_AS(if, node);
     c_start_line(w);

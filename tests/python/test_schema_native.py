@@ -297,6 +297,33 @@ def test_integers_are_compared_by_their_values(tmp_path):
             assert np.array_equal(got["y"].reshape(right.shape), right) and np.array_equal(got["z"].reshape(right_fixed.shape), right_fixed), one
 
 
+IN_ORDER = ["next(a) * 10 + next(a)", "a[0] - atomic_add(a, 0, 1)", "atomic_add(a, 0, 3) - a[0] * 7", "max(atomic_add(a, 0, 1), 20 - atomic_add(a, 0, 1) * 3)", "mix(next(a), a[0], next(a))",
+            "1 if atomic_add(a, 0, 1) < atomic_add(a, 0, 1) else 2", "1 if u64(next(a)) > i64(next(a)) else 2", "min(a[0], atomic_sub(a, 0, 5), a[0] + 1, atomic_add(a, 0, 2))", "a[next(a) % 4] * 100 + a[0]",
+            "atomic_add(a, next(a) % 4, next(a)) + a[1]", "(next(a) if a[0] % 2 == 1 else 3) + a[0] * next(a)", "next(a) - (next(a) - (next(a) - next(a)))", "1 if next(a) > a[0] or next(a) < a[0] else 0"]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_operands_are_computed_from_left_to_right(tmp_path, compiler):
+    """As Python does: the same text with atomics that are functions."""
+    lines = [f"o[{k}] = {text}" for k, text in enumerate(IN_ORDER)]
+    lines += ["o[20 + next(a) % 8] = next(a)", "o[30 + a[0] % 4] = next(a)", "o[34] += next(a) + o[34 + next(a) % 1]", "atomic_add(o, 35 + next(a) % 3, next(a))"]
+    text = ("@inline\ndef next(x):\n    return atomic_add(x, 0, 1)\n@inline\ndef mix(p, q, r):\n    return p * 10000 + q * 100 + r\n"
+            "def k(a: DeviceArray[i32], o: DeviceArray[i32]):\n    i = get_global_id()\n    if i < 1:\n" + "".join(f"        {line}\n" for line in lines))
+    a, o = [5, 11, 17, 23], [2] * 40
+
+    def atomic_add(x, i, value):
+        x[i], old = x[i] + value, x[i]
+        return old
+
+    scope = {"a": a, "o": o, "atomic_add": atomic_add, "atomic_sub": lambda x, i, value: atomic_add(x, i, -value), "next": lambda x: atomic_add(x, 0, 1), "mix": lambda p, q, r: p * 10000 + q * 100 + r,
+             "u64": int, "i64": int}
+    for line in lines:
+        exec(line, scope)
+    given = dict(a=np.array([5, 11, 17, 23], np.int32), o=np.full(40, 2, np.int32))
+    for got in (Interpreted(HEAD + text).run("k", given), build(tmp_path, text, compiler=compiler).run("k", given, grid=(1, 1, 1))[0]):
+        assert got["o"].tolist() == o and got["a"].tolist() == a
+
+
 def test_a_bound_may_be_any_u64(tmp_path):
     text = ("def below(x: DeviceArray[i32], n: u64):\n    i = get_global_id()\n    if i < n:\n        x[i] = 1\ndef up_to(x: DeviceArray[i32], n: u64):\n    i = get_global_id()\n    if n + 1 < i:\n        return\n    x[i] = 1\n"
             "def plane(x: DeviceArray[i32], n: u64, m: u64):\n    i, j = get_global_id(), get_global_id(1)\n    if i >= n or m <= j:\n        return\n    x[j * n + i] = 1\n"
