@@ -281,18 +281,33 @@ class Measure:
         return min(self.launch("vector_add", row, 2000, threads=0) for _ in range(200))
 
 
-def compile_seconds(klr, folder):
-    """From Python to a library, cache empty: seconds of the whole process, and of all processors."""
-    source, best, best_user = os.path.join(ROOT, "kernels", "vector", "vector_add.py"), 1e9, 1e9
-    for _ in range(20):
+def compile_seconds(klr, folder, *sources, cache="", turns=20):
+    """From Python to libraries: seconds of the whole process, and of all processors. `cache`: the folder of kept ones, none at first."""
+    best, best_user = 1e9, 1e9
+    for _ in range(turns):
         start = time.perf_counter()
-        process = subprocess.Popen([klr, "schema", "build", source, "-o", os.path.join(folder, "again")], stdout=subprocess.DEVNULL,
-                                   env=dict(os.environ, KLR_CACHE=""))
+        process = subprocess.Popen([klr, "schema", "build", *sources, "-o", os.path.join(folder, "again")], stdout=subprocess.DEVNULL,
+                                   env=dict(os.environ, KLR_CACHE=cache))
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
         best, best_user = min(best, time.perf_counter() - start), min(best_user, usage.ru_utime + usage.ru_stime)
     return best, best_user
+
+
+def building(klr, folder, wanted):
+    """Rows of building."""
+    source = [os.path.join(ROOT, "kernels", name + ".py") for name in ("vector/vector_add", "matrix/gemm_f32")]
+    if wanted in "vector_add.py to a library":
+        wall, processor = compile_seconds(klr, folder, source[0])
+        yield "vector_add.py to a library", wall, "goal", 150e-3, "s", 1
+        yield "vector_add.py to a library, of the processor", processor, "goal", 150e-3, "s", 1
+    if wanted in "gemm_f32.py to a library":
+        yield "gemm_f32.py to a library, of the processor", compile_seconds(klr, folder, source[1], turns=10)[1], "goal", 400e-3, "s", 1
+    if wanted in "kernels/ to libraries":
+        yield "kernels/ to libraries, of the processor", compile_seconds(klr, folder, os.path.join(ROOT, "kernels"), turns=2)[1], "goal", 13, "s", 1
+    if wanted in "gemm_f32.py, kept":
+        yield "gemm_f32.py, kept", compile_seconds(klr, folder, source[1], cache=os.path.join(folder, "kept"), turns=40)[0], "goal", 5e-3, "s", 1
 
 
 def from_python(klr):
@@ -335,10 +350,7 @@ def rows(klr, wanted=""):
                 yield title, seconds.get("body", seconds["ours"]), "C", seconds["C"], "s", 0.9
         if wanted in "launch of one element":
             yield "launch of one element", measure.overhead(), "goal", 200e-9, "s", 1
-        if wanted in "vector_add.py to a library":
-            wall, processor = compile_seconds(klr, folder)
-            yield "vector_add.py to a library", wall, "goal", 150e-3, "s", 1
-            yield "vector_add.py to a library, of the processor", processor, "goal", 150e-3, "s", 1
+        yield from building(klr, folder, wanted)
         if wanted in "saxpy from Python":
             call, first, processor = from_python(klr)
             yield "saxpy from Python, 16 elements", call, "goal", 3e-6, "s", 1

@@ -1,5 +1,7 @@
 /* klr_older.h -- how older programs launch the kernel of a library that has one: see klr_kernel_abi.h. */
 
+#ifndef KLR_ONE_CPU /* compiled for the program that asks, which launches it otherwise */
+
 #define KLR_EXPORT __attribute__((visibility("default")))
 /* Not worth the time of optimizing it. */
 #if defined __clang__
@@ -89,3 +91,5 @@ KLR_PLAIN uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t 
       code = klr_run_stage(&info->stages[i], arguments, config, i && info->stages[i - 1].is_for_many, error);
   return code;
 }
+
+#endif
