@@ -129,7 +129,7 @@ bool c_write_needed(CWriter *w, const SchemaFunction *function)
   c_put(w, "\nstatic void ");
   c_put_stage_name(w, function, "_needed(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t *klr_needed)\n{\n");
   w->indent = 1;
-  c_put_line(w, "(void)klr_grid;");
+  c_put_line(w, "(void)klr_arguments, (void)klr_grid;");
   c_declare_params(w, function, true);
   c_start_line(w);
   c_put(w, "const int64_t klr_bound = ");

@@ -1,6 +1,6 @@
 // launch_race.c -- many threads launch kernels of a registry while others scan, load, replace and unload its libraries. Built with -fsanitize=thread by
-// tests/python/test_schema_sanitize.py: `launch_race FOLDER ROUNDS`. FOLDER/k.so and FOLDER/other/k.so have `saxpy`, `total` and
-// `histogram`. Ends with the number of launches that ran and those that were refused, which must all be for kernels that were gone.
+// tests/python/test_schema_sanitize.py: `launch_race FOLDER ROUNDS`. FOLDER/k.so and FOLDER/other/k.so have `saxpy`, `total`,
+// `histogram` and `scan`. Ends with the number of launches that ran and those that were refused, which must all be for kernels that were gone.
 
 #include "klr_schema.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKERS = 8, LARGEST = 60000, BINS = 16 };
+enum { WORKERS = 8, LARGEST = 60000, BINS = 16, SCANNED = 140000 };
 
 typedef struct Worker {
   KlrRegistry *registry;
@@ -73,6 +73,19 @@ static void launch_histogram(Worker *w, uint32_t *x, uint32_t n)
       w->wrong += bins[i] != n / BINS + (i < n % BINS);
 }
 
+// In place, and of so many that all threads take part.
+static void launch_scan(Worker *w, uint32_t n)
+{
+  uint32_t *const x = malloc((n + 1) * sizeof *x);
+  for (uint32_t i = 0; i < n; i++)
+    x[i] = i % 3;
+  const KlrLaunchArgument arguments[] = {klr_array(x, n, KLR_U32), klr_array(x, n, KLR_U32), klr_u32(n)};
+  if (launch(w, "scan", arguments, 3))
+    for (uint32_t i = 0; i < n; i++)
+      w->wrong += x[i] != i / 3 * 3 + (i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : 3);
+  free(x);
+}
+
 static void change(Worker *w)
 {
   char path[4096];
@@ -94,10 +107,11 @@ static void *work(void *argument)
   float *x = malloc(LARGEST * sizeof *x), *y = malloc(LARGEST * sizeof *y);
   for (int round = 0; round < w->rounds; round++) {
     const uint32_t n = draw(w, LARGEST);
-    switch (draw(w, 5)) {
+    switch (draw(w, 6)) {
     case 0: launch_saxpy(w, x, y, n); break;
     case 1: launch_total(w, x, n); break;
     case 2: launch_histogram(w, (uint32_t *)(void *)x, n); break;
+    case 3: launch_scan(w, SCANNED + n / 4); break;
     default: change(w); break;
     }
   }

@@ -14,7 +14,8 @@ HEAD = "from atlas_kernel import *\n"
 GUARD = "    i = get_global_id()\n    if i < n:\n        "
 RACED = (HEAD + f"def saxpy(x: DeviceArray[f32], y: DeviceArray[f32], s: f32, n: u32):\n{GUARD}y[i] = s * x[i] + y[i]\n"
          f"def total(x: DeviceArray[f32], r: DeviceArray[f32], n: u32):\n{GUARD}atomic_add_f32(r, x[i])\n"
-         f"def histogram(x: DeviceArray[u32], bins: DeviceArray[u32], n: u32):\n{GUARD}atomic_add(bins, x[i] % 16, 1)\n")
+         f"def histogram(x: DeviceArray[u32], bins: DeviceArray[u32], n: u32):\n{GUARD}atomic_add(bins, x[i] % 16, 1)\n"
+         "def scan(x: DeviceArray[u32], y: DeviceArray[u32], n: u32):\n    parallel_scan(x, y, 'sum', n)\n")
 LAUNCHER = [f"src/schema/{name}.c" for name in ("launch", "library_file", "registry")] + ["src/base/threads.c"]
 
 
