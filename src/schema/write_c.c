@@ -182,6 +182,8 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
   if (strstr(strbuf_cstr(&text), "klr_atomic_"))
     put_part(&whole, "klr_atomic.h");
   put_part(&whole, "klr_body.h");
+  if (strstr(strbuf_cstr(&text), "klr_span_"))
+    put_part(&whole, "klr_needs.h");
   strbuf_puts(&whole, strbuf_cstr(&text));
   if (rows.count == 1)
     put_part(&whole, "klr_older.h");

@@ -120,5 +120,8 @@ typedef struct CStage {
 uint32_t c_cost(const SchemaFunction *function);  // rough nanoseconds of a thread
 void c_write_grid(CWriter *w, const SchemaFunction *function);
 void c_write_bound(CWriter *w, const SchemaNode *bound);  // of a grid, as an int64_t
-bool c_write_needed(CWriter *w, const SchemaFunction *function);  // false: nothing is known, and nothing written
 void c_write_info(CWriter *w, const SchemaFunction *function, size_t file_number, const CStage *stages, size_t stage_count);
+
+// ---- write_c_needs.c
+
+bool c_write_needed(CWriter *w, const SchemaFunction *function);  // false: nothing is known, and nothing written

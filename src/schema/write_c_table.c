@@ -1,4 +1,4 @@
-// write_c_table.c -- what a library says of a kernel: its grid, what it needs, its table.
+// write_c_table.c -- what a library says of a kernel: its grid, its table.
 
 #include "schema/json.h"
 #include "schema/write_c_parts.h"
@@ -45,103 +45,6 @@ void c_write_grid(CWriter *w, const SchemaFunction *function)
   c_put_line(w, "return %d;", knows_grid(function));
   w->indent = 0;
   c_put(w, "}\n");
-}
-
-// ---- what a launch needs: arrays that every thread of the guard reaches at its own id
-
-typedef struct Needs {
-  bool *found;  // by parameter
-  const SchemaFunction *function;
-} Needs;
-
-static bool is_own_id(const SchemaFunction *function, const SchemaNode *node)
-{
-  if (node->kind == SCHEMA_call)
-    return node->builtin == BUILTIN_get_global_id && !SCHEMA_AS(call, node)->args.count;
-  if (node->kind != SCHEMA_var || node->var->kind != VAR_LOCAL || node->var->assignments != 1)
-    return false;
-  for (uint32_t i = 0; i < function->body.count; i++) {
-    const SchemaNode *stmt = function->body.items[i];
-    if (stmt->kind == SCHEMA_let && stmt->var == node->var)
-      return is_own_id(function, SCHEMA_AS(let, stmt)->value);
-  }
-  return false;
-}
-
-static void need_in(Needs *needs, const SchemaNode *node)
-{
-  switch (node->kind) {
-  case SCHEMA_index: {
-    const Schema_index *e = SCHEMA_AS(index, node);
-    if (is_own_id(needs->function, e->index) && e->array->var->kind == VAR_PARAMETER)
-      needs->found[e->array->var->index] = true;
-    need_in(needs, e->index);
-    return;
-  }
-  case SCHEMA_binary_op:
-    need_in(needs, SCHEMA_AS(binary_op, node)->left);
-    if (schema_binary_info(SCHEMA_AS(binary_op, node)->op)->class != OP_CLASS_LOGIC)
-      need_in(needs, SCHEMA_AS(binary_op, node)->right);
-    return;
-  case SCHEMA_unary_op: need_in(needs, SCHEMA_AS(unary_op, node)->operand); return;
-  case SCHEMA_cast: need_in(needs, SCHEMA_AS(cast, node)->value); return;
-  case SCHEMA_if_expr: need_in(needs, SCHEMA_AS(if_expr, node)->condition); return;
-  case SCHEMA_call:
-    for (uint32_t i = 0; i < SCHEMA_AS(call, node)->args.count; i++)
-      need_in(needs, SCHEMA_AS(call, node)->args.items[i]);
-    return;
-  case SCHEMA_let: need_in(needs, SCHEMA_AS(let, node)->value); return;
-  case SCHEMA_assign:
-    need_in(needs, SCHEMA_AS(assign, node)->value);
-    need_in(needs, SCHEMA_AS(assign, node)->target);
-    return;
-  case SCHEMA_perform:
-    for (uint32_t i = 0; i < SCHEMA_AS(perform, node)->args.count; i++)
-      need_in(needs, SCHEMA_AS(perform, node)->args.items[i]);
-    return;
-  default: return;
-  }
-}
-
-// Statements that every thread within the guard runs: up to the first that some may leave by.
-static void need_in_list(Needs *needs, SchemaList list)
-{
-  for (uint32_t i = 0; i < list.count; i++) {
-    const SchemaNode *node = list.items[i];
-    if (node == needs->function->guard) {
-      SchemaList then = SCHEMA_AS(if, node)->then_body;
-      if (!(then.count == 1 && then.items[0]->kind == SCHEMA_return))
-        need_in_list(needs, then);
-    } else if (node->kind == SCHEMA_if || node->kind == SCHEMA_for || node->kind == SCHEMA_while || node->kind == SCHEMA_return) {
-      return;
-    } else {
-      need_in(needs, node);
-    }
-  }
-}
-
-bool c_write_needed(CWriter *w, const SchemaFunction *function)
-{
-  if (!function->guard || function->dims != 1)
-    return false;
-  Needs needs = {arena_array(w->arena, bool, function->params.count + 1), function};
-  need_in_list(&needs, function->body);
-  c_put(w, "\nstatic void ");
-  c_put_stage_name(w, function, "_needed(const KlrKernelArgument *klr_arguments, const KlrKernelGrid *klr_grid, uint64_t *klr_needed)\n{\n");
-  w->indent = 1;
-  c_put_line(w, "(void)klr_arguments, (void)klr_grid;");
-  c_declare_params(w, function, true);
-  c_start_line(w);
-  c_put(w, "const int64_t klr_bound = ");
-  c_write_bound(w, function->grid[0]);
-  c_put(w, ";\n");
-  c_put_line(w, "const uint64_t klr_reached = klr_bound <= 0 ? 0 : (uint64_t)klr_bound < klr_grid->size[0] ? (uint64_t)klr_bound : klr_grid->size[0];");
-  for (size_t i = 0; i < function->params.count; i++)
-    c_put_line(w, "klr_needed[%zu] = %s;", i, needs.found[i] ? "klr_reached" : "0");
-  c_put_line(w, "(void)klr_reached;");
-  w->indent = 0;
-  c_put(w, "}\n");
-  return true;
 }
 
 // ---- the description

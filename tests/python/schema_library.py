@@ -119,7 +119,7 @@ class Kernels:
                 number = np.array([values[info.params[i].name.decode()]]).astype(DTYPES[info.params[i].dtype])
                 ctypes.memmove(ctypes.byref(arguments[i], Argument.value.offset), number.ctypes.data, number.itemsize)
         out = (ctypes.c_uint64 * (info.param_count + 1))()
-        NEEDED(stage.needed)(arguments, Grid((ctypes.c_uint64 * 3)(size, 1, 1), (ctypes.c_uint64 * 3)(256, 1, 1)), out)
+        NEEDED(stage.needed)(arguments, Grid((ctypes.c_uint64 * 3)(*(size if isinstance(size, list) else (size, 1, 1))), (ctypes.c_uint64 * 3)(256, 1, 1)), out)
         return list(out)[:info.param_count]
 
 

@@ -146,7 +146,7 @@ def test_accesses_of_strips_are_checked(tmp_path):
 
 def test_a_launch_knows_how_long_arrays_must_be(tmp_path):
     kernels = build(tmp_path, f"def k(x: DeviceArray[f32], y: DeviceArray[f32], z: DeviceArray[f32], n: u32):\n{GUARD}x[i] = y[i + 1]\n        if x[i] > 0:\n            z[i] = 1\n")
-    assert kernels.needed("k", dict(n=100), 100) == [100, 0, 0, 0]
+    assert kernels.needed("k", dict(n=100), 100) == [100, 101, 0, 0]  # some threads reach `z`, nobody knows which
 
 
 def test_what_was_built_is_kept(tmp_path):
