@@ -19,11 +19,15 @@ static bool is_value_of_local(const Guard *g, const SchemaNode *node)
          node->var->index < 64 && g->values[node->var->index];
 }
 
-static SchemaNode *without_casts(SchemaNode *node)
+// `*narrows`, when it is given: of 8 or 16 bits, which the ids of a larger grid begin anew in.
+static SchemaNode *without_casts(SchemaNode *node, bool *narrows)
 {
   while (node->kind == SCHEMA_cast && scalar_is_integer(SCHEMA_AS(cast, node)->to) &&
-         scalar_is_integer(SCHEMA_AS(cast, node)->value->type.scalar))
+         scalar_is_integer(SCHEMA_AS(cast, node)->value->type.scalar)) {
+    if (narrows)
+      *narrows |= scalar_info(SCHEMA_AS(cast, node)->to)->bytes < 4;
     node = SCHEMA_AS(cast, node)->value;
+  }
   return node;
 }
 
@@ -38,17 +42,17 @@ static bool small_integer(const SchemaNode *node, int64_t *out)
 }
 
 // The dimension whose global id `node` is, but for a number that is added to it, `*more`; -1: none.
-static int id_dimension(const Guard *g, SchemaNode *node, int64_t *more)
+static int id_dimension(const Guard *g, SchemaNode *node, int64_t *more, bool *narrows)
 {
-  *more = 0;
+  *more = 0, *narrows = false;
   for (int i = 0; i < 16; i++) {
-    node = without_casts(node);
+    node = without_casts(node, narrows);
     const Schema_binary_op *e = node->kind == SCHEMA_binary_op && node->type.scalar == SCALAR_I64 ? SCHEMA_AS(binary_op, node) : NULL;
     int64_t number;
-    if (e && (e->op == BINARY_add || e->op == BINARY_sub) && small_integer(without_casts(e->right), &number)) {
+    if (e && (e->op == BINARY_add || e->op == BINARY_sub) && small_integer(without_casts(e->right, NULL), &number)) {
       *more += e->op == BINARY_add ? number : -number;
       node = e->left;
-    } else if (e && e->op == BINARY_add && small_integer(without_casts(e->left), &number)) {
+    } else if (e && e->op == BINARY_add && small_integer(without_casts(e->left, NULL), &number)) {
       *more += number;
       node = e->right;
     } else if (is_value_of_local(g, node)) {
@@ -146,18 +150,19 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
     return;
   }
   int64_t more;
-  int dimension = id_dimension(g, e->left, &more);
+  bool narrows;
+  int dimension = id_dimension(g, e->left, &more, &narrows);
   SchemaBinary op = e->op;
   SchemaNode *bound = e->right;
   if (dimension < 0) {
-    dimension = id_dimension(g, e->right, &more);
+    dimension = id_dimension(g, e->right, &more, &narrows);
     op = schema_mirrored(e->op), bound = e->left;
   }
   bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
   bool is_bound = dimension >= 0 && !g->function->grid[dimension] && (excludes || includes) && scalar_is_integer(bound->type.scalar);
   g->depth = 0;
   SchemaNode *count = is_bound ? over_parameters(g, bound) : NULL;
-  g->says_more |= !count || more;
+  g->says_more |= !count || more || narrows;
   if (count)
     g->function->grid[dimension] = as_count(g, count, includes - more);
 }

@@ -297,6 +297,16 @@ def test_integers_are_compared_by_their_values(tmp_path):
             assert np.array_equal(got["y"].reshape(right.shape), right) and np.array_equal(got["z"].reshape(right_fixed.shape), right_fixed), one
 
 
+def test_ids_in_few_bits_begin_anew(tmp_path):
+    """The guard gives the grid, but is no bound of a larger one."""
+    text = "".join(f"def {name}(x: DeviceArray[i32], n: i32):\n    j = get_global_id()\n    i: {name} = j{more}\n    if i < n:\n        x[j] = 1\n" for name, more in (("u8", ""), ("i8", " + 3"), ("u32", "")))
+    native, interpreted, j = build(tmp_path, text), Interpreted(HEAD + text), np.arange(600)
+    want = {"u8": j.astype(np.uint8) < 5, "i8": (j + 3).astype(np.int8) < 5, "u32": j < 5}
+    for name, right in want.items():
+        for got in (native.run(name, dict(x=np.zeros(600, np.int32), n=5), grid=(600, 1, 1))[0], interpreted.run(name, dict(x=np.zeros(600, np.int32), n=5), grid=(600, 1, 1))):
+            assert np.array_equal(got["x"] == 1, right), name
+
+
 IN_ORDER = ["next(a) * 10 + next(a)", "a[0] - atomic_add(a, 0, 1)", "atomic_add(a, 0, 3) - a[0] * 7", "max(atomic_add(a, 0, 1), 20 - atomic_add(a, 0, 1) * 3)", "mix(next(a), a[0], next(a))",
             "1 if atomic_add(a, 0, 1) < atomic_add(a, 0, 1) else 2", "1 if u64(next(a)) > i64(next(a)) else 2", "min(a[0], atomic_sub(a, 0, 5), a[0] + 1, atomic_add(a, 0, 2))", "a[next(a) % 4] * 100 + a[0]",
             "atomic_add(a, next(a) % 4, next(a)) + a[1]", "(next(a) if a[0] % 2 == 1 else 3) + a[0] * next(a)", "next(a) - (next(a) - (next(a) - next(a)))", "1 if next(a) > a[0] or next(a) < a[0] else 0"]
