@@ -115,8 +115,11 @@ static Diag *refuse(Reader *r, const JsonPath *at, const char *format, ...)
   va_start(args, format);
   const char *text = arena_vprintf(r->arena, format, args);
   va_end(args);
+  Diag *diag = report(r->session, r->arena, r->path, at, text);
+  if (!r->failed)
+    diag_help(diag, "docs/schema.md says what documents hold; `klr schema format` prints it as a JSON Schema, which editors understand");
   r->failed = true;
-  return report(r->session, r->arena, r->path, at, text);
+  return diag;
 }
 
 // ---- values
@@ -440,6 +443,31 @@ static void claim(Reader *r, Claim claim)
   vec_push(r->arena, &r->file->claims->list, claim);
 }
 
+// What version 1.0 says otherwise: a cast is a call of the type, and a negative step is the negative of a literal.
+static SchemaNode *older_node(Reader *r, SchemaNode *node)
+{
+  if (node->kind == SCHEMA_call) {
+    const Schema_call *call = SCHEMA_AS(call, node);
+    Scalar to;
+    if (!call->function || call->args.count != 1 || !call->args.items[0] || !scalar_find(call->function->str, &to))
+      return node;
+    SchemaNode *cast = schema_node(r->arena, SCHEMA_cast, node->place);
+    SCHEMA_AS(cast, cast)->to = to;
+    SCHEMA_AS(cast, cast)->value = call->args.items[0];
+    return cast;
+  }
+  SchemaNode *step = node->kind == SCHEMA_for ? SCHEMA_AS(for, node)->step : NULL;
+  if (!step || step->kind != SCHEMA_unary_op || SCHEMA_AS(unary_op, step)->op != UNARY_neg)
+    return node;
+  SchemaNode *operand = SCHEMA_AS(unary_op, step)->operand;
+  SchemaLiteral *literal = operand && operand->kind == SCHEMA_literal ? &SCHEMA_AS(literal, operand)->value : NULL;
+  if (literal && literal->kind == LITERAL_INT && literal->magnitude) {
+    literal->is_negative = !literal->is_negative;
+    SCHEMA_AS(for, node)->step = operand;
+  }
+  return node;
+}
+
 // NULL after reporting.
 static SchemaNode *node_of(Reader *r, json_t *value, bool is_statement, const JsonPath *at)
 {
@@ -455,7 +483,9 @@ static SchemaNode *node_of(Reader *r, json_t *value, bool is_statement, const Js
   SchemaNode *node = schema_node(r->arena, kind, place_of(r, value, at));
   fields_of(r, node, value, at);
   r->depth--, r->without_casts -= counts;
-  json_t *dtype = is_statement || r->is_10 ? NULL : json_object_get(value, "dtype");
+  if (r->is_10)
+    return older_node(r, node);
+  json_t *dtype = is_statement ? NULL : json_object_get(value, "dtype");
   if (dtype) {
     const JsonPath *place = below(r, at, "dtype");
     Scalar scalar = scalar_of(r, dtype, place);

@@ -172,6 +172,25 @@ def test_version_10_says_what_python_says(tmp_path):
     assert first == other
 
 
+def test_casts_and_steps_of_version_10(tmp_path):
+    """Which the programs that wrote it had as calls of the type's name, and as the negative of a literal."""
+    def call(name, value):
+        return {"type": "call", "function": name, "args": [value]}
+    def number(value):
+        return {"type": "literal", "value": value}
+    value = op("add", call("f32", op("mul", var("k"), number(2))), call("float", call("int", element("x", var("k")))))
+    loop = {"type": "for", "var": "k", "start": op("sub", var("n"), number(1)), "stop": number(-1), "step": {"type": "unary_op", "op": "neg", "operand": number(2)},
+            "body": [{"type": "assign", "target": element("x", var("k")), "value": value}]}
+    document = {"version": "1.0", "kernel": {"name": "k", "body": [loop], "params": [{"name": "x", "type": array_of("f32")}, {"name": "n", "type": {"kind": "scalar", "type": "u32"}}]}}
+    np.save(tmp_path / "in.npy", np.float32([0.5, 1.5, 2.5, 3.5, 4.5]))
+    done = run_klr("schema", "run", write(tmp_path / "k.json", document), "k", f"x=@{tmp_path}/in.npy", "n=5", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert np.load(tmp_path / "x.npy").tolist() == [0, 1.5, 6, 3.5, 12]
+    value["left"]["args"].append(number(1))
+    done = run_klr("schema", "check", write(tmp_path / "k.json", document))
+    assert done.returncode == 1 and "E1002" in done.stderr and "$.kernel.body[0].body[0].value.left" in done.stderr, done.stderr
+
+
 # ---- what is refused
 
 def at(document, path):
