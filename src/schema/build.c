@@ -90,7 +90,7 @@ static const char *find_program(Arena *arena, const char *name)
 
 static const char *find_compiler(Session *session, Arena *arena, const SchemaBuildOptions *options)
 {
-  const char *const wanted = options->compiler ? options->compiler : getenv("KLR_CC") ? getenv("KLR_CC") : getenv("CC");
+  const char *const own = getenv("KLR_CC"), *const wanted = options->compiler ? options->compiler : own && *own ? own : getenv("CC");
   if (wanted && *wanted) {
     const char *path = find_program(arena, wanted);
     if (!path) {
@@ -247,6 +247,18 @@ static const char *make_work_folder(Session *session, Arena *arena)
   return NULL;
 }
 
+// What the compiler has made, which must be an ELF file. False after reporting.
+static bool read_made(Session *session, Arena *arena, const char *compiler, const char *made, Str *library)
+{
+  if (access(made, R_OK) == 0 && !file_read(session, arena, made, library))
+    return false;
+  if (library->len > 4 && memcmp(library->data, "\177ELF", 4) == 0)
+    return true;
+  Diag *diag = diag_error(session, E_SCHEMA_BUILD, "the compiler `%s` has ended without an error, and has written no library", compiler);
+  diag_help(diag, "is it a C compiler? It is called as gcc and clang are: CC FLAGS... kernels.c -o kernels.so");
+  return false;
+}
+
 // Compiles `text`, in a folder of its own, into memory. False after reporting.
 static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const Flags *flags, Str *library)
 {
@@ -268,7 +280,8 @@ static bool compile(Session *session, Arena *arena, const char *compiler, Str te
     tell_failure(session, compiler, log);
     ok = false;
   }
-  ok = ok && file_read(session, arena, made, library);
+  *library = (Str){"", 0};
+  ok = ok && read_made(session, arena, compiler, made, library);
   unlink(source), unlink(log), unlink(made);
   rmdir(folder);
   return ok;
