@@ -223,7 +223,7 @@ def seidel_2d(r, n):
     return dict(A=A, tsteps=2, n=n), dict(A=want)
 
 
-@case("polybench", 512)
+@case("polybench", 4096)
 def adi(r, n):
     u, v, p, q = (f64(r, n, n) for _ in range(4))
     tsteps, wanted = 2, dict(u=u.copy(), v=None, p=None, q=None)
@@ -960,7 +960,7 @@ def max_pool_indices(r, n):
     return (dict(x=x, y=np.zeros((planes, Ho, Wo), np.float32), indices=at * 0, planes=planes, H=H, W=W, k=k, stride=stride, pad=pad, Ho=Ho, Wo=Wo), dict(y=flat.max(axis=3), indices=at))
 
 
-@case("torch_ops", 64)
+@case("torch_ops", 256)
 def upsample_bilinear(r, n):
     h, w, H, W = n + 1, n + 2, 2 * n + 3, 3 * n + 1
     x = f32(r, h, w)

@@ -138,32 +138,37 @@ KLR_FN int64_t klr_count_u64(uint64_t n) { return n > INT64_MAX ? INT64_MAX : (i
  *
  * What is below 1 is cast as 0: where the integer becomes a float again, some compilers round the float instead, and -0.5 would be -0.0. */
 
-KLR_FN float klr_from_one_f32(float x) { return x < 1.0f && x > -1.0f ? 0.0f : x; }
-KLR_FN double klr_from_one_f64(double x) { return x < 1.0 && x > -1.0 ? 0.0 : x; }
+KLR_FN float klr_from_one_f32(float x) { return klr_from_bits_f32(klr_bits_f32(x) & (0u - (uint32_t)((x >= 1.0f) | (x <= -1.0f)))); }
+KLR_FN double klr_from_one_f64(double x) { return klr_from_bits_f64(klr_bits_f64(x) & (0u - (uint64_t)((x >= 1.0) | (x <= -1.0)))); }
 
-#define KLR_SIGNED_CAST(from, type, to, bits, TO)                                                                      \
+#define KLR_SIGNED_CAST(from, type, to, bits, TO, via, most)                                                            \
 KLR_FN to##_t klr_cast_##from##_i##bits(type x)                                                                        \
 {                                                                                                                      \
   const type end = (type)(UINT64_C(1) << (bits - 1));                                                                  \
-  return x >= -end && x < end ? (to##_t)klr_from_one_##from(x) : x > 0 ? TO##_MAX : x < 0 ? TO##_MIN : 0;              \
+  type inside = x > -end ? x : -end;                                                                                   \
+  inside = inside < (type)most ? inside : (type)most;                                                                  \
+  via value = (via)klr_from_one_##from(inside) & -(via)(x == x);                                                       \
+  return (to##_t)((type)TO##_MAX == (type)most ? value : value | (-(via)(x >= end) & TO##_MAX));                       \
 }
-#define KLR_UNSIGNED_CAST(from, type, to, bits, TO)                                                                    \
+#define KLR_UNSIGNED_CAST(from, type, to, bits, TO, via, most)                                                          \
 KLR_FN to##_t klr_cast_##from##_u##bits(type x)                                                                        \
 {                                                                                                                      \
-  const type end = (type)(UINT64_C(1) << (bits - 1)) * 2;                                                              \
-  return x >= 1 && x < end ? (to##_t)x : x > 1 ? TO##_MAX : 0;                                                         \
+  type inside = x > 0 ? x : 0;                                                                                         \
+  inside = inside < (type)most ? inside : (type)most;                                                                  \
+  return (to##_t)((type)TO##_MAX == (type)most ? (via)inside : (via)inside | (0 - (via)(x >= (type)TO##_MAX)));        \
 }
-#define KLR_CASTS(from, type)                                                                                          \
-KLR_SIGNED_CAST(from, type, int8, 8, INT8)                                                                             \
-KLR_SIGNED_CAST(from, type, int16, 16, INT16)                                                                          \
-KLR_SIGNED_CAST(from, type, int32, 32, INT32)                                                                          \
-KLR_SIGNED_CAST(from, type, int64, 64, INT64)                                                                          \
-KLR_UNSIGNED_CAST(from, type, uint8, 8, UINT8)                                                                         \
-KLR_UNSIGNED_CAST(from, type, uint16, 16, UINT16)                                                                      \
-KLR_UNSIGNED_CAST(from, type, uint32, 32, UINT32)                                                                      \
-KLR_UNSIGNED_CAST(from, type, uint64, 64, UINT64)
-KLR_CASTS(f32, float)
-KLR_CASTS(f64, double)
+/* The mosts: the largest values below 2^31, 2^32, 2^63 and 2^64. */
+#define KLR_CASTS(from, type, most31, most32, most63, most64)                                                          \
+KLR_SIGNED_CAST(from, type, int8, 8, INT8, int32_t, 127)                                                               \
+KLR_SIGNED_CAST(from, type, int16, 16, INT16, int32_t, 32767)                                                          \
+KLR_SIGNED_CAST(from, type, int32, 32, INT32, int32_t, most31)                                                         \
+KLR_SIGNED_CAST(from, type, int64, 64, INT64, int64_t, most63)                                                         \
+KLR_UNSIGNED_CAST(from, type, uint8, 8, UINT8, int32_t, 255)                                                           \
+KLR_UNSIGNED_CAST(from, type, uint16, 16, UINT16, int32_t, 65535)                                                      \
+KLR_UNSIGNED_CAST(from, type, uint32, 32, UINT32, uint32_t, most32)                                                    \
+KLR_UNSIGNED_CAST(from, type, uint64, 64, UINT64, uint64_t, most64)
+KLR_CASTS(f32, float, 0x1.fffffep30f, 0x1.fffffep31f, 0x1.fffffep62f, 0x1.fffffep63f)
+KLR_CASTS(f64, double, 2147483647.0, 4294967295.0, 0x1.fffffffffffffp62, 0x1.fffffffffffffp63)
 
 /* Of 64 bits to f16 and bf16: by an f32 that ends in a 1 where it is not exact, so that only the second rounding counts. */
 
@@ -208,13 +213,15 @@ KLR_FN uint8_t klr_isnan_##tag(type x) { return x != x; }                       
 KLR_FN uint8_t klr_isinf_##tag(type x) { return klr_abs_##tag(x) == INFINITY; }                                        \
 KLR_FN type klr_min_##tag(type a, type b)                                                                              \
 {                                                                                                                      \
-  type least = b < a || (a == b && klr_bits_##tag(b) >> top) ? b : a;                                                  \
-  return a != a ? a : b != b ? b : least;                                                                              \
+  type least = a < b ? a : b; /* b when there is a NaN */                                                              \
+  least = a == b ? klr_from_bits_##tag(klr_bits_##tag(a) | klr_bits_##tag(b)) : least;                                 \
+  return a != a ? a : least;                                                                                           \
 }                                                                                                                      \
 KLR_FN type klr_max_##tag(type a, type b)                                                                              \
 {                                                                                                                      \
-  type most = b > a || (a == b && klr_bits_##tag(a) >> top) ? b : a;                                                   \
-  return a != a ? a : b != b ? b : most;                                                                               \
+  type most = a > b ? a : b;                                                                                           \
+  most = a == b ? klr_from_bits_##tag(klr_bits_##tag(a) & klr_bits_##tag(b)) : most;                                   \
+  return a != a ? a : most;                                                                                            \
 }                                                                                                                      \
 KLR_FN type klr_mod_##tag(type a, type b)                                                                              \
 {                                                                                                                      \
