@@ -2,20 +2,31 @@
 
 #include "schema/apart.h"
 
+// Functions with more names and loops with more accesses are not looked at.
+enum { MOST_LOCALS = 1024, MOST_ACCESSES = 256, MOST_WORK = 20000 };
+
 typedef struct Access {
   const SchemaVar *array;
   const SchemaNode *index;
   bool writes;
 } Access;
 
+struct SchemaApart {
+  Arena *arena;
+  const SchemaFunction *function;
+  const SchemaNode **values;  // by index: the `let` of a local that is assigned once; else NULL
+  uint32_t *assigned;         // by index: the number of the loop that was looked at last and assigns the local
+  uint32_t loop;
+};
+
 // A loop: of a counter over its turns, or of all threads.
 typedef struct Loop {
-  const SchemaFile *file;
-  SchemaList body;
+  SchemaApart *apart;
   const SchemaVar *counter;  // NULL: threads
-  const SchemaNode **values;  // by index: the `let` of a local that is assigned once; else NULL
-  Vec(Access) accesses;
-  bool has_others;  // something whose accesses are not known, or whose order counts
+  Access accesses[MOST_ACCESSES];
+  uint32_t count, work;      // work: names of names may stand for more than there is time for
+  bool has_others;           // something whose accesses are not known, or whose order counts
+  bool counter_changes;
 } Loop;
 
 // Between one turn and the next a value stays, grows by one, or who knows.
@@ -25,76 +36,87 @@ typedef enum Step { STEP_NONE, STEP_ONE, STEP_ANY } Step;
 
 static void look_for_values(SchemaNode *node, void *context)
 {
-  Loop *l = context;
+  SchemaApart *a = context;
   if (node->kind == SCHEMA_let && node->var->kind == VAR_LOCAL && node->var->assignments == 1)
-    l->values[node->var->index] = node;
+    a->values[node->var->index] = node;
 }
 
-static void look_for_accesses(SchemaNode *node, void *context)
+SchemaApart *schema_look_apart(const SchemaFile *file, const SchemaFunction *function)
 {
-  Loop *l = context;
-  if (node->kind == SCHEMA_index) {
-    const Schema_index *e = SCHEMA_AS(index, node);
-    vec_push(l->file->arena, &l->accesses, (Access){e->array->var, e->index, false});
-    l->has_others |= e->array->var->kind == VAR_SHARED;
-  }
-  if (node->kind == SCHEMA_assign && SCHEMA_AS(assign, node)->target->kind == SCHEMA_index) {
-    const Schema_index *target = SCHEMA_AS(index, SCHEMA_AS(assign, node)->target);
-    vec_push(l->file->arena, &l->accesses, (Access){target->array->var, target->index, true});
-  }
-  bool is_call = node->kind == SCHEMA_call || node->kind == SCHEMA_perform;
-  SchemaCallClass class = is_call && !node->callee ? schema_builtin_info(node->builtin)->class : CALL_CLASS_ID;
-  l->has_others |= class == CALL_CLASS_ATOMIC || class == CALL_CLASS_BARRIER;
-  if (!is_call || !node->callee)
+  SchemaApart *a = arena_new(file->arena, SchemaApart);
+  *a = (SchemaApart){file->arena, function, arena_array(file->arena, const SchemaNode *, function->locals.count + 1),
+                     arena_array(file->arena, uint32_t, function->locals.count + 1), 0};
+  schema_walk_list(function->body, look_for_values, a);
+  return a;
+}
+
+static void add_access(Loop *l, const Schema_index *element, bool writes)
+{
+  if (l->count < MOST_ACCESSES)
+    l->accesses[l->count++] = (Access){element->array->var, element->index, writes};
+  else
+    l->has_others = true;
+}
+
+static void look_at_call(Loop *l, const SchemaNode *node)
+{
+  if (!node->callee) {
+    SchemaCallClass class = schema_builtin_info(node->builtin)->class;
+    l->has_others |= class == CALL_CLASS_ATOMIC || class == CALL_CLASS_BARRIER;
     return;
+  }
   SchemaList args = node->kind == SCHEMA_call ? SCHEMA_AS(call, node)->args : SCHEMA_AS(perform, node)->args;
   for (uint32_t i = 0; i < args.count; i++)
     l->has_others |= args.items[i]->type.is_array;
 }
 
-static Loop loop_of(const SchemaFile *file, const SchemaFunction *function, SchemaList body, const SchemaVar *counter)
+static void look_in_loop(SchemaNode *node, void *context)
 {
-  Loop loop = {.file = file, .body = body, .counter = counter, .values = arena_array(file->arena, const SchemaNode *, function->locals.count + 1)};
-  schema_walk_list(function->body, look_for_values, &loop);
-  schema_walk_list(body, look_for_accesses, &loop);
-  return loop;
+  Loop *l = context;
+  const SchemaVar *var = schema_assigned_by(node);
+  if (node->kind == SCHEMA_index) {
+    add_access(l, SCHEMA_AS(index, node), false);
+    l->has_others |= SCHEMA_AS(index, node)->array->var->kind == VAR_SHARED;
+  } else if (node->kind == SCHEMA_assign) {
+    const SchemaNode *target = SCHEMA_AS(assign, node)->target;
+    if (target->kind == SCHEMA_index)
+      add_access(l, SCHEMA_AS(index, target), true);
+  } else if (node->kind == SCHEMA_call || node->kind == SCHEMA_perform) {
+    look_at_call(l, node);
+  }
+  if (var && var->kind == VAR_LOCAL)
+    l->apart->assigned[var->index] = l->apart->loop;
+  l->counter_changes |= var && var == l->counter;
+}
+
+// Of one loop at a time.
+static void look_at(Loop *l, SchemaApart *apart, SchemaList body, const SchemaVar *counter)
+{
+  l->apart = apart, l->counter = counter, l->count = l->work = 0, l->counter_changes = false;
+  l->has_others = apart->function->locals.count > MOST_LOCALS;
+  apart->loop++;
+  if (!l->has_others)
+    schema_walk_list(body, look_in_loop, l);
 }
 
 // ---- indices
 
-typedef struct Assigned {
-  const SchemaVar *var;
-  bool found;
-} Assigned;
+static Step step_of(Loop *l, const SchemaNode *node);
 
-static void look_for_assignment(SchemaNode *node, void *context)
-{
-  Assigned *a = context;
-  bool assigns = node->kind == SCHEMA_let || node->kind == SCHEMA_for ||
-                 (node->kind == SCHEMA_assign && SCHEMA_AS(assign, node)->target->kind == SCHEMA_var);
-  const SchemaVar *var = !assigns ? NULL : node->kind == SCHEMA_assign ? SCHEMA_AS(assign, node)->target->var : node->var;
-  a->found |= assigns && var == a->var;
-}
-
-static bool assigns(SchemaList list, const SchemaVar *var)
-{
-  Assigned a = {.var = var};
-  schema_walk_list(list, look_for_assignment, &a);
-  return a.found;
-}
-
-static Step step_of(const Loop *l, const SchemaNode *node);
-
-static Step step_of_var(const Loop *l, const SchemaVar *var)
+static Step step_of_var(Loop *l, const SchemaVar *var)
 {
   if (var == l->counter)
-    return assigns(l->body, var) || scalar_info(var->type.scalar)->bytes < 4 ? STEP_ANY : STEP_ONE;
+    return l->counter_changes || scalar_info(var->type.scalar)->bytes < 4 ? STEP_ANY : STEP_ONE;
   if (var->kind == VAR_CONSTANT)
     return STEP_NONE;
-  if (var->kind == VAR_LOCAL && l->values[var->index] && (!l->counter || assigns(l->body, var)))
-    return step_of(l, SCHEMA_AS(let, l->values[var->index])->value);
-  bool is_own = !l->counter && var->kind == VAR_LOCAL;  // each thread has its own
-  return var->type.is_array || is_own || (var->assignments && (!l->counter || assigns(l->body, var))) ? STEP_ANY : STEP_NONE;
+  if (var->type.is_array || (var->kind == VAR_PARAMETER && var->assignments))
+    return STEP_ANY;
+  if (var->kind == VAR_PARAMETER)
+    return STEP_NONE;
+  if (l->counter && l->apart->assigned[var->index] != l->apart->loop)
+    return STEP_NONE;
+  const SchemaNode *let = l->apart->values[var->index];
+  return let ? step_of(l, SCHEMA_AS(let, let)->value) : STEP_ANY;
 }
 
 static Step step_of_call(const Loop *l, const SchemaNode *node)
@@ -108,15 +130,18 @@ static Step step_of_call(const Loop *l, const SchemaNode *node)
   return is_own ? STEP_ONE : STEP_ANY;
 }
 
-static Step step_of(const Loop *l, const SchemaNode *node)
+static Step step_of(Loop *l, const SchemaNode *node)
 {
+  if (++l->work > MOST_WORK)
+    return STEP_ANY;
   switch (node->kind) {
   case SCHEMA_literal: return STEP_NONE;
   case SCHEMA_var: return step_of_var(l, node->var);
   case SCHEMA_call: return step_of_call(l, node);
   case SCHEMA_cast: {
-    Step step = step_of(l, SCHEMA_AS(cast, node)->value);
-    bool keeps = scalar_is_integer(node->type.scalar) && scalar_info(node->type.scalar)->bytes >= 4 && scalar_is_integer(SCHEMA_AS(cast, node)->value->type.scalar);
+    const SchemaNode *value = SCHEMA_AS(cast, node)->value;
+    Step step = step_of(l, value);
+    bool keeps = scalar_is_integer(node->type.scalar) && scalar_info(node->type.scalar)->bytes >= 4 && scalar_is_integer(value->type.scalar);
     return step == STEP_NONE || keeps ? step : STEP_ANY;
   }
   case SCHEMA_binary_op: {
@@ -142,42 +167,44 @@ static bool could_meet(const Access *a, const Access *b)
 static size_t count_pairs(const Loop *l)
 {
   size_t pairs = 0;
-  for (size_t i = 0; i < l->accesses.count; i++)
-    for (size_t k = 0; l->accesses.items[i].writes && k < l->accesses.count; k++)
-      pairs += could_meet(&l->accesses.items[i], &l->accesses.items[k]) && l->accesses.items[i].array != l->accesses.items[k].array;
+  for (uint32_t i = 0; i < l->count; i++)
+    for (uint32_t k = 0; l->accesses[i].writes && k < l->count; k++)
+      pairs += could_meet(&l->accesses[i], &l->accesses[k]) && l->accesses[i].array != l->accesses[k].array;
   return pairs;
 }
 
-// For threads the index must be the own id itself: in more than one dimension others have the same sum.
-static bool is_even(const Loop *l, bool has_dims)
+static bool is_even(Loop *l)
 {
-  if (l->has_others)
+  if (l->has_others || !count_pairs(l))
     return false;
-  for (size_t i = 0; i < l->accesses.count; i++)
-    for (size_t k = 0; l->accesses.items[i].writes && k < l->accesses.count; k++) {
-      const Access *a = &l->accesses.items[i], *b = &l->accesses.items[k];
-      if (could_meet(a, b) && (has_dims || !schema_same_value(a->index, b->index) || step_of(l, a->index) != STEP_ONE))
+  for (uint32_t i = 0; i < l->count; i++)
+    for (uint32_t k = 0; l->accesses[i].writes && k < l->count; k++) {
+      const Access *a = &l->accesses[i], *b = &l->accesses[k];
+      if (could_meet(a, b) && (!schema_same_value(a->index, b->index) || step_of(l, a->index) != STEP_ONE))
         return false;
     }
   return true;
 }
 
-bool schema_threads_are_even(const SchemaFile *file, const SchemaFunction *function)
+// In more dimensions than one other threads have the same sum of ids.
+bool schema_threads_are_even(SchemaApart *apart)
 {
-  Loop loop = loop_of(file, function, function->body, NULL);
-  return count_pairs(&loop) && is_even(&loop, function->dims > 1);
+  Loop loop;
+  look_at(&loop, apart, apart->function->body, NULL);
+  return apart->function->dims <= 1 && is_even(&loop);
 }
 
-bool schema_turns_are_even(const SchemaFile *file, const SchemaFunction *function, const SchemaNode *node)
+bool schema_turns_are_even(SchemaApart *apart, const SchemaNode *node)
 {
-  Loop loop = loop_of(file, function, SCHEMA_AS(for, node)->body, node->var);
-  const SchemaLiteral *step = &SCHEMA_AS(literal, SCHEMA_AS(for, node)->step)->value;
-  return step->magnitude == 1 && count_pairs(&loop) && is_even(&loop, false);
+  Loop loop;
+  if (SCHEMA_AS(literal, SCHEMA_AS(for, node)->step)->value.magnitude != 1)
+    return false;
+  look_at(&loop, apart, SCHEMA_AS(for, node)->body, node->var);
+  return is_even(&loop);
 }
 
 typedef struct Payer {
-  const SchemaFile *file;
-  const SchemaFunction *function;
+  SchemaApart *apart;
   bool pays;
 } Payer;
 
@@ -186,18 +213,20 @@ static void look_for_payer(SchemaNode *node, void *context)
   Payer *p = context;
   if (p->pays || (node->kind != SCHEMA_for && node->kind != SCHEMA_while))
     return;
+  Loop loop;
   bool is_for = node->kind == SCHEMA_for;
-  Loop loop = loop_of(p->file, p->function, is_for ? SCHEMA_AS(for, node)->body : SCHEMA_AS(while, node)->body, is_for ? node->var : NULL);
-  p->pays = count_pairs(&loop) && !(is_for && schema_turns_are_even(p->file, p->function, node));
+  look_at(&loop, p->apart, is_for ? SCHEMA_AS(for, node)->body : SCHEMA_AS(while, node)->body, NULL);
+  p->pays = count_pairs(&loop) && !(is_for && schema_turns_are_even(p->apart, node));
 }
 
-bool schema_pays_apart(const SchemaFile *file, const SchemaFunction *function)
+bool schema_pays_apart(SchemaApart *apart)
 {
   enum { MOST_PAIRS = 8 };  // that compilers tell apart in a loop of threads
-  Payer payer = {.file = file, .function = function};
-  schema_walk_list(function->body, look_for_payer, &payer);
+  Payer payer = {.apart = apart};
+  schema_walk_list(apart->function->body, look_for_payer, &payer);
   if (payer.pays)
     return true;
-  Loop loop = loop_of(file, function, function->body, NULL);
-  return !is_even(&loop, function->dims > 1) && count_pairs(&loop) > MOST_PAIRS;
+  Loop loop;
+  look_at(&loop, apart, apart->function->body, NULL);
+  return count_pairs(&loop) > MOST_PAIRS && !(apart->function->dims <= 1 && is_even(&loop));
 }

@@ -268,6 +268,9 @@ void schema_walk_list(SchemaList list, SchemaVisit *visit, void *context);
 // Whether two expressions of names, literals, casts and operators are the same to the letter: equal wherever nothing is assigned between them.
 bool schema_same_value(const SchemaNode *a, const SchemaNode *b);
 
+// The name that a `let`, a `for` or an `assign` gives a value to; NULL: none.
+const SchemaVar *schema_assigned_by(const SchemaNode *node);
+
 // An expression as Python again, for people: integer casts that the checker has put there are left out.
 void schema_print_expression(const SchemaNode *node, StrBuf *out);
 

@@ -7,6 +7,8 @@
 // How a value differs between the neighbours of a strip.
 typedef enum Spread { SPREAD_STEADY, SPREAD_UNIT, SPREAD_ANY } Spread;
 
+enum { MOST_WORK = 200000 };
+
 static Spread spread_of(const SchemaStrips *s, const SchemaNode *node);
 
 // ---- lists
@@ -105,6 +107,8 @@ static Spread spread_of_var(const SchemaStrips *s, const SchemaVar *var)
 // Of values that can be computed at any time: nothing of memory.
 static Spread spread_of(const SchemaStrips *s, const SchemaNode *node)
 {
+  if (++*s->work > MOST_WORK)
+    return SPREAD_ANY;
   switch (node->kind) {
   case SCHEMA_literal: return SPREAD_STEADY;
   case SCHEMA_var: return spread_of_var(s, node->var);
@@ -133,7 +137,7 @@ static Spread spread_of(const SchemaStrips *s, const SchemaNode *node)
 // Sums and products of integers that are known at any time: less work than a load.
 static bool is_cheap(const SchemaStrips *s, const SchemaNode *node)
 {
-  if (!scalar_is_integer(node->type.scalar))
+  if (!scalar_is_integer(node->type.scalar) || ++*s->work > MOST_WORK)
     return false;
   if (spread_of(s, node) != SPREAD_ANY)
     return true;
@@ -172,20 +176,11 @@ typedef struct Looker {
   bool found;
 } Looker;
 
-static const SchemaVar *assigned_by(const SchemaNode *node)
-{
-  if (node->kind == SCHEMA_let || node->kind == SCHEMA_for)
-    return node->var;
-  if (node->kind == SCHEMA_assign && SCHEMA_AS(assign, node)->target->kind == SCHEMA_var)
-    return SCHEMA_AS(assign, node)->target->var;
-  return NULL;
-}
-
 static void count_names(SchemaNode *node, void *context)
 {
   Looker *l = context;
-  l->all += (node->kind == SCHEMA_var && node->var == l->var) || assigned_by(node) == l->var;
-  l->writes += assigned_by(node) == l->var;
+  l->all += (node->kind == SCHEMA_var && node->var == l->var) || schema_assigned_by(node) == l->var;
+  l->writes += schema_assigned_by(node) == l->var;
 }
 
 // A name that only loops count and only their bodies read.
@@ -193,7 +188,7 @@ static void count_outside(SchemaNode *node, void *context)
 {
   Looker *l = context;
   l->all += node->kind == SCHEMA_var && node->var == l->var;
-  l->found |= assigned_by(node) == l->var && node->kind != SCHEMA_for;
+  l->found |= schema_assigned_by(node) == l->var && node->kind != SCHEMA_for;
   if (node->kind == SCHEMA_for && node->var == l->var) {
     Looker inner = {.var = l->var};
     schema_walk_list(SCHEMA_AS(for, node)->body, count_names, &inner);
@@ -219,7 +214,7 @@ static uint32_t names_in(SchemaList list, const SchemaVar *var)
 static void look_for_carried(SchemaNode *node, void *context)
 {
   Looker *l = context;
-  const SchemaVar *var = assigned_by(node);
+  const SchemaVar *var = schema_assigned_by(node);
   if (var && var->kind == VAR_LOCAL && node->kind != SCHEMA_for && (!l->s->is_few || scalar_is_float(var->type.scalar)))
     l->found |= names_in(l->s->body, var) > names_in((SchemaList){(SchemaNode *[]){(SchemaNode *)l->loop}, 1}, var);
 }
@@ -318,7 +313,7 @@ static void take_loops(Arena *arena, SchemaStrips *s)
 static void note_use(SchemaNode *node, void *context)
 {
   bool *used = context;
-  const SchemaVar *var = node->kind == SCHEMA_var ? node->var : assigned_by(node);
+  const SchemaVar *var = node->kind == SCHEMA_var ? node->var : schema_assigned_by(node);
   if (var && var->kind == VAR_LOCAL)
     used[var->index] = true;
 }
@@ -390,7 +385,7 @@ SchemaStrips *schema_find_strips(const SchemaFile *file, const SchemaFunction *f
   SchemaStrips *s = arena_alloc(arena, sizeof *s);
   const size_t count = function->locals.count + 1;
   *s = (SchemaStrips){.function = function, .locals = arena_array(arena, StripLocal, count), .values = arena_array(arena, const SchemaNode *, count),
-                      .turns = arena_array(arena, const SchemaNode *, count)};
+                      .turns = arena_array(arena, const SchemaNode *, count), .work = arena_new(arena, uint32_t)};
   if (!function->dims || function->uses_groups || function->has_whole || count > 1024)
     return s;
   s->body.items = arena_array(arena, SchemaNode *, function->body.count + 1);

@@ -26,6 +26,7 @@ typedef struct SchemaStrips {
   const SchemaNode **values;  // by index: the `let` of a local that is assigned once and by all threads; else NULL
   const SchemaNode **turns;   // by index: the loop among `wide` that counts it now, while looking or writing
   Vec(const SchemaNode *) wide;  // the loops
+  uint32_t *work;             // how many expressions were looked at: names of names may stand for more than there is time for
 } SchemaStrips;
 
 // Of a checked kernel. In the file's arena.

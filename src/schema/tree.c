@@ -351,3 +351,12 @@ bool schema_same_value(const SchemaNode *a, const SchemaNode *b)
   default: return false;
   }
 }
+
+const SchemaVar *schema_assigned_by(const SchemaNode *node)
+{
+  if (node->kind == SCHEMA_let || node->kind == SCHEMA_for)
+    return node->var;
+  if (node->kind == SCHEMA_assign && SCHEMA_AS(assign, node)->target->kind == SCHEMA_var)
+    return SCHEMA_AS(assign, node)->target->var;
+  return NULL;
+}

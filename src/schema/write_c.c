@@ -10,7 +10,6 @@
 
 #include "schema/write_c.h"
 #include "base/bug.h"
-#include "schema/apart.h"
 #include "schema/json.h"
 #include "schema/write_c_parts.h"
 #include "trace/module.h"
@@ -43,7 +42,7 @@ static void write_bodies(CWriter *w, const SchemaFunction *function, bool has_ap
 
 static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file_number)
 {
-  w->function = function, w->stage = "";
+  w->function = function, w->stage = "", w->apart = schema_look_apart(w->file, function);
   if (schema_whole_in_stages(function)) {
     c_write_whole_kernel(w, function, file_number);
     return;
@@ -56,7 +55,7 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   if (w->reductions.count)
     c_write_reducing_thread(w, function);
   w->strips = w->reductions.count || w->tallies.count ? NULL : schema_find_strips(w->file, function);
-  const bool has_apart = !function->has_whole && !w->tallies.count && schema_pays_apart(w->file, function);
+  const bool has_apart = !function->has_whole && !w->tallies.count && schema_pays_apart(w->apart);
   write_bodies(w, function, has_apart);
   c_write_combine(w, function);
   c_write_grid(w, function);

@@ -1,6 +1,5 @@
 // write_c_body.c -- the functions that run a range of threads: loops over ids, reductions in a fixed order, arrays that are only added to.
 
-#include "schema/apart.h"
 #include "schema/write_c_parts.h"
 
 // ---- parameters, ids
@@ -341,7 +340,7 @@ void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart)
     } else if (function->dims > 1) {
       c_write_grid_rows(w, function);
     } else {
-      if (schema_threads_are_even(w->file, function))
+      if (schema_threads_are_even(w->apart))
         c_put_line(w, "KLR_EVEN");
       c_put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_end; klr_thread++) {");
       w->indent = 2;

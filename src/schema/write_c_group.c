@@ -1,36 +1,52 @@
-// write_c_group.c -- threads in groups: kernels with barriers run region by region over the threads of a group.
+// write_c_group.c -- threads in groups: regions of statements, each a loop over the group's threads. See groups.h.
 
 #include "schema/write_c_parts.h"
 
 #include <inttypes.h>
 
-static void look_for_barrier(SchemaNode *node, void *context)
+// ---- regions
+
+// Names that are computed anew, as far as statements [from, to) or, when it is not NULL, `expression` need them.
+static void put_again(CWriter *w, SchemaList list, uint32_t from, uint32_t to, const SchemaNode *expression)
 {
-  *(bool *)context |= node->kind == SCHEMA_perform && node->builtin == BUILTIN_barrier;
+  const SchemaGroups *g = w->groups;
+  bool *used = arena_array(w->arena, bool, g->function->locals.count + 1);
+  for (uint32_t i = from; i < to; i++)
+    schema_region_uses(g, list.items[i], used);
+  if (expression)
+    schema_region_uses(g, expression, used);
+  for (size_t i = 0; i < g->function->locals.count; i++)
+    if (used[i])
+      c_put_value(w, g->values[i]);
 }
 
-static bool has_barrier(const SchemaNode *node)
+static void note_inner(SchemaNode *node, void *context)
 {
-  bool found = false;
-  schema_walk((SchemaNode *)node, look_for_barrier, &found);
-  return found;
+  bool *used = context;
+  const SchemaVar *var = node->kind == SCHEMA_var ? node->var : schema_assigned_by(node);
+  if (var && var->kind == VAR_LOCAL)
+    used[var->index] = true;
 }
 
-static const char *const REGION = "for (uint32_t klr_t = 0; klr_t < klr_count; klr_t++) {";
-
-static void open_region(CWriter *w, bool first_only)
+// Names of this region alone.
+static void declare_inner(CWriter *w, SchemaList list, uint32_t from, uint32_t to)
 {
-  c_put_line(w, "%s", first_only ? "{" : REGION);
+  const SchemaGroups *g = w->groups;
+  bool *used = arena_array(w->arena, bool, g->function->locals.count + 1);
+  for (uint32_t i = from; i < to; i++)
+    schema_walk(list.items[i], note_inner, used);
+  for (size_t i = 0; i < g->function->locals.count; i++)
+    if (used[i] && g->locals[i] == GROUP_INNER)
+      c_declare_local(w, g->function->locals.items[i]);
+}
+
+static void open_region(CWriter *w, bool has_atomics)
+{
+  c_put_line(w, "KLR_THREADS_OF_%s(%s) {", w->function->dims > 1 ? "GROUP" : "LINE", has_atomics ? "" : "KLR_EVEN");
   w->region = ++w->labels;
   w->indent++;
-  if (first_only)
-    c_put_line(w, "const uint32_t klr_t = 0;");
-  c_put_line(w, "const int64_t klr_id0 = klr_first[0] + (int64_t)(klr_t %% klr_extent[0]);");
-  c_put_line(w, "const int64_t klr_id1 = klr_first[1] + (int64_t)(klr_t / klr_extent[0] %% klr_extent[1]);");
-  c_put_line(w, "const int64_t klr_id2 = klr_first[2] + (int64_t)(klr_t / klr_extent[0] / klr_extent[1]);");
-  c_put_line(w, "const uint64_t klr_thread = ((uint64_t)klr_id2 * klr_grid->size[1] + (uint64_t)klr_id1) * klr_grid->size[0] + (uint64_t)klr_id0;");
-  c_put_line(w, "(void)klr_id0, (void)klr_id1, (void)klr_id2, (void)klr_thread;");
-  if (!first_only)
+  c_put_line(w, "KLR_IDS_IN_GROUP");
+  if (c_has_return(w->function->body))
     c_put_line(w, "if (klr_ended[klr_t]) continue;");
 }
 
@@ -41,40 +57,57 @@ static void close_region(CWriter *w)
   c_put_line(w, "}");
 }
 
-// break and continue of a loop around barriers, met in a region: the same for all threads.
-static bool has_loop_exit(SchemaList list)
+bool c_is_again(const CWriter *w, const SchemaNode *node)
 {
-  for (uint32_t i = 0; i < list.count; i++) {
-    const SchemaNode *node = list.items[i];
-    if (node->kind == SCHEMA_break || node->kind == SCHEMA_continue ||
-        (node->kind == SCHEMA_if && (has_loop_exit(SCHEMA_AS(if, node)->then_body) || has_loop_exit(SCHEMA_AS(if, node)->else_body))))
-      return true;
+  return w->in_group && node->kind == SCHEMA_let && w->groups->locals[node->var->index] == GROUP_AGAIN;
+}
+
+// Helpers may have some.
+static void look_for_atomics(SchemaNode *node, void *context)
+{
+  bool is_call = node->kind == SCHEMA_call || node->kind == SCHEMA_perform;
+  *(bool *)context |= is_call && (node->callee ? node->callee->uses_atomics : schema_builtin_info(node->builtin)->class == CALL_CLASS_ATOMIC);
+}
+
+static void write_region(CWriter *w, SchemaList list, uint32_t from, uint32_t to)
+{
+  bool has_others = false, has_atomics = false;
+  for (uint32_t i = from; i < to; i++) {
+    has_others |= !c_is_again(w, list.items[i]);
+    schema_walk(list.items[i], look_for_atomics, &has_atomics);
   }
-  return false;
+  if (!has_others)
+    return;
+  open_region(w, has_atomics);
+  put_again(w, list, from, to, NULL);
+  declare_inner(w, list, from, to);
+  for (uint32_t i = from; i < to; i++)
+    c_write_stmt(w, list.items[i]);
+  close_region(w);
+}
+
+// ---- around regions: what all threads of a group have in common is computed for the first
+
+static void put_first(CWriter *w, const char *name, uint32_t label, const SchemaNode *value)
+{
+  c_put_line(w, "{");
+  w->indent++;
+  put_again(w, (SchemaList){0}, 0, 0, value);
+  c_start_line(w);
+  c_put(w, "%s%u = ", name, label);
+  c_write_expr(w, value);
+  c_put(w, ";\n");
+  w->indent--;
+  c_put_line(w, "}");
 }
 
 static void write_group_list(CWriter *w, SchemaList list);
-
-static void write_exit(CWriter *w, const SchemaNode *node)
-{
-  // Only uniform conditions lead to an exit; it is taken outside of the regions.
-  if (node->kind == SCHEMA_break || node->kind == SCHEMA_continue) {
-    c_put_line(w, node->kind == SCHEMA_break ? "break;" : "continue;");
-    return;
-  }
-  write_group_list(w, (SchemaList){(SchemaNode **)&node, 1});
-}
 
 static void write_group_if(CWriter *w, const Schema_if *s)
 {
   uint32_t label = ++w->labels;
   c_put_line(w, "uint8_t klr_if%u;", label);
-  open_region(w, true);
-  c_start_line(w);
-  c_put(w, "klr_if%u = ", label);
-  c_write_expr(w, s->condition);
-  c_put(w, ";\n");
-  close_region(w);
+  put_first(w, "klr_if", label, s->condition);
   c_put_line(w, "if (klr_if%u) {", label);
   w->indent++;
   write_group_list(w, s->then_body);
@@ -92,12 +125,7 @@ static void write_group_while(CWriter *w, const Schema_while *s)
   c_put_line(w, "for (;;) {");
   w->indent++;
   c_put_line(w, "uint8_t klr_while%u;", label);
-  open_region(w, true);
-  c_start_line(w);
-  c_put(w, "klr_while%u = ", label);
-  c_write_expr(w, s->condition);
-  c_put(w, ";\n");
-  close_region(w);
+  put_first(w, "klr_while", label, s->condition);
   c_put_line(w, "if (!klr_while%u) break;", label);
   write_group_list(w, s->body);
   w->indent--;
@@ -108,25 +136,46 @@ static void write_group_for(CWriter *w, const SchemaNode *node)
 {
   const Schema_for *s = SCHEMA_AS(for, node);
   const SchemaLiteral *step = &SCHEMA_AS(literal, s->step)->value;
+  bool is_one = w->groups->locals[node->var->index] == GROUP_ONE;
   uint32_t label = ++w->labels;
   c_put_line(w, "int64_t klr_k%u, klr_stop%u;", label, label);
-  open_region(w, true);
-  c_start_line(w);
-  c_put(w, "klr_k%u = ", label);
-  c_write_expr(w, s->start);
-  c_put(w, ", klr_stop%u = ", label);
-  c_write_expr(w, s->stop);
-  c_put(w, ";\n");
-  close_region(w);
+  put_first(w, "klr_k", label, s->start);
+  put_first(w, "klr_stop", label, s->stop);
   c_put_line(w, "for (; klr_k%u %s klr_stop%u; klr_k%u = __builtin_add_overflow(klr_k%u, INT64_C(%s%" PRIu64 "), &klr_k%u) ? klr_stop%u : klr_k%u) {", label,
            step->is_negative ? ">" : "<", label, label, label, step->is_negative ? "-" : "", step->magnitude, label, label, label);
   w->indent++;
-  open_region(w, false);
+  if (!is_one)
+    open_region(w, false);
   c_start_line(w);
   c_put_var(w, node->var);
   c_put(w, " = (%s)klr_k%u;\n", c_type(node->var->type.scalar), label);
-  close_region(w);
+  if (!is_one)
+    close_region(w);
   write_group_list(w, s->body);
+  w->indent--;
+  c_put_line(w, "}");
+}
+
+static void write_around(CWriter *w, const SchemaNode *node)
+{
+  switch (node->kind) {
+  case SCHEMA_shared: return;
+  case SCHEMA_perform: c_put_line(w, "/* barrier */"); return;
+  case SCHEMA_break: c_put_line(w, "break;"); return;
+  case SCHEMA_continue: c_put_line(w, "continue;"); return;
+  case SCHEMA_let:
+  case SCHEMA_assign: c_write_stmt(w, node); return;
+  default: break;
+  }
+  c_put_place(w, node->place);
+  c_put_line(w, "{");
+  w->indent++;
+  if (node->kind == SCHEMA_if)
+    write_group_if(w, SCHEMA_AS(if, node));
+  else if (node->kind == SCHEMA_while)
+    write_group_while(w, SCHEMA_AS(while, node));
+  else
+    write_group_for(w, node);
   w->indent--;
   c_put_line(w, "}");
 }
@@ -134,62 +183,58 @@ static void write_group_for(CWriter *w, const SchemaNode *node)
 static void write_group_list(CWriter *w, SchemaList list)
 {
   for (uint32_t i = 0; i < list.count; i++) {
-    SchemaNode *node = list.items[i];
-    bool is_exit = node->kind == SCHEMA_break || node->kind == SCHEMA_continue || (node->kind == SCHEMA_if && has_loop_exit((SchemaList){&node, 1}));
-    if (node->kind == SCHEMA_perform && node->builtin == BUILTIN_barrier) {
-      c_put_line(w, "/* barrier */");
-    } else if (node->kind == SCHEMA_break || node->kind == SCHEMA_continue) {
-      write_exit(w, node);
-    } else if (has_barrier(node) || is_exit) {
-      c_put_line(w, "{");
-      w->indent++;
-      if (node->kind == SCHEMA_if)
-        write_group_if(w, SCHEMA_AS(if, node));
-      else if (node->kind == SCHEMA_while)
-        write_group_while(w, SCHEMA_AS(while, node));
-      else
-        write_group_for(w, node);
-      w->indent--;
-      c_put_line(w, "}");
-    } else if (node->kind != SCHEMA_shared) {
-      open_region(w, false);
-      c_write_stmt(w, node);
-      close_region(w);
-    }
+    uint32_t end = schema_region_end(w->groups, list, i);
+    if (end > i)
+      write_region(w, list, i, end);
+    if ((i = end) < list.count)
+      write_around(w, list.items[i]);
   }
 }
 
-void c_write_group_body(CWriter *w, const SchemaFunction *function)
+// ---- memory of a group: shared arrays, and arrays of the threads' values
+
+static bool is_own_param(const SchemaVar *param)
 {
-  c_put_line(w, "for (uint64_t klr_group = klr_begin; klr_group < klr_end; klr_group++) {");
-  w->indent++;
-  c_put_line(w, "int64_t klr_first[3]; uint64_t klr_extent[3], klr_rest = klr_group;");
-  c_put_line(w, "for (int klr_d = 0; klr_d < 3; klr_d++) {");
-  c_put_line(w, "  const uint64_t klr_groups = (klr_grid->size[klr_d] + klr_grid->local[klr_d] - 1) / klr_grid->local[klr_d];");
-  c_put_line(w, "  klr_first[klr_d] = (int64_t)(klr_rest %% klr_groups * klr_grid->local[klr_d]), klr_rest /= klr_groups;");
-  c_put_line(w, "  const uint64_t klr_left = klr_grid->size[klr_d] - (uint64_t)klr_first[klr_d];");
-  c_put_line(w, "  klr_extent[klr_d] = klr_left < klr_grid->local[klr_d] ? klr_left : klr_grid->local[klr_d];");
-  c_put_line(w, "}");
-  c_put_line(w, "const uint32_t klr_count = (uint32_t)(klr_extent[0] * klr_extent[1] * klr_extent[2]);");
-  c_put_line(w, "uint8_t *const klr_ended = calloc(klr_count, 1);");
+  return !param->type.is_array && param->assignments;
+}
+
+static void put_array(CWriter *w, const SchemaVar *var)
+{
+  c_start_line(w);
+  c_put(w, "%s *const ", c_type(var->type.scalar));
+  c_put_name(w, var->name->str);
+  if (var->kind == VAR_SHARED)
+    c_put(w, " = malloc(%" PRIu64 " * sizeof(%s));\n", var->size, c_type(var->type.scalar));
+  else
+    c_put(w, " = malloc(klr_most * sizeof(%s));\n", c_type(var->type.scalar));
+}
+
+static void put_free(CWriter *w, const SchemaVar *var)
+{
+  c_start_line(w);
+  c_put(w, "free(");
+  c_put_name(w, var->name->str);
+  c_put(w, ");\n");
+}
+
+// As a group begins.
+static void put_beginning(CWriter *w, const SchemaFunction *function)
+{
+  if (c_has_return(function->body))
+    c_put_line(w, "memset(klr_ended, 0, klr_count);");
   for (size_t i = 0; i < function->locals.count; i++) {
     const SchemaVar *var = function->locals.items[i];
+    if (var->kind != VAR_SHARED)
+      continue;
     c_start_line(w);
-    c_put(w, "%s *const ", c_type(var->type.scalar));
+    c_put(w, "memset(");
     c_put_name(w, var->name->str);
-    if (var->kind == VAR_SHARED)
-      c_put(w, " = calloc(%" PRIu64 ", sizeof(%s));\n", var->size, c_type(var->type.scalar));
-    else
-      c_put(w, " = calloc(klr_count, sizeof(%s));\n", c_type(var->type.scalar));
+    c_put(w, ", 0, %" PRIu64 " * sizeof(%s));\n", var->size, c_type(var->type.scalar));
   }
   for (size_t i = 0; i < function->params.count; i++) {
     const SchemaVar *param = function->params.items[i];
-    if (param->type.is_array || !param->assignments)
+    if (!is_own_param(param))
       continue;
-    c_start_line(w);
-    c_put(w, "%s *const ", c_type(param->type.scalar));
-    c_put_name(w, param->name->str);
-    c_put(w, " = calloc(klr_count, sizeof(%s));\n", c_type(param->type.scalar));
     c_start_line(w);
     c_put(w, "for (uint32_t klr_t = 0; klr_t < klr_count; klr_t++) ");
     c_put_name(w, param->name->str);
@@ -197,19 +242,39 @@ void c_write_group_body(CWriter *w, const SchemaFunction *function)
     c_put_name(w, param->name->str);
     c_put(w, "_given;\n");
   }
+  for (size_t i = 0; i < function->locals.count; i++)
+    if (w->groups->locals[i] == GROUP_ONE)
+      c_declare_local(w, function->locals.items[i]);
+}
+
+void c_write_group_body(CWriter *w, const SchemaFunction *function)
+{
+  w->groups = schema_find_groups(w->file, function);
+  c_put_line(w, "const size_t klr_most = klr_grid->local[0] * klr_grid->local[1] * klr_grid->local[2];");
+  if (c_has_return(function->body))
+    c_put_line(w, "uint8_t *const klr_ended = malloc(klr_most);");
+  for (size_t i = 0; i < function->locals.count; i++)
+    if (function->locals.items[i]->kind == VAR_SHARED || w->groups->locals[i] == GROUP_THREADS)
+      put_array(w, function->locals.items[i]);
+  for (size_t i = 0; i < function->params.count; i++)
+    if (is_own_param(function->params.items[i]))
+      put_array(w, function->params.items[i]);
+  c_put_line(w, "for (uint64_t klr_group = klr_begin; klr_group < klr_end; klr_group++) {");
+  w->indent++;
+  c_put_line(w, "KLR_GROUP");
+  put_beginning(w, function);
   w->in_group = true;
   write_group_list(w, function->body);
   w->in_group = false;
-  c_put_line(w, "free(klr_ended);");
-  for (size_t k = 0; k < function->locals.count + function->params.count; k++) {
-    const SchemaVar *var = k < function->locals.count ? function->locals.items[k] : function->params.items[k - function->locals.count];
-    if (var->kind == VAR_PARAMETER && (var->type.is_array || !var->assignments))
-      continue;
-    c_start_line(w);
-    c_put(w, "free(");
-    c_put_name(w, var->name->str);
-    c_put(w, ");\n");
-  }
   w->indent--;
   c_put_line(w, "}");
+  if (c_has_return(function->body))
+    c_put_line(w, "free(klr_ended);");
+  for (size_t i = 0; i < function->locals.count; i++)
+    if (function->locals.items[i]->kind == VAR_SHARED || w->groups->locals[i] == GROUP_THREADS)
+      put_free(w, function->locals.items[i]);
+  for (size_t i = 0; i < function->params.count; i++)
+    if (is_own_param(function->params.items[i]))
+      put_free(w, function->params.items[i]);
+  c_put_line(w, "(void)klr_most;");
 }

@@ -1,6 +1,8 @@
 // write_c_parts.h -- what the parts of the C writer share; write_c.h is its face, write_c.c says what the C looks like.
 
 #pragma once
+#include "schema/apart.h"
+#include "schema/groups.h"
 #include "schema/reduce.h"
 #include "schema/schema.h"
 #include "schema/strips.h"
@@ -20,6 +22,7 @@ typedef struct CWriter {
   StrBuf *out;
   const SchemaFile *file;
   const SchemaFunction *function;
+  SchemaApart *apart;  // of the function
   const char *stage;   // what functions of a stage are called besides the kernel's name: "", "_1" ...
   SchemaReductions reductions;
   Tallies tallies;
@@ -27,7 +30,8 @@ typedef struct CWriter {
   bool in_strip;         // some local names are arrays by lane
   int indent;
   uint32_t line;       // of the Python source, as #line has said last
-  bool in_group;       // local names are arrays by thread
+  SchemaGroups *groups;  // of a kernel with groups
+  bool in_group;       // some local names are arrays by thread
   bool plain_return;   // in a helper
   bool *marked;        // locals by index, for mark_values
   Vec(Held) held;
@@ -52,6 +56,8 @@ void c_write_expr(CWriter *w, const SchemaNode *node);
 uint32_t c_open_for(CWriter *w, const SchemaNode *node);  // the loop's line; returns its counter's number
 void c_write_stmt(CWriter *w, const SchemaNode *node);
 void c_write_list(CWriter *w, SchemaList list);
+void c_declare_local(CWriter *w, const SchemaVar *var);
+void c_put_value(CWriter *w, const SchemaNode *let);  // a name as a constant, with the value of its only assignment
 void c_declare_locals(CWriter *w, const SchemaFunction *function);
 void c_put_combined(CWriter *w, const SchemaReduction *r, const char *left, const char *right);
 void c_write_helper(CWriter *w, const SchemaFunction *function);
@@ -93,6 +99,7 @@ void c_write_combine(CWriter *w, const SchemaFunction *function);
 
 // ---- write_c_group.c
 
+bool c_is_again(const CWriter *w, const SchemaNode *node);  // a name that each region computes when it needs it
 void c_write_group_body(CWriter *w, const SchemaFunction *function);
 
 // ---- write_c_rows.c

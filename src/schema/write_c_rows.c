@@ -2,19 +2,6 @@
 
 #include "schema/write_c_parts.h"
 
-// A local name as a constant, with the value of its only assignment.
-static void put_value(CWriter *w, const SchemaVar *var)
-{
-  const SchemaNode *let = w->strips->values[var->index];
-  c_put_place(w, let->place);
-  c_start_line(w);
-  c_put(w, "KLR_SPARE const %s ", c_type(var->type.scalar));
-  c_put_name(w, var->name->str);
-  c_put(w, " = ");
-  c_write_expr(w, SCHEMA_AS(let, let)->value);
-  c_put(w, ";\n");
-}
-
 static void mark_values(SchemaNode *node, void *context)
 {
   CWriter *w = context;
@@ -36,7 +23,7 @@ void c_write_width(CWriter *w, const SchemaFunction *function)
   schema_walk(w->strips->width, mark_values, w);
   for (size_t i = 0; i < function->locals.count; i++)
     if (w->marked[i])
-      put_value(w, function->locals.items[i]);
+      c_put_value(w, w->strips->values[i]);
   c_start_line(w);
   c_put(w, "return ");
   c_write_expr(w, w->strips->width);
@@ -66,7 +53,7 @@ static void write_lanes(CWriter *w, SchemaList list, uint32_t from, uint32_t to)
     if (!used[i] || s->turns[i] || (s->locals[i] != STRIP_AGAIN && s->locals[i] != STRIP_INNER))
       continue;
     if (s->locals[i] == STRIP_AGAIN) {
-      put_value(w, var);
+      c_put_value(w, s->values[i]);
     } else {
       c_start_line(w);
       c_put(w, "KLR_SPARE %s ", c_type(var->type.scalar));
@@ -90,7 +77,7 @@ static void write_strip_list(CWriter *w, SchemaList list)
       bool is_steady = is_value(w, list.items[k], STRIP_STEADY);
       has_lanes |= !is_steady && !is_value(w, list.items[k], STRIP_AGAIN);
       if (is_steady)
-        put_value(w, list.items[k]->var);
+        c_put_value(w, list.items[k]);
     }
     if (has_lanes)
       write_lanes(w, list, i, end);

@@ -1,7 +1,6 @@
 // write_c_thread.c -- what one thread does: expressions, statements, helpers.
 
 #include "base/bug.h"
-#include "schema/apart.h"
 #include "schema/write_c_parts.h"
 
 #include <inttypes.h>
@@ -12,7 +11,8 @@
 void c_put_var(CWriter *w, const SchemaVar *var)
 {
   c_put_name(w, var->name->str);
-  if (w->in_group && var->kind != VAR_SHARED && !var->type.is_array && (var->kind == VAR_LOCAL || var->assignments))
+  bool is_own = var->kind == VAR_LOCAL ? w->in_group && w->groups->locals[var->index] == GROUP_THREADS : var->kind == VAR_PARAMETER && var->assignments;
+  if (w->in_group && is_own && !var->type.is_array)
     strbuf_puts(w->out, "[klr_t]");
   if (w->in_strip && var->kind == VAR_LOCAL && w->strips->locals[var->index] == STRIP_LANES)
     strbuf_puts(w->out, "[klr_l]");
@@ -183,8 +183,8 @@ static void write_id(CWriter *w, SchemaBuiltin builtin, SchemaList args)
   unsigned d = args.count ? (unsigned)SCHEMA_AS(literal, args.items[0])->value.magnitude : 0;
   switch (builtin) {
   case BUILTIN_get_global_id: c_put(w, "klr_id%u", d); return;
-  case BUILTIN_get_local_id: c_put(w, "(klr_id%u %% (int64_t)klr_grid->local[%u])", d, d); return;
-  case BUILTIN_get_group_id: c_put(w, "(klr_id%u / (int64_t)klr_grid->local[%u])", d, d); return;
+  case BUILTIN_get_local_id: c_put(w, w->in_group ? "((int64_t)klr_local%u)" : "(klr_id%u %% (int64_t)klr_grid->local[%u])", d, d); return;
+  case BUILTIN_get_group_id: c_put(w, w->in_group ? "klr_group%u" : "(klr_id%u / (int64_t)klr_grid->local[%u])", d, d); return;
   case BUILTIN_get_global_size: c_put(w, "((int64_t)klr_grid->size[%u])", d); return;
   case BUILTIN_get_local_size: c_put(w, "((int64_t)klr_grid->local[%u])", d); return;
   case BUILTIN_get_num_groups:
@@ -419,7 +419,7 @@ uint32_t c_open_for(CWriter *w, const SchemaNode *node)
 
 static void write_for(CWriter *w, const SchemaNode *node)
 {
-  if (schema_turns_are_even(w->file, w->function, node))
+  if (schema_turns_are_even(w->apart, node))
     c_put_line(w, "KLR_EVEN");
   uint32_t label = c_open_for(w, node);
   c_start_line(w);
@@ -532,6 +532,8 @@ static void write_assign(CWriter *w, const Schema_assign *s)
 
 void c_write_stmt(CWriter *w, const SchemaNode *node)
 {
+  if (c_is_again(w, node))
+    return;
   c_put_place(w, node->place);
   switch (node->kind) {
   case SCHEMA_let:
@@ -589,17 +591,31 @@ void c_write_list(CWriter *w, SchemaList list)
   }
 }
 
+void c_declare_local(CWriter *w, const SchemaVar *var)
+{
+  c_start_line(w);
+  c_put(w, "KLR_SPARE %s ", c_type(var->type.scalar));
+  c_put_name(w, var->name->str);
+  c_put(w, " = 0;\n");
+}
+
 void c_declare_locals(CWriter *w, const SchemaFunction *function)
 {
   for (size_t i = 0; i < function->locals.count; i++) {
-    const SchemaVar *var = function->locals.items[i];
-    if (var->kind != VAR_LOCAL)
-      continue;
-    c_start_line(w);
-    c_put(w, "KLR_SPARE %s ", c_type(var->type.scalar));
-    c_put_name(w, var->name->str);
-    c_put(w, " = 0;\n");
+    if (function->locals.items[i]->kind == VAR_LOCAL)
+      c_declare_local(w, function->locals.items[i]);
   }
+}
+
+void c_put_value(CWriter *w, const SchemaNode *let)
+{
+  c_put_place(w, let->place);
+  c_start_line(w);
+  c_put(w, "KLR_SPARE const %s ", c_type(let->var->type.scalar));
+  c_put_name(w, let->var->name->str);
+  c_put(w, " = ");
+  c_write_expr(w, SCHEMA_AS(let, let)->value);
+  c_put(w, ";\n");
 }
 
 // ---- helpers
@@ -627,6 +643,7 @@ static void put_helper_head(CWriter *w, const SchemaFunction *function)
 
 void c_write_helper(CWriter *w, const SchemaFunction *function)
 {
+  w->apart = schema_look_apart(w->file, function);
   w->function = function, w->plain_return = true, w->in_group = false, w->line = 0;
   c_put(w, "\n");
   put_helper_head(w, function);
