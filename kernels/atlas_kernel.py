@@ -234,6 +234,51 @@ def fma(x: Number, y: Number, z: Number) -> Any:
     raise _compiled("fma")
 
 
+def popcount(x: int) -> int:
+    """How many bits of an integer are 1."""
+    raise _compiled("popcount")
+
+
+def clz(x: int) -> int:
+    """How many bits are 0 before the first 1; of 0 all."""
+    raise _compiled("clz")
+
+
+def ctz(x: int) -> int:
+    """How many bits are 0 after the last 1; of 0 all."""
+    raise _compiled("ctz")
+
+
+def as_i32(x: Number) -> Any:
+    """The 32 bits of a number, taken for those of an i32."""
+    raise _compiled("as_i32")
+
+
+def as_u32(x: Number) -> Any:
+    """The 32 bits of a number, taken for those of a u32."""
+    raise _compiled("as_u32")
+
+
+def as_f32(x: Number) -> Any:
+    """The 32 bits of a number, taken for those of an f32."""
+    raise _compiled("as_f32")
+
+
+def as_i64(x: Number) -> Any:
+    """The 64 bits of a number, taken for those of an i64."""
+    raise _compiled("as_i64")
+
+
+def as_u64(x: Number) -> Any:
+    """The 64 bits of a number, taken for those of a u64."""
+    raise _compiled("as_u64")
+
+
+def as_f64(x: Number) -> Any:
+    """The 64 bits of a number, taken for those of an f64."""
+    raise _compiled("as_f64")
+
+
 def isnan(x: Number) -> bool:
     """Whether it is not a number."""
     raise _compiled("isnan")
@@ -339,7 +384,8 @@ __all__ = [
     "inline", "device", "shared_array", "get_global_id", "get_local_id", "get_group_id", "get_global_size",
     "get_local_size", "get_num_groups", "barrier", "sqrt", "rsqrt", "reciprocal", "floor", "ceil", "trunc", "exp",
     "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-    "tanh", "erf", "sigmoid", "relu", "atan2", "fma", "isnan", "isinf", "atomic_add", "atomic_sub", "atomic_min",
+    "tanh", "erf", "sigmoid", "relu", "atan2", "fma", "popcount", "clz", "ctz", "as_i32",
+    "as_u32", "as_f32", "as_i64", "as_u64", "as_f64", "isnan", "isinf", "atomic_add", "atomic_sub", "atomic_min",
     "atomic_max", "atomic_exch", "atomic_cas", "atomic_add_f32", "atomic_add_u32", "atomic_add_i32",
     "parallel_map_unary", "parallel_map_binary", "parallel_reduce", "parallel_scan", "parallel_gather",
     "parallel_scatter", "expf", "logf", "sinf", "cosf", "tanhf", "sqrtf", "fabs", "fabsf", "powf", "fmin", "fmax",

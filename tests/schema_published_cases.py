@@ -1251,3 +1251,48 @@ def xnor_gemm(r, n):
 def stochastic_bf16(r, n):
     x, random = f32(r, n), u32s(r, n)
     return dict(bits=x.view(np.uint32), random=random, out=np.zeros(n, np.uint16), n=n), dict(out=((x.view(np.uint32) + (random & 0xFFFF)) >> 16).astype(np.uint16))
+
+
+@case("integers")
+def radix_keys(r, n):
+    x = f32(r, n) * np.float32(1e20)**r.integers(-1, 2, n).astype(np.float32)
+    bits = x.view(np.uint32)
+    want = np.where(bits >> 31, ~bits, bits | 0x80000000).astype(np.uint32)
+    assert np.array_equal(x[np.argsort(want)], np.sort(x))
+    return dict(x=x, keys=bits * 0, n=n), dict(keys=want)
+
+
+@case("integers", 2**-8 * 2**24, each=True)
+def fast_inverse_sqrt(r, n):
+    x = np.exp(f32(r, n) * 9)
+    return dict(x=x, y=x * 0, n=n), dict(y=1 / np.sqrt(double(x)))
+
+
+@case("integers")
+def lbvh_ranges(r, n):
+    codes = np.sort(r.integers(0, 1 << 6, n) << 10).astype(np.uint32)
+    names = [f"{code:032b}{i:032b}" for i, code in enumerate(codes)]  # with the place, so that all differ
+    first, last = np.zeros(max(n - 1, 0), np.int32), np.zeros(max(n - 1, 0), np.int32)
+
+    def split(low, high, is_left):
+        """The inner node of low..high stands at that end of it where its parent was split."""
+        if low == high:
+            return
+        at = high if is_left else low
+        first[at], last[at] = low, high
+        bit = next(k for k in range(64) if names[low][k] != names[high][k])
+        middle = max(i for i in range(low, high) if names[i][bit] == "0")
+        split(low, middle, True)
+        split(middle + 1, high, False)
+
+    if n:
+        split(0, n - 1, False)
+    return dict(codes=codes, first=first * 0, last=last * 0, n=n), dict(first=first, last=last)
+
+
+@case("integers")
+def atomic_max_by_bits(r, n):
+    x = f32(r, n) - 3
+    want = np.float32(x.max(initial=-np.inf)).view(np.int32)
+    return dict(x=x, largest=np.array([np.iinfo(np.int32).min], np.int32), n=n), dict(largest=np.array([want if want >= 0 else want ^ 0x7fffffff], np.int32) if n else
+                                                                                 np.array([np.iinfo(np.int32).min], np.int32))

@@ -4,6 +4,7 @@
 // tree is finished: types are written into it, casts where a type changes, and whatever is wrong is reported.
 
 #include "schema/checker.h"
+#include "schema/front.h"
 #include "base/bug.h"
 #include "schema/json.h"
 #include "schema/whole.h"
@@ -450,6 +451,41 @@ static void finish_values(Checker *c, SchemaNode *node, SchemaList args)
     args.items[i] = bring(c, args.items[i], type);
 }
 
+// A literal that is not below 0.
+static bool is_natural(const SchemaNode *node)
+{
+  return node->kind == SCHEMA_literal && !SCHEMA_AS(literal, node)->value.is_negative;
+}
+
+// The one argument of a function of bits.
+static void finish_bits(Checker *c, SchemaNode *node, SchemaList args)
+{
+  const SchemaBuiltinInfo *info = schema_builtin_info(node->builtin);
+  bool is_as = info->class == CALL_CLASS_AS;
+  args.items[0] = value_of(c, args.items[0], "this argument");
+  Scalar type = args.items[0]->type.scalar, to = is_as ? schema_as_type(node->builtin) : SCALAR_NONE;
+  node->type = value_type(to);
+  if (type == SCALAR_NONE)
+    return;
+  uint32_t bytes = is_as ? scalar_info(to)->bytes : 0;
+  Scalar found = !schema_is_weak(type)        ? schema_promoted(type)
+                 : type == SCALAR_WEAK_FLOAT  ? (bytes == 8 ? SCALAR_F64 : SCALAR_F32)
+                 : !is_as                     ? checker_alone(args.items[0], type)
+                 : is_natural(args.items[0])  ? (bytes == 8 ? SCALAR_U64 : SCALAR_U32)
+                                              : (bytes == 8 ? SCALAR_I64 : SCALAR_I32);
+  if (!is_as && scalar_is_float(found)) {
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` is for integers; here it has `%s`", info->name, scalar_name(found)), "the bits of an f32 are `as_u32(x)`");
+    return;
+  }
+  if (is_as && scalar_info(found)->bytes != bytes) {
+    diag_help(refuse(c, node->place, E_SCHEMA_TYPE, "`%s` takes a number of %u bits; here it has `%s`", info->name, 8 * bytes, scalar_name(found)),
+              "cast it to a type of %u bits before, or take `as_%c%u`", 8 * bytes, scalar_name(to)[0], 8 * scalar_info(found)->bytes);
+    return;
+  }
+  args.items[0] = bring(c, args.items[0], found);
+  node->type = value_type(is_as ? to : found);
+}
+
 static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args, bool at_zero, bool is_statement)
 {
   const SchemaBuiltinInfo *info = schema_builtin_info(node->builtin);
@@ -479,6 +515,8 @@ static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args
   case CALL_CLASS_FLOAT:
   case CALL_CLASS_NUMBER:
   case CALL_CLASS_TEST: finish_values(c, node, *args); break;
+  case CALL_CLASS_INTEGER:
+  case CALL_CLASS_AS: finish_bits(c, node, *args); break;
   }
   if (is_statement && info->class != CALL_CLASS_ATOMIC && info->class != CALL_CLASS_BARRIER) {
     Diag *diag = refuse(c, node->place, E_SCHEMA_SYNTAX, "the value of `%s` is not used, so the call does nothing", info->name);
@@ -577,6 +615,11 @@ static SchemaNode *finish_call(Checker *c, SchemaNode *node, const Name **name, 
     const char *names[BUILTIN_COUNT];
     for (SchemaBuiltin i = 0; i < BUILTIN_COUNT; i++)
       names[i] = schema_builtin_info(i)->name;
+    const char *help = schema_foreign_help((*name)->str);
+    if (help) {
+      diag_help(diag, "%s", help);
+      return node;
+    }
     diag_suggest(diag, (*name)->str, names, BUILTIN_COUNT);
     diag_help(diag, "`klr list schema` shows the functions; one of this file needs the decorator `@inline`");
     return node;

@@ -684,12 +684,46 @@ static SchemaList args_of(Front *f, Expr *e)
   return args;
 }
 
+const char *schema_foreign_help(Str name)
+{
+  static const struct { const char *name, *help; } FOREIGN[] = {
+#define FOREIGN(name, help) {"." name ".", help},
+#include "schema/foreign.def"
+  };
+  for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++) {
+    const size_t len = strlen(FOREIGN[i].name);  // with a dot before and behind, which the ends of the name stand for
+    for (size_t at = 0; at + len <= name.len + 2; at++) {
+      bool begins = at == 0 || name.data[at - 1] == '.', ends = at + len == name.len + 2 || name.data[at + len - 2] == '.';
+      if (begins && ends && memcmp(name.data + at, FOREIGN[i].name + 1, len - 2) == 0)
+        return FOREIGN[i].help;
+    }
+  }
+  return NULL;
+}
+
+// What is written with dots, whatever it begins with: of `a[i].size` it is `.size`.
+static Str with_dots(Front *f, const Expr *e)
+{
+  if (e->kind == EXPR_Name)
+    return e->Name.id->str;
+  if (e->kind != EXPR_Attribute)
+    return str_from("");
+  return str_from(arena_printf(f->arena, "%.*s.%s", STR_ARG(with_dots(f, e->Attribute.value)), e->Attribute.attr->str.data));
+}
+
+// Says what a foreign name is called here, else `otherwise`.
+static void help_foreign(Front *f, Diag *diag, const Expr *e, const char *otherwise)
+{
+  const char *help = schema_foreign_help(with_dots(f, e));
+  diag_help(diag, "%s", help ? help : otherwise);
+}
+
 static const Name *callee_of(Front *f, Expr *e)
 {
   bool dotted;
   const Name *name = called_name(f, e->Call.func, &dotted);
   if (!name) {
-    diag_help(refuse(f, e->Call.func->span, E_SCHEMA_CALL, "only functions that have a name can be called"),
+    help_foreign(f, refuse(f, e->Call.func->span, E_SCHEMA_CALL, "only functions that have a name can be called"), e->Call.func,
             "functions are called by their own name, `exp(x)`, or by that of an imported module, `math.exp(x)`");
     return NULL;
   }
@@ -783,7 +817,7 @@ static SchemaNode *attribute_of(Front *f, Expr *e)
   SchemaNode *number = known_number(f, e->span, name);
   if (number)
     return number;
-  diag_help(refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here"),
+  help_foreign(f, refuse(f, e->span, E_SCHEMA_SYNTAX, "numbers and arrays have no attributes here"), e,
             "an array's length is a parameter of its own: `n: u32`; of modules there are `math.pi`, `math.e`, `math.tau`, `math.inf`, `math.nan`");
   return error_node(f, e->span);
 }
@@ -917,8 +951,8 @@ static ExprList items_of(const Expr *e)
 static void assign_tuple(Front *f, Stmt *s, Expr *target, Expr *value)
 {
   if (!is_sequence(value) || items_of(value).count != items_of(target).count) {
-    diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "as many values as names are needed, each written out: a, b = x, y"),
-            "write one assignment for each");
+    help_foreign(f, refuse(f, s->span, E_SCHEMA_SYNTAX, "as many values as names are needed, each written out: a, b = x, y"),
+                 value->kind == EXPR_Call ? value->Call.func : value, "write one assignment for each; a function gives one value");
     return;
   }
   ExprList values = items_of(value), targets = items_of(target);
@@ -1050,7 +1084,7 @@ static void for_of(Front *f, Stmt *s)
   bool dotted;
   const Name *name = iter->kind == EXPR_Call ? called_name(f, iter->Call.func, &dotted) : NULL;
   if (s->For.target->kind != EXPR_Name || !name || !str_is(name->str, "range") || is_shadowed(f, name)) {
-    diag_help(refuse(f, s->For.target->span, E_SCHEMA_SYNTAX, "a `for` loop counts one name over range(...)"),
+    help_foreign(f, refuse(f, s->For.target->span, E_SCHEMA_SYNTAX, "a `for` loop counts one name over range(...)"), iter->kind == EXPR_Call ? iter->Call.func : iter,
             "for k in range(n): ... a[k] ...");
     return;
   }
@@ -1378,7 +1412,7 @@ static void import_name(Front *f, const Stmt *s, const Name *name, const Name *b
   SchemaNode *number = is_numeric ? known_number(f, s->span, name) : NULL;
   if (number)
     add_constant(f, bound, number, place_of(f, s->span));
-  map_set(&f->aliases, bound->str, (void *)(is_numeric ? own_name(f, name) : name));
+  map_set(&f->aliases, bound->str, (void *)own_name(f, name));
 }
 
 static void import_of(Front *f, Stmt *s)

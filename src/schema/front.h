@@ -10,6 +10,9 @@ SchemaFile *schema_read_python(Session *session, Arena *arena, Source *source);
 // The number of a CONSTANT_BIG_INT; false when it has more than 64 bits.
 bool schema_big_int(Str text, uint64_t *out);
 
+// What a name of Python, Numba, CUDA or Triton is called in a kernel; NULL: none is known. It may have dots.
+const char *schema_foreign_help(Str name);
+
 // ---- functions of a running program
 //
 // There a name means what it means to the program: it is asked for when it is first met outside of the function's own names.

@@ -107,7 +107,9 @@ static Scalar builtin_type(Checker *c, SchemaBuiltin builtin, SchemaList args)
   case CALL_CLASS_ID: return SCALAR_I64;
   case CALL_CLASS_BARRIER: return SCALAR_NONE;
   case CALL_CLASS_TEST: return SCALAR_BOOL;
+  case CALL_CLASS_AS: return schema_as_type(builtin);
   case CALL_CLASS_FLOAT:
+  case CALL_CLASS_INTEGER:
   case CALL_CLASS_NUMBER: return checker_argument_type(builtin, common_of_arguments(c, args));
   case CALL_CLASS_ATOMIC: {
     SchemaVar *array = args.count ? checker_array_of(c, args.items[0]) : NULL;

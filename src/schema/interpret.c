@@ -318,6 +318,20 @@ static Value unary(SchemaUnary op, Scalar type, Value v)
 #define CASE_FLOAT_3(name) FLOAT_CASES(name, 3)
 #define CASE_TEST_1(name)                                                                                              \
   case BUILTIN_##name: return of_bool(type == SCALAR_F32 ? klr_##name##_f32(a[0].f32) : klr_##name##_f64(a[0].f64));
+#define CASE_INTEGER_1(name)                                                                                           \
+  case BUILTIN_##name:                                                                                                 \
+    if (type == SCALAR_I32 || type == SCALAR_U32)                                                                      \
+      out.u32 = klr_##name##_u32(a[0].u32);                                                                            \
+    else                                                                                                               \
+      out.u64 = klr_##name##_u64(a[0].u64);                                                                            \
+    return out;
+#define CASE_AS_1(name)                                                                                                \
+  case BUILTIN_##name:                                                                                                 \
+    if (scalar_info(type)->bytes == 4)                                                                                 \
+      out.u32 = a[0].u32;                                                                                              \
+    else                                                                                                               \
+      out.u64 = a[0].u64;                                                                                              \
+    return out;
 #define CASE_NUMBER_1(name) NUMBER_1(name)
 #define CASE_NUMBER_2(name) NUMBER_2(name)
 #define CASE_ID_0(name)

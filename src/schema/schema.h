@@ -46,7 +46,9 @@ typedef struct SchemaType {
 // ---- operators and functions
 
 typedef enum SchemaOpClass { OP_CLASS_ARITHMETIC, OP_CLASS_DIVIDE, OP_CLASS_INTEGER, OP_CLASS_SHIFT, OP_CLASS_COMPARE, OP_CLASS_LOGIC } SchemaOpClass;
-typedef enum SchemaCallClass { CALL_CLASS_ID, CALL_CLASS_FLOAT, CALL_CLASS_NUMBER, CALL_CLASS_TEST, CALL_CLASS_ATOMIC, CALL_CLASS_BARRIER } SchemaCallClass;
+typedef enum SchemaCallClass {
+  CALL_CLASS_ID, CALL_CLASS_FLOAT, CALL_CLASS_NUMBER, CALL_CLASS_TEST, CALL_CLASS_INTEGER, CALL_CLASS_AS, CALL_CLASS_ATOMIC, CALL_CLASS_BARRIER
+} SchemaCallClass;
 
 typedef enum SchemaBinary {
 #define BINARY(name, python, class, doc) BINARY_##name,
@@ -82,6 +84,7 @@ const SchemaOpInfo *schema_binary_info(SchemaBinary op);
 SchemaBinary schema_mirrored(SchemaBinary op);  // of a comparison: b OP a is a < b
 const SchemaOpInfo *schema_unary_info(SchemaUnary op);
 const SchemaBuiltinInfo *schema_builtin_info(SchemaBuiltin builtin);
+Scalar schema_as_type(SchemaBuiltin builtin);  // of class AS: the type that ends its name
 
 // A builtin by any of its spellings; BUILTIN_NONE: none. `*at_zero`: the spelling leaves out an atomic's index.
 SchemaBuiltin schema_builtin_find(Str name, bool *at_zero);

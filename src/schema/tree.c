@@ -76,6 +76,14 @@ const SchemaBuiltinInfo *schema_builtin_info(SchemaBuiltin builtin)
   return &INFOS[builtin];
 }
 
+Scalar schema_as_type(SchemaBuiltin builtin)
+{
+  Scalar type = SCALAR_NONE;
+  if (!scalar_find(str_from(schema_builtin_info(builtin)->name + strlen("as_")), &type))
+    bug("`%s` ends in no type", schema_builtin_info(builtin)->name);
+  return type;
+}
+
 SchemaBinary schema_mirrored(SchemaBinary op)
 {
   switch (op) {

@@ -252,6 +252,8 @@ static void write_call(CWriter *w, const SchemaNode *node, SchemaList args)
     return;
   case CALL_CLASS_FLOAT:
   case CALL_CLASS_NUMBER:
+  case CALL_CLASS_INTEGER:
+  case CALL_CLASS_AS:
   case CALL_CLASS_TEST: break;
   }
   // min and max of more than two: from the left.

@@ -92,6 +92,11 @@ KERNELS = [
                "        y[i] += x[i] ** -1 + x[i] ** 3 + exp(f64(1.2345)) * pow(f64(0.7), 0.3) + sin(x[i]) * cos(x[i]) + log(exp(x[i]))\n"
                "        g[i] = h[i] ** 2 + 4.0 ** h[i]\n        g[i] += h[i] ** (i % 6 - 2) - h[i] ** 0.5 * h[i] ** 3 + h[i] ** -1.5\n",
      dict(x=f32(N).astype(np.float64) * 3, y=np.zeros(N), h=f32(N, 1), g=f32(N), n=N), {}),
+    ("bits", f"def bits(x: DeviceArray[u32], s: DeviceArray[i64], h: DeviceArray[f16], y: DeviceArray[u64], z: DeviceArray[f32], n: u32):\n{GUARD}y[i] = popcount(x[i]) + 100 * clz(x[i]) + 10000 * ctz(x[i])\n"
+             "        y[i] += (popcount(s[i]) + 100 * clz(s[i]) + 10000 * ctz(s[i])) << 32\n        y[i] ^= as_u64(f64(s[i])) ^ as_u64(as_f64(s[i]))\n        u = as_u32(h[i]) & 0x80000000 | 0x3f800000\n"
+             "        z[i] = as_f32(u) * as_i32(as_f32(x[i] & 0x7effffff)) + as_f32(0x40490fdb)\n",
+     dict(x=(np.random.default_rng(6).integers(0, 2**32, N) >> np.random.default_rng(7).integers(0, 33, N)).astype(np.uint32),
+          s=np.random.default_rng(8).integers(-2**63, 2**63, N) >> np.random.default_rng(9).integers(0, 64, N), h=f32(N).astype(np.float16), y=np.zeros(N, np.uint64), z=f32(N), n=N), {}),
     ("control", "@inline\ndef collatz(v):\n    steps = 0\n    while True:\n        if v <= 1:\n            return steps\n        v = v // 2 if v % 2 == 0 else 3 * v + 1\n        steps += 1\n"
                 "def control(o: DeviceArray[i32], n: u32, m: i32):\n    i = get_global_id()\n    if i >= n:\n        return\n    total = 0\n    m += i32(i)\n    for j in range(i + 20, -1, -3):\n"
                 "        if j % 5 == 0:\n            continue\n        if j == 8:\n            break\n        if j == 2 and i == 7:\n            return\n        total += j\n    o[i] = collatz(i + 1) * 1000 + total + (m << 3) ** 2\n",
@@ -115,6 +120,20 @@ def test_bits(tmp_path, compiler):
                     assert set(got) == set(want)
                     for key in want:
                         assert got[key].tobytes() == want[key].tobytes(), (name, key, isa, pieces)
+
+
+def test_functions_of_bits(tmp_path):
+    name, text, arguments, _ = next(row for row in KERNELS if row[0] == "bits")
+    got, _ = build(tmp_path, text).run(name, arguments)
+
+    def counted(v, bits):
+        v = int(v) % 2**bits
+        return v.bit_count() + 100 * (bits - v.bit_length()) + 10000 * ((v & -v).bit_length() - 1 if v else bits)
+
+    for x, s, y in list(zip(arguments["x"], arguments["s"], got["y"]))[:2000]:
+        assert y == (counted(x, 32) + (counted(s, 64) << 32)) % 2**64 ^ int(s.astype(np.float64).view(np.uint64)) ^ int(s.view(np.uint64)), (x, s)
+    signs = np.where(np.signbit(arguments["h"]), np.float32(-1), np.float32(1))
+    assert np.array_equal(got["z"], signs * (arguments["x"] & 0x7effffff).astype(np.float32) + np.float32(np.pi))
 
 
 def test_narrow_types(tmp_path):

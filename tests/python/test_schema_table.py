@@ -41,6 +41,8 @@ q = f + (6 & 3 | 8) - ~4 + 2 ** 40
 q = f * (1 << (2 if t else 3))
 q = (n & ~(1 << 2)) + (1 << 63 >> 60)
 q = float("inf")
+q = popcount(n) + 10 * clz(n) + 1000 * ctz(n << 3) + popcount(-1)
+q = as_u32(f) + as_i32(-1.5) % 1000 + as_f32(1078530011) * 2 + as_f64(as_i64(2.5))
 q = -float("-Infinity") + f
 q = 0\nfor v in range(3):\n    v = 10\n    q += 1
 q = 0\nfor v in range(5):\n    q = v * 2
@@ -142,6 +144,9 @@ def python_names():
             return v - 2**bits if signed and v >= 2**(bits - 1) else v
         return cast
     names = {"f32": float, "f64": float, "bool": bool, "u8": wrapping(8, False), "i8": wrapping(8, True), "i32": wrapping(32, True), "i64": wrapping(64, True), "u64": wrapping(64, False),
+             "popcount": lambda v: bin(v % 2**32).count("1"), "clz": lambda v: 32 - v.bit_length(),
+             "ctz": lambda v: (v & -v).bit_length() - 1, "as_u32": lambda v: int(np.float32(v).view(np.uint32)), "as_i32": lambda v: int(np.float32(v).view(np.int32)),
+             "as_f32": lambda v: float(np.uint32(v).view(np.float32)), "as_i64": lambda v: int(np.float64(v).view(np.int64)), "as_f64": lambda v: float(np.int64(v).view(np.float64)),
              "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "inline": lambda f: f, "DeviceArray": list, "math": math}
     return names
 
@@ -172,6 +177,19 @@ for a, b in range(3):\n    pass | E1001 | one name | for k in range(n)
 for x[0] in range(3):\n    pass | E1001 | one name | for k in range(n)
 for v in range(3, 0, f):\n    pass | E1003 | `f32` | cast it
 q = 1 << 64 | E1006 | 64 bits | 1e20
+q = cuda.grid(1) | E1005 | have a name | get_global_id(0)
+q = cuda.threadIdx.x | E1001 | attributes | get_local_id(0)
+q, f = cuda.grid(2) | E1001 | as many values | get_global_id(1)
+cuda.syncthreads() | E1005 | have a name | barrier()
+s = cuda.shared.array(16, f32) | E1005 | have a name | shared_array(f32, 256)
+cuda.atomic.add(y, 0, 1) | E1005 | have a name | atomic_add(array, index, value)
+q = x[0].view(u32) | E1005 | have a name | as_u32(x)
+q = np.where(t, 1, 2) | E1005 | have a name | `x if condition else y`
+q = program_idx(0) | E1002 | program_idx | klr list schema
+for v in prange(n):\n    pass | E1001 | range | get_global_id()
+q = popcount(f) | E1003 | for integers | as_u32(x)
+q = as_u32(f64(f)) | E1003 | 32 bits | as_u64
+q = clz() | E1005 | 1 argument | bits are 0
 q = n + (1 << 64) - 1 | E1006 | 64 bits | 1e20
 for v in range(3, 0, 0):\n    pass | E1001 | step | `while`
 for v in range():\n    pass | E1005 | 1 to 3 arguments | range(start, stop)
@@ -199,7 +217,7 @@ n + 1 | E1001 | not used | assign it
 yield 1 | E1001 | not used | assign it
 sqrt(f) | E1001 | not used | assign it
 g(f) | E1002 | `g` | `@inline`
-print(n) | E1002 | `print` | klr list schema
+print(n) | E1002 | `print` | to an array
 q: f32 | E1001 | without a value | = 0
 q: str = 1 | E1003 | no type | types are
 q: "f31" = 1 | E1003 | no type | did you mean `f32`
@@ -242,7 +260,7 @@ q = x.shape | E1001 | attributes | length
 q = SIZE\nSIZE = 3 | E1004 | `SIZE` | every way
 SIZE += 1 | E1004 | `SIZE` | every way
 for v in range(n):\n    q = SIZE\n    SIZE = 3 | E1004 | `SIZE` | every way
-q = len(x) | E1002 | `len` | klr list schema
+q = len(x) | E1002 | `len` | `n: u32`
 q = (lambda: 1)() | E1005 | have a name | own name
 q = lambda: 1 | E1001 | a lambda | `@inline`
 q = [v for v in range(3)] | E1001 | a comprehension | a loop
@@ -271,7 +289,8 @@ y[0] = 3000000000 | E1006 | `i32` | 2147483647
 y[0] = 1.5 | E1003 | float literal | i32(x)
 q = math.foo | E1001 | attributes | math.pi
 q = np.exp(f) | E1005 | have a name | module
-q = x.sum() | E1005 | have a name | module
+q = x.sum() | E1005 | have a name | in a loop
+q = x.item() | E1005 | have a name | module
 q = n(3) | E1005 | a number here | another name
 q = pow(f) | E1005 | 2 arguments | power
 q = pow(f, y=2) | E1005 | not by name | in its place

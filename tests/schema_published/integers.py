@@ -308,3 +308,61 @@ def stochastic_bf16(bits: DeviceArray[u32], random: DeviceArray[u32], out: Devic
     i = get_global_id()
     if i < n:
         out[i] = u16((bits[i] + (random[i] & 0xFFFF)) >> 16)
+
+
+@inline
+def float_flip(f):
+    return f ^ (u32(-i32(f >> 31)) | 0x80000000)
+
+
+def radix_keys(x: DeviceArray[f32], keys: DeviceArray[u32], n: u32):
+    """Herf's radix tricks: bits of floats that sort as unsigned integers do."""
+    i = get_global_id()
+    if i < n:
+        keys[i] = float_flip(as_u32(x[i]))
+
+
+def fast_inverse_sqrt(x: DeviceArray[f32], y: DeviceArray[f32], n: u32):
+    """Quake's inverse square root, one step of Newton's."""
+    i = get_global_id()
+    if i < n:
+        x2 = x[i] * 0.5
+        guess = as_f32(0x5f3759df - (as_i32(x[i]) >> 1))
+        y[i] = guess * (1.5 - x2 * guess * guess)
+
+
+@inline
+def common_prefix(codes, i, j, n):
+    if j < 0 or j >= n:
+        return -1
+    if codes[i] == codes[j]:
+        return 32 + i32(clz(u32(i) ^ u32(j)))
+    return i32(clz(codes[i] ^ codes[j]))
+
+
+def lbvh_ranges(codes: DeviceArray[u32], first: DeviceArray[i32], last: DeviceArray[i32], n: i32):
+    """Karras' binary radix tree: the leaves below each of its n - 1 inner nodes, from sorted Morton codes."""
+    i = get_global_id()
+    if i < n - 1:
+        forward = common_prefix(codes, i, i + 1, n) - common_prefix(codes, i, i - 1, n)
+        d = 1 if forward > 0 else -1
+        least = common_prefix(codes, i, i - d, n)
+        length = 2
+        while common_prefix(codes, i, i + length * d, n) > least:
+            length *= 2
+        far = 0
+        t = length // 2
+        while t >= 1:
+            if common_prefix(codes, i, i + (far + t) * d, n) > least:
+                far += t
+            t //= 2
+        j = i + far * d
+        first[i], last[i] = min(i, j), max(i, j)
+
+
+def atomic_max_by_bits(x: DeviceArray[f32], largest: DeviceArray[i32], n: u32):
+    """The largest of floats by an atomic on integers, the trick of CUDA's forums: positive floats are ordered as their bits."""
+    i = get_global_id()
+    if i < n:
+        bits = as_i32(x[i])
+        atomic_max(largest, 0, bits if bits >= 0 else bits ^ 0x7fffffff)

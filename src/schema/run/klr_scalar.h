@@ -23,6 +23,42 @@ KLR_FN double klr_from_bits_f64(uint64_t bits) { double x; memcpy(&x, &bits, 8);
 KLR_FN uint32_t klr_bits_f32(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
 KLR_FN float klr_from_bits_f32(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
 
+KLR_FN uint32_t klr_popcount_u32(uint32_t x)
+{
+  x -= x >> 1 & 0x55555555u;
+  x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+  return ((x + (x >> 4)) & 0x0f0f0f0fu) * 0x01010101u >> 24;
+}
+KLR_FN uint64_t klr_popcount_u64(uint64_t x) { return klr_popcount_u32((uint32_t)x) + klr_popcount_u32((uint32_t)(x >> 32)); }
+KLR_FN uint32_t klr_clz_u32(uint32_t x) { return x ? (uint32_t)__builtin_clz(x) : 32u; }
+KLR_FN uint64_t klr_clz_u64(uint64_t x) { return x ? (uint64_t)__builtin_clzll(x) : 64u; }
+KLR_FN uint32_t klr_ctz_u32(uint32_t x) { return klr_popcount_u32((x & (0u - x)) - 1u); }
+KLR_FN uint64_t klr_ctz_u64(uint64_t x) { return klr_popcount_u64((x & (0u - x)) - 1u); }
+
+#define KLR_OF_SIGNED(name)                                                                                            \
+KLR_FN int32_t klr_##name##_i32(int32_t x) { return (int32_t)klr_##name##_u32((uint32_t)x); }                          \
+KLR_FN int64_t klr_##name##_i64(int64_t x) { return (int64_t)klr_##name##_u64((uint64_t)x); }
+KLR_OF_SIGNED(popcount)
+KLR_OF_SIGNED(clz)
+KLR_OF_SIGNED(ctz)
+
+/* klr_as_TO_FROM */
+#define KLR_AS(bits)                                                                                                   \
+KLR_FN int##bits##_t klr_as_i##bits##_i##bits(int##bits##_t x) { return x; }                                           \
+KLR_FN int##bits##_t klr_as_i##bits##_u##bits(uint##bits##_t x) { return (int##bits##_t)x; }                           \
+KLR_FN uint##bits##_t klr_as_u##bits##_i##bits(int##bits##_t x) { return (uint##bits##_t)x; }                          \
+KLR_FN uint##bits##_t klr_as_u##bits##_u##bits(uint##bits##_t x) { return x; }
+KLR_AS(32)
+KLR_AS(64)
+#define KLR_AS_FLOAT(bits, type)                                                                                       \
+KLR_FN int##bits##_t klr_as_i##bits##_f##bits(type x) { return (int##bits##_t)klr_bits_f##bits(x); }                   \
+KLR_FN uint##bits##_t klr_as_u##bits##_f##bits(type x) { return klr_bits_f##bits(x); }                                 \
+KLR_FN type klr_as_f##bits##_i##bits(int##bits##_t x) { return klr_from_bits_f##bits((uint##bits##_t)x); }             \
+KLR_FN type klr_as_f##bits##_u##bits(uint##bits##_t x) { return klr_from_bits_f##bits(x); }                            \
+KLR_FN type klr_as_f##bits##_f##bits(type x) { return x; }
+KLR_AS_FLOAT(32, float)
+KLR_AS_FLOAT(64, double)
+
 /* ---- f16 and bf16 in memory: loaded exactly, stored to the nearest, ties to even; NaNs stay NaNs */
 
 KLR_FN float klr_bf16_to_f32(uint16_t h) { return klr_from_bits_f32((uint32_t)h << 16); }
