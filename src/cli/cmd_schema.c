@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 static int schema_run(Cli *cli, Arena *arena, const char *const *arguments, size_t count)
 {
@@ -66,30 +67,51 @@ static void tell_library(Cli *cli, JsonWriter *json, const char *source, const S
   json_end_object(json);
 }
 
-static bool build_file(Cli *cli, Arena *arena, const char *source, const char *path, JsonWriter *json)
+// One file on its way to a library.
+typedef struct Building {
+  Arena arena;
+  const char *source, *path;
+  SchemaFile *file;
+  SchemaBuild *build;  // NULL: nothing is left to do
+} Building;
+
+static void start_building(Cli *cli, Building *b, const char *source, const char *path)
 {
-  SchemaFile *file = schema_read_file(cli, arena, source);
-  if (!file)
-    return false;
-  if (cli->options.emit_c)
-    return write_c_text(cli, arena, file, path, json);
-  SchemaBuildOptions options = {.compiler = cli->options.compiler, .is_checked = cli->options.checked};
-  SchemaBuilt built;
-  if (!schema_build(cli->session, arena, &file, 1, path, &options, &built))
-    return false;
-  tell_library(cli, json, source, file, path, &built);
-  return true;
+  *b = (Building){.arena = session_arena(cli->session), .source = source, .path = path};
+  b->file = schema_read_file(cli, &b->arena, source);
+  const SchemaBuildOptions options = {.compiler = cli->options.compiler, .is_checked = cli->options.checked};
+  if (b->file && !cli->options.emit_c)
+    b->build = schema_build_start(cli->session, &b->arena, &b->file, 1, path, &options);
 }
 
-static bool build_one(Cli *cli, const char *source, const char *path, JsonWriter *json)
+static bool end_building(Cli *cli, Building *b, JsonWriter *json)
 {
-  Arena arena = session_arena(cli->session);
-  bool ok = build_file(cli, &arena, source, path, json);
+  SchemaBuilt built;
+  bool ok = false;
+  if (b->file && cli->options.emit_c)
+    ok = write_c_text(cli, &b->arena, b->file, b->path, json);
+  else if (b->build && (ok = schema_build_end(cli->session, &b->arena, b->build, &built)))
+    tell_library(cli, json, b->source, b->file, b->path, &built);
   if (!ok && cli->options.json) {
-    schema_begin_file(json, source, NULL);
+    schema_begin_file(json, b->source, NULL);
     json_end_object(json);
   }
-  arena_free(&arena);
+  arena_free(&b->arena);
+  return ok;
+}
+
+// As many compilers at once as there are processors; told in the files' order. Whether all went well.
+static bool build_all(Cli *cli, Arena *arena, const SchemaInputs *inputs, const char *const *paths, JsonWriter *json)
+{
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  const size_t most = processors > 64 ? 64 : processors > 1 ? (size_t)processors : 1, count = inputs->list.count;
+  Building *buildings = arena_array(arena, Building, count + 1);
+  bool ok = true;
+  for (size_t started = 0, ended = 0; ended < count; ended++) {
+    for (; started < count && started < ended + most; started++)
+      start_building(cli, &buildings[started], inputs->list.items[started].path, paths[started]);
+    ok &= end_building(cli, &buildings[ended], json);
+  }
   return ok;
 }
 
@@ -131,13 +153,10 @@ static int schema_build_step(Cli *cli, Arena *arena, const char *const *argument
       return cli_usage(cli, "standard input has no name to build a library under: write it to a file first");
   if (!to_stdout && (!library_paths(cli, arena, &inputs, paths) || !schema_make_folders(cli, arena, arena_printf(arena, "%s/", folder))))
     return EXIT_USER;
-  int status = EXIT_OK;
   JsonWriter json = schema_begin_report(cli);
-  for (size_t i = 0; i < inputs.list.count; i++)
-    if (!build_one(cli, inputs.list.items[i].path, paths[i], &json))
-      status = EXIT_USER;
+  const bool ok = build_all(cli, arena, &inputs, paths, &json);
   schema_end_report(cli, &json);
-  return status;
+  return ok ? EXIT_OK : EXIT_USER;
 }
 
 static int schema_list(Cli *cli, Arena *arena, const char *const *arguments, size_t count)

@@ -39,14 +39,22 @@ static const char *const FLAGS[] = {"-std=gnu17", "-O3", "-fno-tree-slp-vectoriz
                                     "-nostdlib",
 #endif
 };
-enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_FLAGS = FLAG_COUNT + 10, MOST_ARGUMENTS = MOST_FLAGS + 6 };
+enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, MOST_FLAGS = FLAG_COUNT + 12, MOST_ARGUMENTS = MOST_FLAGS + 6 };
 
 typedef struct Flags {
   const char *items[MOST_FLAGS];
   size_t count;
 } Flags;
 
-static Flags flags_of(const SchemaBuildOptions *options)
+// Whether GCC is what `path` leads to, by its name.
+static bool is_gcc(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return strstr(slash ? slash : path, "gcc") != NULL;
+}
+
+// `file`: the compiler's, behind all links.
+static Flags flags_of(const SchemaBuildOptions *options, const char *file)
 {
   // As the bodies for these instruction sets are compiled otherwise: C_ISAS of write_c_body.c.
   static const char *const ONE_CPU[KLR_ISA_COUNT][7] = {
@@ -55,6 +63,13 @@ static Flags flags_of(const SchemaBuildOptions *options)
   Flags flags = {.count = 0};
   for (size_t i = 0; i < FLAG_COUNT; i++)
     flags.items[flags.count++] = FLAGS[i];
+#if defined __x86_64__
+  // A twelfth of the compile time and no kernel slower: the processor reorders instructions itself, and registers last for a body.
+  if (is_gcc(file)) {
+    flags.items[flags.count++] = "-fno-schedule-insns2";
+    flags.items[flags.count++] = "-fira-region=one";
+  }
+#endif
   if (options->is_checked)
     flags.items[flags.count++] = "-DKLR_CHECKED";
   if (options->is_for_this_cpu)
@@ -110,14 +125,19 @@ static const char *find_compiler(Session *session, Arena *arena, const SchemaBui
   return NULL;
 }
 
+// The file behind all links.
+static const char *resolve(Arena *arena, const char *compiler)
+{
+  char resolved[4096];
+  return realpath(compiler, resolved) ? arena_strdup(arena, resolved) : compiler;
+}
+
 // What changes when the compiler does.
-static const char *identity_of(Arena *arena, const char *compiler)
+static const char *identity_of(Arena *arena, const char *file)
 {
   struct stat info = {0};
-  char resolved[4096];
-  const char *path = realpath(compiler, resolved) ? resolved : compiler;
-  stat(path, &info);
-  return arena_printf(arena, "%s %lld %lld", path, (long long)info.st_size, (long long)info.st_mtime);
+  stat(file, &info);
+  return arena_printf(arena, "%s %lld %lld", file, (long long)info.st_size, (long long)info.st_mtime);
 }
 
 // ---- the cache
@@ -194,22 +214,26 @@ size_t schema_cache_clear(Arena *arena)
 
 // ---- running the compiler
 
-// Runs it with standard error in the file `log`. The exit status, or -1 when it could not be started.
-static int run_program(const char *const *arguments, const char *log)
+// Starts it with standard error in the file `log`. Its process, or -1 when it could not be started.
+static pid_t start_program(const char *const *arguments, const char *log)
 {
   posix_spawn_file_actions_t actions;
   pid_t pid;
-  int status = -1;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   int started = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *)arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (started != 0)
-    return -1;
-  while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR)
+  return started == 0 ? pid : -1;
+}
+
+// Waits for the program's end. Its exit status, or -1 when it was not started.
+static int end_program(pid_t pid)
+{
+  int status = -1;
+  while (pid < 0 || waitpid(pid, &status, 0) < 0)
+    if (pid < 0 || errno != EINTR)
       return -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
@@ -259,34 +283,6 @@ static bool read_made(Session *session, Arena *arena, const char *compiler, cons
   return false;
 }
 
-// Compiles `text`, in a folder of its own, into memory. False after reporting.
-static bool compile(Session *session, Arena *arena, const char *compiler, Str text, const Flags *flags, Str *library)
-{
-  const char *folder = make_work_folder(session, arena);
-  if (!folder)
-    return false;
-  const char *source = arena_printf(arena, "%s/kernels.c", folder), *made = arena_printf(arena, "%s/kernels.so", folder), *log = arena_printf(arena, "%s/log", folder);
-  const char *arguments[MOST_ARGUMENTS] = {compiler};
-  size_t count = 1;
-  for (size_t i = 0; i < flags->count; i++)
-    arguments[count++] = flags->items[i];
-  arguments[count++] = source;
-  arguments[count++] = "-o";
-  arguments[count++] = made;
-  arguments[count++] = "-Wl,--as-needed";
-  arguments[count++] = "-lm";
-  bool ok = file_write(session, source, text);
-  if (ok && run_program(arguments, log) != 0) {
-    tell_failure(session, compiler, log);
-    ok = false;
-  }
-  *library = (Str){"", 0};
-  ok = ok && read_made(session, arena, compiler, made, library);
-  unlink(source), unlink(log), unlink(made);
-  rmdir(folder);
-  return ok;
-}
-
 // A kept library, unless it is damaged or everyone may write to it.
 static bool read_kept(Session *session, Arena *arena, const char *kept, Str *library)
 {
@@ -298,36 +294,94 @@ static bool read_kept(Session *session, Arena *arena, const char *kept, Str *lib
   return file_read(session, arena, kept, library);
 }
 
+struct SchemaBuild {
+  const char *path, *kept, *compiler;        // `kept`: NULL when nothing is
+  const char *folder, *source, *made, *log;  // where the compiler works; NULL when there is nothing to compile
+  pid_t pid;
+  double start;
+  Str library;
+};
+
+// Starts to compile `text`, in a folder of its own. False after reporting.
+static bool start_compiler(Session *session, Arena *arena, SchemaBuild *build, Str text, const Flags *flags)
+{
+  const char *folder = build->folder = make_work_folder(session, arena);
+  if (!folder)
+    return false;
+  build->source = arena_printf(arena, "%s/kernels.c", folder), build->made = arena_printf(arena, "%s/kernels.so", folder), build->log = arena_printf(arena, "%s/log", folder);
+  const char *arguments[MOST_ARGUMENTS] = {build->compiler};
+  size_t count = 1;
+  for (size_t i = 0; i < flags->count; i++)
+    arguments[count++] = flags->items[i];
+  arguments[count++] = build->source;
+  arguments[count++] = "-o";
+  arguments[count++] = build->made;
+  arguments[count++] = "-Wl,--as-needed";
+  arguments[count++] = "-lm";
+  const bool ok = file_write(session, build->source, text);
+  if (ok)
+    build->pid = start_program(arguments, build->log);
+  else
+    unlink(build->source), rmdir(folder);
+  return ok;
+}
+
+// Waits for the compiler and reads the library. False after reporting.
+static bool end_compiler(Session *session, Arena *arena, SchemaBuild *build)
+{
+  bool ok = end_program(build->pid) == 0;
+  if (!ok)
+    tell_failure(session, build->compiler, build->log);
+  ok = ok && read_made(session, arena, build->compiler, build->made, &build->library);
+  unlink(build->source), unlink(build->log), unlink(build->made);
+  rmdir(build->folder);
+  return ok;
+}
+
+SchemaBuild *schema_build_start(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
+                                const SchemaBuildOptions *options)
+{
+  SchemaBuild *build = arena_alloc(arena, sizeof *build);
+  *build = (SchemaBuild){.path = path, .compiler = find_compiler(session, arena, options), .library = {"", 0}};
+  if (!build->compiler)
+    return NULL;
+  const char *file = resolve(arena, build->compiler);
+  const Flags flags = flags_of(options, file);
+  StrBuf line = strbuf_new(arena);
+  strbuf_puts(&line, build->compiler);
+  for (size_t i = 0; i < flags.count; i++)
+    strbuf_printf(&line, " %s", flags.items[i]);
+  SchemaSource source;
+  if (!schema_write_c(session, arena, files, file_count, strbuf_cstr(&line), &source))
+    return NULL;
+  const char *key = arena_printf(arena, "%s %s", strbuf_cstr(&line), identity_of(arena, file));
+  const char *folder = options->no_cache ? NULL : schema_cache_folder(arena);
+  if (folder)
+    build->kept = arena_printf(arena, "%s/%.*s-%016" PRIx64 ".so", folder, STR_ARG(source.hash), (uint64_t)XXH3_64bits(key, strlen(key)));
+  if (build->kept && read_kept(session, arena, build->kept, &build->library))
+    return build;
+  build->start = now_seconds();
+  return start_compiler(session, arena, build, source.text, &flags) ? build : NULL;
+}
+
+bool schema_build_end(Session *session, Arena *arena, SchemaBuild *build, SchemaBuilt *built)
+{
+  *built = (SchemaBuilt){.compiler = build->compiler, .was_kept = !build->folder};
+  if (built->was_kept)
+    return write_library(session, build->path, build->library);
+  if (!end_compiler(session, arena, build))
+    return false;
+  built->seconds = now_seconds() - build->start;
+  if (!write_library(session, build->path, build->library))
+    return false;
+  if (build->kept && make_folders(arena, schema_cache_folder(arena)))
+    file_replace(session, build->kept, build->library, LIBRARY_MODE);  // one that cannot be kept is no error: the library is there
+  return true;
+}
+
 bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
                   const SchemaBuildOptions *options, SchemaBuilt *built)
 {
-  *built = (SchemaBuilt){.compiler = find_compiler(session, arena, options)};
-  if (!built->compiler)
-    return false;
-  const Flags flags = flags_of(options);
-  StrBuf line = strbuf_new(arena);
-  strbuf_puts(&line, built->compiler);
-  for (size_t i = 0; i < flags.count; i++)
-    strbuf_printf(&line, " %s", flags.items[i]);
-  const char *build = strbuf_cstr(&line);
-  SchemaSource source;
-  if (!schema_write_c(session, arena, files, file_count, build, &source))
-    return false;
-  const char *key = arena_printf(arena, "%s %s", build, identity_of(arena, built->compiler));
-  const char *folder = options->no_cache ? NULL : schema_cache_folder(arena);
-  const char *kept = folder ? arena_printf(arena, "%s/%.*s-%016" PRIx64 ".so", folder, STR_ARG(source.hash), (uint64_t)XXH3_64bits(key, strlen(key))) : NULL;
-  Str library;
-  if (kept && read_kept(session, arena, kept, &library)) {
-    built->was_kept = true;
-    return write_library(session, path, library);
-  }
-  double start = now_seconds();
-  if (!compile(session, arena, built->compiler, source.text, &flags, &library))
-    return false;
-  built->seconds = now_seconds() - start;
-  if (!write_library(session, path, library))
-    return false;
-  if (kept && make_folders(arena, folder))
-    file_replace(session, kept, library, LIBRARY_MODE);  // one that cannot be kept is no error: the library is there
-  return true;
+  SchemaBuild *build = schema_build_start(session, arena, files, file_count, path, options);
+  return build && schema_build_end(session, arena, build, built);
 }

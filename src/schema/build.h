@@ -21,6 +21,13 @@ typedef struct SchemaBuilt {
 bool schema_build(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
                   const SchemaBuildOptions *options, SchemaBuilt *built);
 
+// The same in two steps: what was started is compiled meanwhile, and must be ended. `start` gives NULL after reporting; what it gives lies in
+// `arena`, and `path` must stay. No two of one path at once.
+typedef struct SchemaBuild SchemaBuild;
+SchemaBuild *schema_build_start(Session *session, Arena *arena, SchemaFile *const *files, size_t file_count, const char *path,
+                                const SchemaBuildOptions *options);
+bool schema_build_end(Session *session, Arena *arena, SchemaBuild *build, SchemaBuilt *built);
+
 // The folder of kept libraries: KLR_CACHE, else klr in XDG_CACHE_HOME or ~/.cache; NULL: none, and nothing is kept.
 const char *schema_cache_folder(Arena *arena);
 

@@ -2,6 +2,7 @@
 loaded or written by half."""
 
 import ctypes
+import json
 import os
 import signal
 import struct
@@ -103,6 +104,23 @@ def test_a_compiler_that_fails(tmp_path, script, told):
     result = make(tmp_path, "--compiler", tmp_path / "cc")
     assert result.returncode == 1 and told in result.stderr
     nothing_is_left(tmp_path)
+
+
+def test_files_that_are_compiled_at_once(tmp_path):
+    """Told in their order, whichever is done first; what fails leaves the others alone."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, body in (("a", "x[0] = 4711"), ("b", "x[0] = 4712"), ("c", "x[0] = q"), ("d", "x[0] = 4")):
+        (folder / f"{name}.py").write_text(f"from atlas_kernel import *\ndef {name}(x: DeviceArray[f32]):\n    {body}\n")
+    (tmp_path / "cc").write_text("#!/bin/sh\nfor word; do test -f \"$word\" && source=$word; done\ngrep -q 4711 $source && sleep 0.2\n"
+                                 "grep -q 4712 $source && exit 1\nexec cc \"$@\"\n")
+    (tmp_path / "cc").chmod(0o755)
+    result = run_klr("schema", "build", folder, "-o", tmp_path / "lib", "--compiler", tmp_path / "cc", "--json", environment=settings(tmp_path))
+    assert result.returncode == 1
+    rows = json.loads(result.stdout)["files"]
+    assert [os.path.basename(row["path"]) for row in rows] == ["a.py", "b.py", "c.py", "d.py"]
+    assert ["output" in row for row in rows] == [True, False, False, True]
+    assert sorted(os.listdir(tmp_path / "lib")) == ["a.so", "d.so"] and not os.listdir(tmp_path / "tmp")
 
 
 def test_a_cache_that_is_damaged_or_cannot_be_written(tmp_path):
