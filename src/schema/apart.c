@@ -163,13 +163,22 @@ static bool could_meet(const Access *a, const Access *b)
   return a->array == b->array || a->array->type.scalar == b->array->type.scalar;
 }
 
+// In C bytes are of no type, and integers of one size of one.
+static bool could_meet_in_c(const Access *a, const Access *b)
+{
+  Scalar x = a->array->type.scalar, y = b->array->type.scalar;
+  uint32_t bytes = scalar_info(x)->bytes;
+  bool are_integers = x != SCALAR_F32 && x != SCALAR_F64 && y != SCALAR_F32 && y != SCALAR_F64;
+  return x == y || bytes == 1 || scalar_info(y)->bytes == 1 || (are_integers && bytes == scalar_info(y)->bytes);
+}
+
 // Pairs that a compiler must tell apart at run time, or give way to.
 static size_t count_pairs(const Loop *l)
 {
   size_t pairs = 0;
   for (uint32_t i = 0; i < l->count; i++)
     for (uint32_t k = 0; l->accesses[i].writes && k < l->count; k++)
-      pairs += could_meet(&l->accesses[i], &l->accesses[k]) && l->accesses[i].array != l->accesses[k].array;
+      pairs += could_meet_in_c(&l->accesses[i], &l->accesses[k]) && l->accesses[i].array != l->accesses[k].array;
   return pairs;
 }
 

@@ -136,6 +136,28 @@ static SchemaNode *as_count(Guard *g, SchemaNode *bound, int64_t more)
   return sum;
 }
 
+// Whether sums of it and small numbers stay within 64 bits.
+static bool is_small(SchemaNode *node)
+{
+  int64_t number;
+  node = without_casts(node, NULL);
+  return scalar_info(node->type.scalar)->bytes <= 4 || small_integer(node, &number);
+}
+
+// Takes the first thread from `id > E` and `id >= E`, or from `id <= E`, `id < E` and `id == 0`, which return; false when it is neither.
+static bool read_from(Guard *g, SchemaBinary op, int dimension, int64_t more, SchemaNode *bound, bool in_range)
+{
+  int64_t zero;
+  bool is_not_first = op == (in_range ? BINARY_ne : BINARY_eq) && !more && small_integer(without_casts(bound, NULL), &zero) && !zero;
+  bool includes = op == (in_range ? BINARY_ge : BINARY_lt), excludes = op == (in_range ? BINARY_gt : BINARY_le) || is_not_first;
+  if (g->function->from[dimension] || (!includes && !excludes) || !scalar_is_integer(bound->type.scalar) || !is_small(bound))
+    return false;
+  SchemaNode *first = over_parameters(g, bound);
+  if (first)
+    g->function->from[dimension] = as_count(g, first, excludes - more);
+  return first != NULL;
+}
+
 // Takes bounds from `id < E` and `id <= E` (`in_range`), or from `id >= E` and `id > E`, joined by `and`, or by `or`.
 static void read_condition(Guard *g, SchemaNode *node, bool in_range)
 {
@@ -161,8 +183,10 @@ static void read_condition(Guard *g, SchemaNode *node, bool in_range)
   bool excludes = op == (in_range ? BINARY_lt : BINARY_ge), includes = op == (in_range ? BINARY_le : BINARY_gt);
   bool is_bound = dimension >= 0 && !g->function->grid[dimension] && (excludes || includes) && scalar_is_integer(bound->type.scalar);
   g->depth = 0;
+  if (dimension >= 0 && !narrows && read_from(g, op, dimension, more, bound, in_range))
+    return;
   SchemaNode *count = is_bound ? over_parameters(g, bound) : NULL;
-  g->says_more |= !count || more || narrows;
+  g->says_more |= !count || (more && !is_small(bound)) || narrows;
   if (count)
     g->function->grid[dimension] = as_count(g, count, includes - more);
 }
@@ -189,7 +213,7 @@ void schema_find_grid(SchemaFile *file, SchemaFunction *function)
 {
   Guard g = {.file = file, .function = function};
   for (int i = 0; i < 3; i++)
-    function->grid[i] = NULL;
+    function->grid[i] = function->from[i] = NULL;
   function->guard = NULL;
   if (!function->is_kernel)
     return;

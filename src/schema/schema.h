@@ -236,7 +236,8 @@ struct SchemaFunction {
   // How many threads are needed, from the guard: `if id < E:` around everything, or `if id >= E: return` before anything
   // with an effect. Expressions over scalar parameters and literals, of type i64 or u64; NULL: not known, the launch must say.
   SchemaNode *grid[3];
-  // The `if` of that guard when its condition says no more than `grid` does, of all dimensions: loops to `grid` need no guard.
+  SchemaNode *from[3];    // the first thread that the guard lets through, as `if 0 < id < E:` has one; NULL: 0
+  // The `if` of that guard when its condition says no more than `grid` and `from` do, of all dimensions: loops over these need no guard.
   const SchemaNode *guard;
 };
 

@@ -42,7 +42,7 @@ static void write_bodies(CWriter *w, const SchemaFunction *function, bool has_ap
 
 static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file_number)
 {
-  w->function = function, w->stage = "", w->apart = schema_look_apart(w->file, function);
+  w->function = function, w->guard = NULL, w->stage = "", w->apart = schema_look_apart(w->file, function);
   if (schema_whole_in_stages(function)) {
     c_write_whole_kernel(w, function, file_number);
     return;
@@ -50,6 +50,7 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   w->reductions = schema_find_reductions(w->file, function);
   if (function->uses_groups && !function->has_barriers)
     w->reductions.count = 0;
+  w->guard = w->reductions.count && function->from[0] ? NULL : function->guard;  // blocks of reductions begin with the first thread
   c_find_tallies(w, function);
   c_put(w, "\n/* ---- %s */\n", function->name->str.data);
   if (w->reductions.count)

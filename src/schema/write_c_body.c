@@ -88,7 +88,7 @@ const char *const C_BODY_PARAMS =
 
 static void put_bound(CWriter *w, const SchemaFunction *function)
 {
-  if (!function->guard || function->dims != 1)
+  if (!w->guard || function->dims != 1)
     return;
   c_start_line(w);
   c_put(w, "const int64_t klr_bound = ");
@@ -96,6 +96,11 @@ static void put_bound(CWriter *w, const SchemaFunction *function)
   c_put(w, ";\n");
   c_put_line(w, "if (klr_bound < (int64_t)klr_end)");
   c_put_line(w, "  klr_end = klr_bound > (int64_t)klr_begin ? (uint64_t)klr_bound : klr_begin;");
+  if (!function->from[0])
+    return;
+  c_put_from(w, function, 0);
+  c_put_line(w, "if (klr_from0 > (int64_t)klr_begin)");
+  c_put_line(w, "  klr_begin = klr_from0 < (int64_t)klr_end ? (uint64_t)klr_from0 : klr_end;");
 }
 
 void c_put_unused(CWriter *w)

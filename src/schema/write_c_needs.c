@@ -116,7 +116,7 @@ static const char *span_of_id(Needs *n, const SchemaNode *node)
   if (node->callee || node->builtin != BUILTIN_get_global_id || n->used_ids[d])
     return NULL;
   n->used_ids[d] = true;
-  return arena_printf(n->w->arena, "((KlrSpan){0, klr_last%" PRIu64 "})", d);
+  return arena_printf(n->w->arena, "((KlrSpan){klr_first%" PRIu64 ", klr_last%" PRIu64 "})", d, d);
 }
 
 static const char *span_of_binary(Needs *n, const SchemaNode *node)
@@ -280,7 +280,7 @@ static void need_in_list(Needs *n, SchemaList list)
 
 // ---- the function
 
-// klr_lastD: the last thread of each dimension. Nothing is needed where there is none.
+// klr_firstD, klr_lastD: the first and the last thread of each dimension. Nothing is needed where there is none.
 static void write_ends(CWriter *w, const SchemaFunction *function)
 {
   for (uint32_t d = 0; d < function->dims; d++) {
@@ -292,8 +292,11 @@ static void write_ends(CWriter *w, const SchemaFunction *function)
       c_write_bound(w, function->grid[d]);
       c_put(w, ";\n");
       c_put_line(w, "klr_last%u = klr_bound%u <= klr_last%u ? klr_bound%u - 1 : klr_last%u;", d, d, d, d, d);
+      c_put_from(w, function, d);
     }
-    c_put_line(w, "if (klr_last%u < 0)", d);
+    const bool has_from = function->guard && function->from[d];
+    c_put_line(w, has_from ? "const int64_t klr_first%u = klr_from%u > 0 ? klr_from%u : 0;" : "KLR_SPARE const int64_t klr_first%u = 0;", d, d, d);
+    c_put_line(w, "if (klr_last%u < klr_first%u)", d, d);
     c_put_line(w, "  return;");
   }
 }

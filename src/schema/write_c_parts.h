@@ -22,6 +22,7 @@ typedef struct CWriter {
   StrBuf *out;
   const SchemaFile *file;
   const SchemaFunction *function;
+  const SchemaNode *guard;  // of the function, when loops over threads take its place; else NULL
   SchemaApart *apart;  // of the function
   const char *stage;   // what functions of a stage are called besides the kernel's name: "", "_1" ...
   SchemaReductions reductions;
@@ -125,6 +126,7 @@ typedef struct CStage {
 } CStage;
 
 uint32_t c_cost(const SchemaFunction *function);  // rough nanoseconds of a thread
+void c_put_from(CWriter *w, const SchemaFunction *function, uint32_t d);  // klr_fromD, if there is one
 void c_write_grid(CWriter *w, const SchemaFunction *function);
 void c_write_bound(CWriter *w, const SchemaNode *bound);  // of a grid, as an int64_t
 void c_write_info(CWriter *w, const SchemaFunction *function, size_t file_number, const CStage *stages, size_t stage_count);

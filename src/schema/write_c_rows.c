@@ -147,7 +147,7 @@ static void write_tile(CWriter *w, const SchemaFunction *function, const char *r
   c_put_line(w, "for (uint64_t klr_column = 0; klr_column < klr_span; klr_column += KLR_LANES)");
   c_put_line(w, "  for (uint64_t klr_down = 0; klr_down < klr_rows; klr_down++) {");
   w->indent += 2;
-  c_put_line(w, "const uint64_t klr_first = klr_at + klr_down * klr_far + klr_column;");
+  c_put_line(w, "const uint64_t klr_first = klr_low + klr_down * klr_far + klr_column;");
   c_put_line(w, "if (klr_span - klr_column >= KLR_LANES)");
   w->indent++;
   put_strip(w, function, "klr_first", "KLR_LANES", row, parts);
@@ -179,7 +179,7 @@ void c_write_rows(CWriter *w, const SchemaFunction *function)
     c_put_line(w, "}");
     c_put_line(w, "klr_at = klr_stop;");
   } else {
-    c_put_line(w, "const uint64_t klr_far = (uint64_t)klr_width, klr_span = klr_stop - klr_at;");
+    c_put_line(w, "const uint64_t klr_far = (uint64_t)klr_width, klr_low = klr_at, klr_span = klr_stop - klr_low;");
     c_put_line(w, "const uint64_t klr_whole = klr_width > 0 && (int64_t)klr_at == klr_base ? (klr_end - klr_at) / klr_far : 0;");
     c_put_line(w, "const uint64_t klr_rows = klr_whole > 32 ? 32 : klr_whole ? klr_whole : 1;");
     write_tile(w, function, "0", "klr_quotient + (int64_t)klr_down, klr_base + (int64_t)(klr_down * klr_far)");
@@ -204,37 +204,49 @@ void c_write_strips(CWriter *w, const SchemaFunction *function)
   w->indent--;
 }
 
+// What the guard lets through of a row: threads [klr_low, klr_last).
+static void write_limits(CWriter *w, const SchemaFunction *function)
+{
+  c_put_line(w, "if (klr_bound0 < (int64_t)(klr_last - klr_begun))");
+  c_put_line(w, "  klr_last = klr_bound0 > (int64_t)(klr_at - klr_begun) ? klr_begun + (uint64_t)klr_bound0 : klr_at;");
+  if (function->from[0]) {
+    c_put_line(w, "if (klr_from0 > (int64_t)(klr_at - klr_begun))");
+    c_put_line(w, "  klr_low = klr_from0 < (int64_t)(klr_last - klr_begun) ? klr_begun + (uint64_t)klr_from0 : klr_last;");
+  }
+  for (uint32_t d = 1; d < function->dims; d++) {
+    const char *id = d == 2 ? "(int64_t)(klr_row / klr_grid->size[1])" : "(int64_t)(klr_row %% klr_grid->size[1])";
+    c_put_line(w, arena_printf(w->arena, function->from[d] ? "if (%s >= klr_bound%u || %s < klr_from%u)" : "if (%s >= klr_bound%u)", id, d, id, d));
+    c_put_line(w, "  klr_last = klr_low;");
+  }
+}
+
 // Rows of a grid of several dimensions, those that the guard leaves out left out.
 void c_write_grid_rows(CWriter *w, const SchemaFunction *function)
 {
-  const bool has_guard = function->guard != NULL, is_wide = w->strips && w->strips->is_wide;
+  const bool has_guard = w->guard != NULL, is_wide = w->strips && w->strips->is_wide;
   for (uint32_t d = 0; has_guard && d < function->dims; d++) {
     c_start_line(w);
     c_put(w, "const int64_t klr_bound%u = ", d);
     c_write_bound(w, function->grid[d]);
     c_put(w, ";\n");
+    c_put_from(w, function, d);
   }
   c_put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end;) {");
   w->indent++;
   c_put_line(w, "const uint64_t klr_row = klr_at / klr_grid->size[0], klr_begun = klr_row * klr_grid->size[0], klr_row_end = klr_begun + klr_grid->size[0];");
   c_put_line(w, "const uint64_t klr_stop = klr_end < klr_row_end ? klr_end : klr_row_end;");
-  c_put_line(w, "%s klr_last = klr_stop;", has_guard ? "uint64_t" : "const uint64_t");
-  if (has_guard) {
-    c_put_line(w, "if (klr_bound0 < (int64_t)(klr_last - klr_begun))");
-    c_put_line(w, "  klr_last = klr_bound0 > (int64_t)(klr_at - klr_begun) ? klr_begun + (uint64_t)klr_bound0 : klr_at;");
-    c_put_line(w, function->dims > 2 ? "if ((int64_t)(klr_row %% klr_grid->size[1]) >= klr_bound1 || (int64_t)(klr_row / klr_grid->size[1]) >= klr_bound2)"
-                                   : "if ((int64_t)(klr_row %% klr_grid->size[1]) >= klr_bound1)");
-    c_put_line(w, "  klr_last = klr_at;");
-  }
+  c_put_line(w, "%s klr_last = klr_stop, klr_low = klr_at;", has_guard ? "uint64_t" : "const uint64_t");
+  if (has_guard)
+    write_limits(w, function);
   if (!is_wide) {
-    c_put_line(w, "for (uint64_t klr_thread = klr_at; klr_thread < klr_last; klr_thread++) {");
+    c_put_line(w, "for (uint64_t klr_thread = klr_low; klr_thread < klr_last; klr_thread++) {");
     w->indent++;
     c_write_thread(w, function);
     w->indent--;
     c_put_line(w, "}");
     c_put_line(w, "klr_at = klr_stop;");
   } else {
-    c_put_line(w, "const uint64_t klr_far = klr_grid->size[0], klr_span = klr_last - klr_at;");
+    c_put_line(w, "const uint64_t klr_far = klr_grid->size[0], klr_span = klr_last - klr_low;");
     c_put_line(w, "const uint64_t klr_below = klr_grid->size[1] - klr_row %% klr_grid->size[1], klr_whole = klr_at == klr_begun ? (klr_end - klr_at) / klr_far : 0;");
     c_put_line(w, "uint64_t klr_rows = klr_whole < klr_below ? klr_whole : klr_below;");
     if (has_guard) {

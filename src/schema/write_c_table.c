@@ -24,6 +24,16 @@ void c_write_bound(CWriter *w, const SchemaNode *bound)
   c_put(w, is_unsigned ? ")" : "");
 }
 
+void c_put_from(CWriter *w, const SchemaFunction *function, uint32_t d)
+{
+  if (!function->from[d])
+    return;
+  c_start_line(w);
+  c_put(w, "const int64_t klr_from%u = ", d);
+  c_write_bound(w, function->from[d]);
+  c_put(w, ";\n");
+}
+
 void c_write_grid(CWriter *w, const SchemaFunction *function)
 {
   c_put(w, "\nstatic uint32_t ");

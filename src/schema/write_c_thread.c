@@ -583,7 +583,7 @@ void c_write_list(CWriter *w, SchemaList list)
 {
   for (uint32_t i = 0; i < list.count; i++) {
     const SchemaNode *node = list.items[i];
-    if (node != w->function->guard || w->in_group) {
+    if (node != w->guard || w->in_group) {
       c_write_stmt(w, node);
       continue;
     }
@@ -646,7 +646,7 @@ static void put_helper_head(CWriter *w, const SchemaFunction *function)
 void c_write_helper(CWriter *w, const SchemaFunction *function)
 {
   w->apart = schema_look_apart(w->file, function);
-  w->function = function, w->plain_return = true, w->in_group = false, w->line = 0;
+  w->function = function, w->guard = NULL, w->plain_return = true, w->in_group = false, w->line = 0;
   c_put(w, "\n");
   put_helper_head(w, function);
   w->indent = 1;
