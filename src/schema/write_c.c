@@ -56,7 +56,7 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   if (w->reductions.count)
     c_write_reducing_thread(w, function);
   w->strips = w->reductions.count || w->tallies.count ? NULL : schema_find_strips(w->file, function);
-  const bool has_apart = !function->has_whole && !w->tallies.count && schema_pays_apart(w->apart);
+  const bool has_apart = !function->has_whole && !function->uses_groups && !w->tallies.count && schema_pays_apart(w->apart);
   write_bodies(w, function, has_apart);
   c_write_combine(w, function);
   c_write_grid(w, function);
