@@ -71,7 +71,7 @@ static Flags flags_of(const SchemaBuildOptions *options, const char *file)
   }
 #endif
   if (options->is_checked)
-    flags.items[flags.count++] = "-DKLR_CHECKED";
+    flags.items[flags.count++] = "-DKLR_CHECKED", flags.items[flags.count++] = "-g";  // debuggers see the lines of the Python source
   if (options->is_for_this_cpu)
     flags.items[flags.count++] = "-DKLR_ONE_CPU";
   for (const char *const *flag = ONE_CPU[best_isa()]; options->is_for_this_cpu && *flag; flag++)

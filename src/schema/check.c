@@ -404,9 +404,8 @@ static void finish_atomic(Checker *c, SchemaNode *node, SchemaList args)
     return;
   }
   Scalar element = array->type.scalar;
-  if (scalar_info(element)->bytes < 4)
-    diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "atomics are for elements of 32 and 64 bits; `%s` has `%s`", array->var->name->str.data, scalar_name(element)),
-                "make it an array of `%s`", scalar_name(schema_promoted(element)));
+  if (element == SCALAR_BOOL)
+    diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "atomics are for numbers; `%s` has `bool`", array->var->name->str.data), "make it an array of `u8`");
   for (uint32_t i = 2; i < args.count; i++)
     args.items[i] = convert(c, value_of(c, args.items[i], "this argument"), element, "the array's element");
   node->type = value_type(element);
@@ -505,7 +504,7 @@ static SchemaNode *finish_builtin(Checker *c, SchemaNode *node, SchemaList *args
   case CALL_CLASS_ATOMIC:
     c->function->uses_atomics = true;
     finish_atomic(c, node, *args);
-    break;
+    return is_statement ? node : loaded(c, node);
   case CALL_CLASS_BARRIER:
     c->function->uses_groups = true;
     if (!is_statement)

@@ -113,7 +113,7 @@ static Scalar builtin_type(Checker *c, SchemaBuiltin builtin, SchemaList args)
   case CALL_CLASS_NUMBER: return checker_argument_type(builtin, common_of_arguments(c, args));
   case CALL_CLASS_ATOMIC: {
     SchemaVar *array = args.count ? checker_array_of(c, args.items[0]) : NULL;
-    return array ? schema_promoted(array->type.scalar) : SCALAR_NONE;
+    return !array ? SCALAR_NONE : scalar_is_float(array->type.scalar) ? schema_promoted(array->type.scalar) : array->type.scalar;
   }
   }
   bug("builtin %d", (int)builtin);

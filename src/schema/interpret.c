@@ -435,6 +435,15 @@ static Value combine(SchemaBuiltin op, Scalar type, Value old, Value value)
   }
 }
 
+// Elements of 8 and 16 bits are computed as expressions of them are, and stored back.
+static Value combine_elements(SchemaBuiltin op, Scalar type, Value old, Value value)
+{
+  if (op == BUILTIN_atomic_exch || scalar_info(type)->bytes >= 4)
+    return combine(op, type, old, value);
+  Scalar wide = scalar_is_float(type) ? SCALAR_F32 : SCALAR_I32;
+  return cast(wide, combine(op, wide, cast(type, old, wide), cast(type, value, wide)), type);
+}
+
 static Value eval_atomic(Interpreter *in, Frame *f, SchemaBuiltin op, SchemaPlace place, SchemaList args)
 {
   int64_t index = eval(in, f, args.items[1]).i64;
@@ -445,7 +454,7 @@ static Value eval_atomic(Interpreter *in, Frame *f, SchemaBuiltin op, SchemaPlac
   Scalar type = args.items[0]->type.scalar;
   Value old = load_element(type, array.data, (uint64_t)index);
   if (op != BUILTIN_atomic_cas)
-    store_element(type, array.data, (uint64_t)index, combine(op, type, old, value));
+    store_element(type, array.data, (uint64_t)index, combine_elements(op, type, old, value));
   else if (memcmp(&old, &value, scalar_info(type)->bytes) == 0)
     store_element(type, array.data, (uint64_t)index, last);
   return old;

@@ -40,7 +40,7 @@ static void find_in(Finder *f, SchemaList list)
     if (!is_kind)
       continue;
     SchemaList args = SCHEMA_AS(perform, node)->args;
-    if (args.items[0]->var->kind == VAR_PARAMETER && is_steady(f, args.items[1]))
+    if (args.items[0]->var->kind == VAR_PARAMETER && scalar_info(args.items[0]->type.scalar)->bytes >= 4 && is_steady(f, args.items[1]))
       vec_push(f->arena, &f->found, (SchemaReduction){node, args.items[0]->var, args.items[1], args.items[2], node->builtin,
                                                       args.items[0]->type.scalar});
   }

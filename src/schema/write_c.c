@@ -119,6 +119,21 @@ static void put_scalar_sections(Arena *arena, StrBuf *out, const char *text)
       strbuf_printf(out, "%s\n", sections[i]);
 }
 
+// Whether there are atomics of elements of 8 or 16 bits.
+static bool has_small_atomics(const char *text)
+{
+  static const char *const TYPES[] = {"i8", "i16", "u8", "u16", "f16", "bf16"};
+  while ((text = strstr(text, "klr_atomic_")) != NULL) {
+    text += strlen("klr_atomic_");
+    const char *type = text + strcspn(text, "_(");
+    const size_t length = *type == '_' ? strcspn(type + 1, "(") : 0;
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
+      if (strlen(TYPES[i]) == length && strncmp(type + 1, TYPES[i], length) == 0)
+        return true;
+  }
+  return false;
+}
+
 typedef struct KernelRow {
   const SchemaFile *file;
   const SchemaFunction *kernel;
@@ -178,9 +193,12 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
   strbuf_printf(&whole, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", path);
   put_part(&whole, "klr_kernel_abi.h");
   put_part(&whole, "klr_libc.h");
-  put_scalar_sections(arena, &whole, strbuf_cstr(&text));
+  const bool has_small = has_small_atomics(strbuf_cstr(&text));
+  const Str small = has_small ? run_time_text("klr_atomic_small.h") : str_from("");
+  put_scalar_sections(arena, &whole, arena_printf(arena, "%.*s%s", STR_ARG(small), strbuf_cstr(&text)));
   if (strstr(strbuf_cstr(&text), "klr_atomic_"))
     put_part(&whole, "klr_atomic.h");
+  strbuf_add(&whole, small.data, small.len);
   put_part(&whole, "klr_body.h");
   if (strstr(strbuf_cstr(&text), "klr_span_"))
     put_part(&whole, "klr_needs.h");

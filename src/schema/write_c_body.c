@@ -275,7 +275,7 @@ void c_find_tallies(CWriter *w, const SchemaFunction *function)
   for (size_t i = 0; i < function->params.count; i++) {
     const SchemaVar *param = function->params.items[i];
     TallyFinder f = changes_of(function, param);
-    if (param->type.is_array && f.changes && f.uses == f.changes)
+    if (param->type.is_array && scalar_info(param->type.scalar)->bytes >= 4 && f.changes && f.uses == f.changes)
       vec_push(w->arena, &w->tallies, param);
   }
 }

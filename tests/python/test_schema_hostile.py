@@ -108,7 +108,7 @@ BODIES = [
     ([let("q", call("get_local_id", lit(1.0)))], "E1005", "body[0].value.args[0]", "0, 1 or 2"), ([let("q", call("get_local_id", lit(True)))], "E1005", "body[0].value.args[0]", "0, 1 or 2"), ([let("q", call("get_global_id", lit(0), lit(0)))], "E1005", "body[0].value", "0 to 1"),
     # atomics
     ([call("atomic_add", var("n"), lit(0), lit(1))], "E1003", "body[0].args[0]", "`u32`"), ([call("atomic_add", X0, lit(0), lit(1))], "E1003", "body[0].args[0]", "`f32`"), ([call("atomic_add", lit(1), lit(0), lit(1))], "E1003", "body[0].args[0]", "an array"),
-    ([call("atomic_add", var("h"), lit(0), lit(1))], "E1003", "body[0].args[0]", "`f16`"), ([call("atomic_add", var("x"), var("f"), lit(1))], "E1003", "body[0].args[1]", "a float"), ([call("atomic_add", var("y"), lit(0), var("f"))], "E1003", "body[0].args[2]", "`i32`"),
+    ([call("atomic_add", var("t"), lit(0), lit(1))], "E1003", "body[0].args[0]", "`bool`"), ([call("atomic_add", var("x"), var("f"), lit(1))], "E1003", "body[0].args[1]", "a float"), ([call("atomic_add", var("y"), lit(0), var("f"))], "E1003", "body[0].args[2]", "`i32`"),
     ([call("atomic_cas", var("y"), lit(0), lit(1.5), lit(1))], "E1003", "body[0].args[2]", "`i32`"), ([call("atomic_add", var("x"), lit(0))], "E1005", "body[0]", "3 arguments"), ([call("atomic_add_f32", var("x"))], "E1005", "body[0]", "2 arguments"), ([call("atomic_add_f32", var("n"), lit(1))], "E1003", "body[0].args[0]", "`u32`"),
     ([call("atomic_add", var("nosuch"), lit(0), lit(1))], "E1002", "body[0].args[0]", "`nosuch`"), ([call("atomic_max", var("y"), lit(0), lit(2**40))], "E1006", "body[0].args[2]", "`i32`"),
     # groups

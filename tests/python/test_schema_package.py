@@ -705,6 +705,43 @@ def test_the_catalogue(tmp_path):
             assert distance(given[array_name], values, scale) <= row.ulps, (key, array_name)
 
 
+@pytest.mark.parametrize("dtype, numpy_dtype", [("i8", np.int8), ("u16", np.uint16), ("f16", np.float16), ("bf16", ml_dtypes.bfloat16)])
+def test_small_atomics_on_many_threads(tmp_path, dtype, numpy_dtype):
+    """Neighbours in one word are changed at the same time; nothing is lost, in arrays of the launch and in those of groups."""
+    (tmp_path / "k.py").write_text(f"""
+from klr.schema import *
+
+def k(a: DeviceArray[{dtype}], seen: DeviceArray[f32], out: DeviceArray[{dtype}], n: u32):
+    s = shared_array({dtype}, 4)
+    i = get_global_id()
+    if get_local_id() < 4:
+        s[get_local_id()] = 0
+    barrier()
+    if i < n:
+        seen[i] = f32(atomic_add(a, i % 5, 1 if i % 7 else -1)) + f32(atomic_max(a, 5, 3)) * 0 + f32(atomic_cas(a, 6, 0, 9)) * 0
+        atomic_sub(s, i % 4, 1)
+        atomic_min(a, 7, 100 - i % 90)
+        atomic_exch(a, 8 + i % 2, 2)
+    barrier()
+    if get_local_id() < 4:
+        out[get_group_id() * 4 + get_local_id()] = s[get_local_id()]
+""")
+    n, group = 60 * 700, 60
+    want = np.zeros(5)
+    np.add.at(want, np.arange(n) % 5, np.where(np.arange(n) % 7, 1, -1))
+    if dtype != "u16":
+        n, want = 600, np.zeros(5)  # a float of few digits counts no further
+        np.add.at(want, np.arange(n) % 5, np.where(np.arange(n) % 7, 1, -1))
+    assert ks.compile_text(tmp_path / "k.py") == ks.compile_text(json.loads(ks.compile_text(tmp_path / "k.py")))
+    ks.build(tmp_path / "k.py", tmp_path / "lib")
+    for run in (ks.Registry(tmp_path / "lib")["k"].launch, lambda arguments, **options: ks.interpret(tmp_path / "k.py", "k", arguments, grid=options["grid"], group=options["group"])):
+        a, seen, out = np.zeros(10, numpy_dtype), np.zeros(n, np.float32), np.zeros(n // group * 4, numpy_dtype)
+        a[7] = 100
+        run((a, seen, out, n), grid=n, group=group)
+        assert a.astype(float).tolist() == [*want.astype(numpy_dtype).astype(float), 3, 9, 11, 2, 2]
+        assert (out.astype(np.int64) == np.array(-group // 4).astype(np.int64 if dtype != "u16" else np.uint16)).all()
+
+
 # ---- the names of older scripts
 
 def test_drop_ins(tmp_path):

@@ -21,6 +21,9 @@
   KLR_ATOMIC_LOOP(klr_atomic_min_##tag, type, bits, klr_min_##tag(old, value))                                         \
   KLR_ATOMIC_LOOP(klr_atomic_max_##tag, type, bits, klr_max_##tag(old, value))                                         \
   KLR_ATOMIC_LOOP(klr_atomic_exch_##tag, type, bits, value)                                                            \
+  KLR_ATOMIC_CAS(tag, type, bits)
+
+#define KLR_ATOMIC_CAS(tag, type, bits)                                                                                \
   static inline __attribute__((unused)) type klr_atomic_cas_##tag(type *at, type expected, type value)                 \
   {                                                                                                                    \
     bits before, after;                                                                                                \
