@@ -1296,3 +1296,208 @@ def atomic_max_by_bits(r, n):
     want = np.float32(x.max(initial=-np.inf)).view(np.int32)
     return dict(x=x, largest=np.array([np.iinfo(np.int32).min], np.int32), n=n), dict(largest=np.array([want if want >= 0 else want ^ 0x7fffffff], np.int32) if n else
                                                                                  np.array([np.iinfo(np.int32).min], np.int32))
+
+
+# ---- Rodinia, Parboil, SHOC, Taichi
+
+@case("rodinia", 8)
+def hotspot(r, n):
+    h, w = n, n + 3
+    power, temp = r.uniform(0, 1, (h, w)).astype(np.float32), r.uniform(70, 90, (h, w)).astype(np.float32)
+    wide = np.pad(double(temp), 1, mode="edge") if n else np.zeros((2, w + 2))
+    want = temp + 0.25 * (power + (wide[2:, 1:-1] + wide[:-2, 1:-1] - 2.0 * temp) * 0.5 + (wide[1:-1, 2:] + wide[1:-1, :-2] - 2.0 * temp) * 0.375 + (80 - double(temp)) * 0.125)
+    return (dict(power=power, temp_src=temp, temp_dst=temp * 0, grid_cols=w, grid_rows=h, step_div_Cap=0.25, Rx_1=0.375, Ry_1=0.5, Rz_1=0.125), dict(temp_dst=want),
+            groups((-(-w // 14), -(-h // 14)), (16, 16)))
+
+
+@case("rodinia")
+def pathfinder(r, n):
+    cols, steps = 4 * n, 5
+    wall, src = r.integers(0, 10, (steps + 2, cols)).astype(np.int32), r.integers(0, 10, cols).astype(np.int32)
+    want = src
+    for row in wall[2:]:
+        wide = np.pad(want, 1, mode="edge") if n else np.zeros(2, np.int32)
+        want = (row + np.minimum(np.minimum(wide[:-2], wide[1:-1]), wide[2:])).astype(np.int32)
+    return (dict(wall=wall, src=src, results=src * 0, cols=cols, start_step=2, iteration=steps), dict(results=want), groups(-(-cols // (64 - 2 * steps)), 64))
+
+
+@case("rodinia", 16)
+def lud_diagonal(r, n):
+    dim = 16 * (min(n, 3) + 1)
+    offset = dim - 16
+    m = f32(r, dim, dim) + 16 * np.eye(dim, dtype=np.float32)
+    block = double(m[offset:, offset:])
+    for k in range(16):
+        block[k + 1:, k] /= block[k, k]
+        block[k + 1:, k + 1:] -= np.outer(block[k + 1:, k], block[k, k + 1:])
+    want = double(m)
+    want[offset:, offset:] = block
+    return dict(m=m, matrix_dim=dim, offset=offset), dict(m=want), groups(1, 16)
+
+
+@case("rodinia")
+def needle_diagonal(r, n):
+    """One of the diagonals, after those before it, and before those that follow."""
+    blocks = min(n, 3) or 1
+    cols = 16 * blocks + 1
+    reference = r.integers(-4, 10, (cols, cols)).astype(np.int32)
+    matrix = np.zeros((cols, cols), np.int32)
+    matrix[0] = matrix[:, 0] = -3 * np.arange(cols)
+    which = (np.arange(cols) - 1) // 16
+    diagonal = np.add.outer(which, which)
+    for y in range(1, cols):
+        for x in range(1, cols):
+            if diagonal[y, x] < blocks:
+                matrix[y, x] = max(matrix[y - 1, x - 1] + reference[y, x], matrix[y, x - 1] - 3, matrix[y - 1, x] - 3)
+    inside = (diagonal == blocks - 1) & (which[:, None] >= 0) & (which >= 0)
+    return (dict(reference=reference, matrix=np.where(inside, 0, matrix).astype(np.int32), cols=cols, penalty=3, i=blocks, block_width=blocks), dict(matrix=matrix), groups(blocks, 16))
+
+
+@case("rodinia", 1)
+def gaussian_fan1(r, n):
+    a = f32(r, n + 1, n + 1) + 3 * np.eye(n + 1, dtype=np.float32)
+    t, want = n // 2, np.zeros((n + 1, n + 1))
+    want[t + 1:, t] = double(a[t + 1:, t]) / a[t, t]
+    return dict(m=a * 0, a=a, size=n + 1, t=t), dict(m=want)
+
+
+@case("rodinia", 2)
+def gaussian_fan2(r, n):
+    a, b, m = f32(r, n + 1, n + 1), f32(r, n + 1), f32(r, n + 1, n + 1)
+    t, A, B = n // 2, double(a), double(b)
+    A[t + 1:, t:] -= np.outer(m[t + 1:, t], a[t, t:])
+    B[t + 1:] -= double(m[t + 1:, t]) * b[t]
+    return dict(m=m, a=a, b=b, size=n + 1, t=t), dict(a=A, b=B)
+
+
+@case("rodinia", 8)
+def backprop_layerforward(r, n):
+    blocks = min(n, 4) or 1
+    x, weights = f32(r, 16 * blocks + 1), f32(r, 16 * blocks + 1, 17)
+    want = (double(weights[1:, 1:]) * x[1:, None]).reshape(blocks, 16, 16).sum(axis=1)
+    return dict(input=x, weights=weights, partial_sum=np.zeros((blocks, 16), np.float32), n_in=16 * blocks, hid=16), dict(partial_sum=want), groups((1, blocks), (16, 16))
+
+
+@case("rodinia")
+def bfs_masks(r, n):
+    source, target, row = graph(r, n)
+    mask, cost = r.random(n) < 0.3, r.integers(1, 2, n).astype(np.int32)
+    visited = mask | (r.random(n) < 0.3)
+    reached = np.zeros(n, bool)
+    reached[target[mask[source]]] = True
+    reached &= ~visited
+    return (dict(starts=row.astype(np.int32), edges=target, mask=mask, updating=np.zeros(n, bool), visited=visited, cost=cost, n=n),
+            dict(mask=mask & False, updating=reached, cost=np.where(reached, 2, cost).astype(np.int32)))
+
+
+@case("rodinia", 256)
+def srad1(r, n):
+    J = np.exp(r.uniform(0, 1, (n, n + 2))).astype(np.float32)
+    Jc, wide = double(J), np.pad(double(J), 1, mode="edge") if n else np.zeros((2, n + 4))
+    dN, dS, dW, dE = wide[:-2, 1:-1] - Jc, wide[2:, 1:-1] - Jc, wide[1:-1, :-2] - Jc, wide[1:-1, 2:] - Jc
+    G2, L = (dN**2 + dS**2 + dW**2 + dE**2) / Jc**2, (dN + dS + dW + dE) / Jc
+    q = (0.5 * G2 - L**2 / 16) / (1 + L / 4)**2
+    c = np.clip(1 / (1 + (q - 0.5) / (0.5 * 1.5)), 0, 1)
+    zero = J * 0
+    return dict(J=J, c=zero, dN=zero, dS=zero, dW=zero, dE=zero, rows=n, cols=n + 2, q0sqr=0.5), dict(c=c, dN=dN, dS=dS, dW=dW, dE=dE)
+
+
+@case("rodinia", 64)
+def mri_q(r, n):
+    k, x, phi = r.uniform(-1, 1, (3, n)).astype(np.float32), r.uniform(-1, 1, (3, 2 * n)).astype(np.float32), f32(r, n)
+    want = (phi * np.exp(2j * math.pi * (double(x).T @ k))).sum(axis=1)
+    return (dict(kx=k[0], ky=k[1], kz=k[2], phi_mag=phi, x=x[0], y=x[1], z=x[2], Qr=f32(r, 2 * n), Qi=f32(r, 2 * n), num_k=n, num_x=2 * n), dict(Qr=want.real, Qi=want.imag))
+
+
+@case("rodinia")
+def saturating_histogram(r, n):
+    img, bins = r.integers(0, 3, 30 * n).astype(np.uint32), np.array([0, 250, 7], np.uint32)
+    return dict(img=img, bins=bins, n=len(img)), dict(bins=np.minimum(bins + np.bincount(img, minlength=3), 255).astype(np.uint32))
+
+
+@case("rodinia")
+def tpacf(r, n):
+    p = f64(r, 3, n)
+    p /= np.sqrt((p**2).sum(axis=0))
+    binb = np.cos(np.linspace(0, math.pi, 21))
+    dots = (p.T @ p)[np.triu_indices(n, 1)]
+    want = np.bincount(np.searchsorted(-binb, -dots, side="left").clip(0, 21), minlength=21)[:21]
+    return dict(x=p[0], y=p[1], z=p[2], binb=binb, hist=np.zeros(21, np.uint64), n=n, nbins=20), dict(hist=want.astype(np.uint64)), groups(-(-n // 16), 16)
+
+
+@case("rodinia", 64)
+def lennard_jones(r, n):
+    position = r.uniform(0, 4, (n, 3)).astype(np.float32)
+    neighbors = (np.arange(n) + r.integers(1, max(n, 2), (5, n))) % max(n, 1)
+    neighbors = np.where(neighbors == np.arange(n), (np.arange(n) + 1) % max(n, 1), neighbors).astype(np.int32)
+    position[:, 0] += 3 * np.arange(n)  # none is too near to another
+    apart = double(position)[None] - double(position)[neighbors]
+    square = (apart**2).sum(axis=2, keepdims=True)
+    with np.errstate(all="ignore"):
+        six = square**-3.0
+        force = np.where((square < 16) & (square > 0), apart / square * six * (1.5 * six - 2.0), 0).sum(axis=0)
+    if n == 1:
+        force = np.full((1, 3), np.nan)  # its own neighbour
+    return (dict(position=position, force=position * 0, neighbors=neighbors, num_neighbors=5, cutsq=16.0, lj1=1.5, lj2=2.0, n=n), dict(force=force))
+
+
+@case("rodinia", 16)
+def lbm_collide(r, n):
+    f = r.uniform(0.5, 1, (9, n, n + 1)).astype(np.float32)
+    c = np.array([(q % 3 - 1, q // 3 - 1) for q in range(9)])
+    w = np.array([4 / 9 if not x and not y else 1 / 9 if not x or not y else 1 / 36 for x, y in c])
+    rho = double(f).sum(axis=0)
+    u = np.einsum("qyx,qd->dyx", double(f), c) / rho
+    cu = 3 * np.einsum("qd,dyx->qyx", c, u)
+    out = f * (1 - 1.2) + 1.2 * w[:, None, None] * rho * (1 + cu + cu**2 / 2 - 1.5 * (u**2).sum(axis=0))
+    return dict(f=f, g=f * 0, w=n + 1, h=n), dict(g=np.array([np.roll(plane, (y, x), (0, 1)) for plane, (x, y) in zip(out, c)]))
+
+
+@case("rodinia", 1)
+def julia(r, n):
+    t = np.float32(0.75)
+    z = 2 * (np.arange(2 * n)[:, None] / max(n, 1) - 1) + 2j * (np.arange(n) / max(n, 1) - 0.5)
+    c, count = np.float64(np.float32(-0.8)) + 1j * (np.cos(t) * np.float32(0.2)), np.zeros(z.shape)
+    with np.errstate(all="ignore"):
+        for _ in range(50):
+            going = np.abs(z) < 20
+            count[going] += 1
+            z[going] = z[going]**2 + c
+    return dict(pixels=count.astype(np.float32) * 0, t=t, n=n), dict(pixels=1 - count * 0.02)
+
+
+@case("rodinia", 64)
+def mpm_p2g(r, n):
+    grid, dt = 12, 2e-2
+    dx = 1 / grid
+    x, v, C, J = r.uniform(0.2, 0.8, (n, 2)), f64(r, n, 2), f64(r, n, 2, 2), r.uniform(0.9, 1.1, n)
+    base = (x * grid - 0.5).astype(int)
+    fx = x * grid - base
+    w = np.stack([0.5 * (1.5 - fx)**2, 0.75 - (fx - 1)**2, 0.5 * (fx - 0.5)**2])
+    volume = (dx / 2)**2
+    affine = volume * C + (-dt * 4 * 400 * volume * (J - 1) / dx**2)[:, None, None] * np.eye(2)
+    grid_v, grid_m = np.zeros((grid, grid, 2)), np.zeros((grid, grid))
+    for i in range(3):
+        for j in range(3):
+            weight = w[i, :, 0] * w[j, :, 1]
+            dpos = (np.array([i, j]) - fx) * dx
+            np.add.at(grid_v, (base[:, 0] + i, base[:, 1] + j), weight[:, None] * (volume * v + np.einsum("pij,pj->pi", affine, dpos)))
+            np.add.at(grid_m, (base[:, 0] + i, base[:, 1] + j), weight * volume)
+    return dict(x=x, v=v, C=C, J=J, grid_v=grid_v * 0, grid_m=grid_m * 0, n_particles=n, n_grid=grid, dt=dt), dict(grid_v=grid_v, grid_m=grid_m)
+
+
+@case("rodinia", 2**12)
+def ray_march(r, n):
+    """Rays that hit end within 0.001 of the surface, where the exact distance is."""
+    axis = 2 * np.arange(n) / max(n, 1) - 1
+    d = np.stack([*np.broadcast_arrays(axis, axis[:, None]), np.full((n, n), 1.5)])
+    d /= np.sqrt((d**2).sum(axis=0))
+    want, position = np.zeros((n, n)), np.zeros((n, n))
+    alive = np.ones((n, n), bool)
+    for _ in range(100):
+        p = np.array([0, 1.5, -4.0])[:, None, None] + position * d
+        near = np.minimum(np.sqrt((p[0])**2 + (p[1] - 1)**2 + p[2]**2) - 1, p[1])
+        alive &= ~(near < 1e-3) & (position < 50)
+        position += np.where(alive, near, 0)
+    want = np.where(position < 50, position, np.inf)
+    return dict(depth=np.zeros((n, n), np.float32), n=n), dict(depth=want)

@@ -161,6 +161,10 @@ static bool read_from(Guard *g, SchemaBinary op, int dimension, int64_t more, Sc
 // Takes bounds from `id < E` and `id <= E` (`in_range`), or from `id >= E` and `id > E`, joined by `and`, or by `or`.
 static void read_condition(Guard *g, SchemaNode *node, bool in_range)
 {
+  if (node->kind == SCHEMA_unary_op && SCHEMA_AS(unary_op, node)->op == UNARY_not) {
+    read_condition(g, SCHEMA_AS(unary_op, node)->operand, !in_range);
+    return;
+  }
   if (node->kind != SCHEMA_binary_op) {
     g->says_more = true;
     return;
