@@ -115,6 +115,7 @@ typedef struct KlrKernelLibrary {
  * uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t *params, size_t len, char **error): config is NULL or
  * the numbers of groups x, y, z and the threads of a group x, y, z; params holds the arguments in order, little-endian, each at a multiple of its
  * own size, arrays as 8-byte addresses; 0: done, 1: wrong parameters, 2: failed; *error, when `error` is not NULL, says why
- * and is freed by the caller. Array lengths are not known there, so nothing is checked. */
+ * and is freed by the caller. Array lengths are not known there, so only null and
+ * misplaced addresses are refused. */
 
 #endif

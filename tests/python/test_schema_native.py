@@ -220,6 +220,11 @@ def test_older_launchers_are_served(tmp_path, params, layout, values):
     assert np.array_equal(y, want)
     error = ctypes.c_char_p()
     assert kernels.loaded.atlas_kernel_execute(None, packed, ctypes.c_size_t(len(packed) - 1), ctypes.byref(error)) == 1 and b"short" in error.value
+    for change, told in ((0, b"no address"), (2, b"no multiple")):  # an array of nowhere, and one between two elements
+        wrong = bytearray(packed)
+        at = [i for i in range(0, len(wrong) - 7, 8) if int.from_bytes(wrong[i:i + 8], "little") == y.ctypes.data][0]
+        wrong[at:at + 8] = (change and y.ctypes.data + change).to_bytes(8, "little")
+        assert kernels.loaded.atlas_kernel_execute(None, bytes(wrong), ctypes.c_size_t(len(wrong)), ctypes.byref(error)) == 1 and told in error.value
 
 
 def test_older_launchers_give_a_grid(tmp_path):

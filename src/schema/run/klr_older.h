@@ -47,6 +47,12 @@ KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKe
       return klr_refuse(error, "the grid has more dimensions than the kernel asks for ids in", 1);
   if (has_one)
     grid.size[0] = 1;
+  uint64_t needed[256] = {0};
+  if (stage->needed)
+    stage->needed(arguments, &grid, needed);
+  for (uint32_t i = 0; i < klr_kernels[0]->param_count; i++)
+    if (klr_kernels[0]->params[i].is_array && needed[i] && !arguments[i].data)
+      return klr_refuse(error, "an array has no address", 1);
   uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
   if (stage->unit_is_group)
     units = 1;
@@ -80,6 +86,8 @@ KLR_PLAIN uint32_t atlas_kernel_execute(const uint32_t config[6], const uint8_t 
     if (info->params[i].is_array) {
       memcpy(&arguments[i].data, params + at, 8);
       arguments[i].count = UINT64_MAX;
+      if ((uintptr_t)arguments[i].data % SIZES[info->params[i].dtype])
+        return klr_refuse(error, "the address of an array is no multiple of its elements' size", 1);
     } else {
       memcpy(&arguments[i].value, params + at, size);
     }
