@@ -214,8 +214,8 @@ static void write_limits(CWriter *w, const SchemaFunction *function)
     c_put_line(w, "  klr_low = klr_from0 < (int64_t)(klr_last - klr_begun) ? klr_begun + (uint64_t)klr_from0 : klr_last;");
   }
   for (uint32_t d = 1; d < function->dims; d++) {
-    const char *id = d == 2 ? "(int64_t)(klr_row / klr_grid->size[1])" : "(int64_t)(klr_row %% klr_grid->size[1])";
-    c_put_line(w, arena_printf(w->arena, function->from[d] ? "if (%s >= klr_bound%u || %s < klr_from%u)" : "if (%s >= klr_bound%u)", id, d, id, d));
+    const char *id = d == 2 ? "(int64_t)(klr_row / klr_grid->size[1])" : "(int64_t)(klr_row % klr_grid->size[1])";
+    c_put_line(w, function->from[d] ? "if (%s >= klr_bound%u || %s < klr_from%u)" : "if (%s >= klr_bound%u)", id, d, id, d);
     c_put_line(w, "  klr_last = klr_low;");
   }
 }
