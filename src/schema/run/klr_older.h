@@ -34,36 +34,34 @@ KLR_PLAIN static uint32_t klr_refuse(char **error, const char *text, uint32_t co
 KLR_PLAIN static uint32_t klr_run_stage(const KlrKernelStage *stage, const KlrKernelArgument *arguments, const uint32_t config[6], int has_one, char **error)
 {
   KlrKernelGrid grid = {{1, 1, 1}, {256, 1, 1}};
+  uint64_t threads = 1, groups = 1;
   uint32_t knows = stage->grid(arguments, grid.size);
   if (!config && !knows)
     return klr_refuse(error, "nothing says how many threads there are", 1);
-  for (int d = 0; config && d < 3; d++) {
-    grid.local[d] = config[3 + d] ? config[3 + d] : 1;
-    if (!knows)
+  for (uint32_t d = 0; d < 3; d++) {
+    if (config)
+      grid.local[d] = config[3 + d] ? config[3 + d] : 1;
+    if (config && !knows)
       grid.size[d] = (uint64_t)(config[d] ? config[d] : 1) * grid.local[d];
-  }
-  for (uint32_t d = klr_kernels[0]->dims ? klr_kernels[0]->dims : 1; d < 3; d++)
-    if (grid.size[d] > 1)
+    if (d && d >= klr_kernels[0]->dims && grid.size[d] > 1)
       return klr_refuse(error, "the grid has more dimensions than the kernel asks for ids in", 1);
-  if (has_one)
-    grid.size[0] = 1;
+    if (has_one && !d)
+      grid.size[0] = 1;
+    threads *= grid.size[d];
+    groups *= (grid.size[d] + grid.local[d] - 1) / grid.local[d];
+  }
   uint64_t needed[256] = {0};
   if (stage->needed)
     stage->needed(arguments, &grid, needed);
   for (uint32_t i = 0; i < klr_kernels[0]->param_count; i++)
     if (klr_kernels[0]->params[i].is_array && needed[i] && !arguments[i].data)
       return klr_refuse(error, "an array has no address", 1);
-  uint64_t units = grid.size[0] * grid.size[1] * grid.size[2], blocks = (units + KLR_BLOCK - 1) / KLR_BLOCK;
-  if (stage->unit_is_group)
-    units = 1;
-  for (int d = 0; stage->unit_is_group && d < 3; d++)
-    units *= (grid.size[d] + grid.local[d] - 1) / grid.local[d];
-  uint64_t *partials = stage->reduction_count ? malloc((blocks + 1) * stage->reduction_count * 8) : NULL;
-  if (stage->reduction_count && !partials)
+  uint64_t *partials = malloc((threads / KLR_BLOCK + 2) * stage->reduction_count * 8 + 8);
+  if (!partials)
     return klr_refuse(error, "out of memory", 2);
-  stage->bodies[KLR_ISA_BASE](arguments, &grid, 0, units, partials, NULL);
+  stage->bodies[KLR_ISA_BASE](arguments, &grid, 0, stage->unit_is_group ? groups : threads, partials, NULL);
   if (stage->combine)
-    stage->combine(arguments, &grid, partials, blocks);
+    stage->combine(arguments, &grid, partials, (threads + KLR_BLOCK - 1) / KLR_BLOCK);
   free(partials);
   return 0;
 }
