@@ -302,10 +302,10 @@ static SchemaNode *finish_binary(Checker *c, SchemaNode *node)
   }
   node->type = value_type(type);
   if (info->class == OP_CLASS_SHIFT) {
-    if (!schema_is_weak(type)) {
+    if (!schema_is_weak(type))
       e->left = bring(c, e->left, type);
+    if (!schema_is_weak(type) || !schema_is_weak(b))
       e->right = bring(c, e->right, schema_is_weak(b) ? SCALAR_I32 : schema_promoted(b));
-    }
     return node;
   }
   Scalar operands = checker_operand_type(e->op, e->left, e->right, a, b);

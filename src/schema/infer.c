@@ -58,7 +58,7 @@ Scalar checker_binary_type(SchemaBinary op, const SchemaNode *left, const Schema
   switch (schema_binary_info(op)->class) {
   case OP_CLASS_COMPARE:
   case OP_CLASS_LOGIC: return SCALAR_BOOL;
-  case OP_CLASS_SHIFT: return a == SCALAR_WEAK_INT ? (b == SCALAR_WEAK_INT ? a : SCALAR_I32) : a == SCALAR_NONE ? a : schema_promoted(a);
+  case OP_CLASS_SHIFT: return a == SCALAR_WEAK_INT || a == SCALAR_NONE ? a : schema_promoted(a);
   case OP_CLASS_ARITHMETIC:
   case OP_CLASS_DIVIDE:
   case OP_CLASS_INTEGER: return checker_operand_type(op, left, right, a, b);
@@ -206,6 +206,8 @@ static void look_for_long(SchemaNode *node, void *context)
 {
   if (node->kind == SCHEMA_literal && SCHEMA_AS(literal, node)->value.kind == LITERAL_INT)
     *(bool *)context |= !schema_literal_fits(&SCHEMA_AS(literal, node)->value, SCALAR_I32);
+  if (node->kind == SCHEMA_binary_op && SCHEMA_AS(binary_op, node)->op == BINARY_shl)
+    *(bool *)context |= SCHEMA_AS(binary_op, node)->right->kind != SCHEMA_literal;  // 1 << n
 }
 
 Scalar checker_alone(SchemaNode *node, Scalar scalar)

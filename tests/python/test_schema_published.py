@@ -19,7 +19,7 @@ from schema_published_cases import CASES  # noqa: E402
 
 FOLDER = os.path.join(ROOT, "tests", "schema_published")
 FILES = sorted({case.file for case in CASES.values()})
-SIZES = [0, 1, 7, 33]
+SIZES = [0, 1, 7, 67]
 LAST_BITS = {np.dtype(np.float16): 11, np.dtype(bfloat16): 8, np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 
 

@@ -36,6 +36,11 @@ q = 0\nfor v in range(0, 2, n):\n    q += 1\n    v = 7
 q = 0\nfor v in range(0, 9 * n, n - 1):\n    n = 2\n    if v % 3 == 1:\n        continue\n    q = q * 10 + v\n    if v > 40:\n        break
 _t1 = 3\nq = 0\nfor v in range(0, 9 * n, n):\n    _t1, q = q + v, _t1 + 1
 q = f * (1 << 3)
+q = f * (1 << n + 30)
+q = 1 << 8 * n
+m: u64 = 0\nfor b in range(60):\n    m |= 1 << b\nq = f64(m)
+q = (n | 1 << 4) + (-1 << n * 2) + (7 >> n - 4)
+q = 5 if 1 << n * 7 > 10 ** 9 else 6
 q = 1.0 / (1 << 40)
 q = f + (6 & 3 | 8) - ~4 + 2 ** 40
 q = f * (1 << (2 if t else 3))
