@@ -85,6 +85,10 @@ typedef struct KlrKernelStage {
   /* 1: it prepares the next stage for many cores. Who has one only may leave this stage out, and give the next one unit, which does all. */
   uint32_t is_for_many;
   uint32_t reserved;
+  /* Of reductions whose threads have loops, so that a few of them can be shared among cores: as `bodies`, for any [begin, end), but `partials` has
+   * `reduction_count` slots for each thread. `fold` makes partials of blocks of all threads' slots. NULL: there are none. */
+  KlrKernelBody *values[KLR_ISA_COUNT];
+  void (*fold)(const uint64_t *values, uint64_t threads, uint64_t *partials);
 } KlrKernelStage;
 
 /* What every stage has, and whether it has a member that came later. */

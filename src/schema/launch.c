@@ -22,6 +22,8 @@
 #define UNKNOWN_COST 50u
 #define FIRST_TIME 4000u
 #define FIRST_UNITS 64u
+// So many values of threads are kept at most.
+#define MOST_VALUES (UINT64_C(1) << 20)
 
 typedef struct Call {
   KlrRegistry *registry;
@@ -166,7 +168,8 @@ static bool check_lengths(const Call *call, const KlrKernelStage *stage, uint64_
 typedef struct Work {
   const Call *call;
   KlrKernelBody *body;
-  uint64_t units, chunk;  // a chunk is a multiple of KLR_BLOCK where there are reductions
+  uint64_t units, chunk;  // a chunk is a multiple of `slot_units`
+  uint64_t slot_units;    // units that have `reduction_count` partials: KLR_BLOCK, or 1 where each thread has its own
   uint32_t reduction_count;
   uint64_t *partials;
   atomic_uint_least64_t next;
@@ -176,7 +179,7 @@ typedef struct Work {
 
 static void run_range(const Work *work, uint64_t begin, uint64_t end, KlrKernelFault *fault)
 {
-  uint64_t *partials = work->partials ? work->partials + begin / KLR_BLOCK * work->reduction_count : NULL;
+  uint64_t *partials = work->partials ? work->partials + begin / work->slot_units * work->reduction_count : NULL;
   work->body(work->call->arguments, &work->call->grid, begin, end, partials, work->call->info->is_checked ? fault : NULL);
 }
 
@@ -234,15 +237,15 @@ KlrIsa best_isa(void)
   return (KlrIsa)isa;
 }
 
-static KlrKernelBody *best_body(const KlrKernelStage *stage, bool is_apart)
+// The best of `bodies`, or of `others`, which may be NULL, where that has one as good.
+static KlrKernelBody *best_body(KlrKernelBody *const *bodies, KlrKernelBody *const *others)
 {
-  const bool has_apart = is_apart && KLR_STAGE_HAS(stage, apart);
   for (int isa = KLR_ISA_COUNT - 1; isa >= KLR_ISA_BASE; isa--) {
-    KlrKernelBody *body = has_apart && stage->apart[isa] ? stage->apart[isa] : stage->bodies[isa];
+    KlrKernelBody *body = others && others[isa] ? others[isa] : bodies[isa];
     if (body && cpu_has((KlrIsa)isa))
       return body;
   }
-  return stage->bodies[KLR_ISA_BASE];
+  return bodies[KLR_ISA_BASE];
 }
 
 static long count_processors(void)
@@ -313,12 +316,12 @@ static uint64_t round_up(uint64_t n, uint64_t step)
 }
 
 // About 8 chunks a thread, none of too little work; where elements are next to each other no two threads share a cache line for long.
-static uint64_t chunk_of(const KlrKernelStage *stage, uint64_t units, unsigned threads, double cost)
+static uint64_t chunk_of(const KlrKernelStage *stage, const Work *work, unsigned threads, double cost)
 {
   const uint64_t least = (uint64_t)(SMALL_CHUNK / cost) + 1;
-  uint64_t chunk = units / (8 * (uint64_t)threads) + 1;
+  uint64_t chunk = work->units / (8 * (uint64_t)threads) + 1;
   chunk = chunk < least ? least : chunk;
-  return stage->reduction_count ? round_up(chunk, KLR_BLOCK) : stage->unit_is_group || chunk < 64 ? chunk : round_up(chunk, 64);
+  return work->slot_units > 1 ? round_up(chunk, work->slot_units) : stage->unit_is_group || chunk < 64 ? chunk : round_up(chunk, 64);
 }
 
 static double nanoseconds_since(const struct timespec *start)
@@ -361,9 +364,14 @@ static bool tell_fault(const Call *call, const KlrKernelFault *fault)
   return registry_fail_access(call->registry, fault, text);
 }
 
+static bool has_values(const KlrKernelStage *stage)
+{
+  return KLR_STAGE_HAS(stage, fold) && stage->fold;
+}
+
 static bool cost_is_known(const KlrKernelStage *stage)
 {
-  return stage->reduction_count || (stage->cost < UNKNOWN_COST && !stage->unit_is_group);
+  return (stage->reduction_count && !has_values(stage)) || (stage->cost < UNKNOWN_COST && !stage->unit_is_group);
 }
 
 static bool is_for_many(const KlrKernelStage *stage)
@@ -380,30 +388,57 @@ static unsigned stage_threads(const Call *call, const KlrKernelStage *stage, con
   return units < 2 || is_small ? 1 : thread_count(launch);
 }
 
+static void run_units(Work *work, const KlrKernelStage *stage, unsigned threads)
+{
+  double cost = stage->cost ? stage->cost : 1;
+  if (threads > 1 && !cost_is_known(stage) && work->slot_units == 1) {
+    cost = run_first(work);
+    threads = (double)(work->units - atomic_load(&work->next)) * cost <= SMALL_LAUNCH ? 1 : threads;
+  }
+  work->chunk = threads == 1 ? round_up(work->units + 1, KLR_BLOCK) : chunk_of(stage, work, threads, cost);
+  if (threads == 1)
+    run_chunks(work);
+  else
+    run_shared(work, threads);
+}
+
+// Partials of blocks; `*values`: or of threads, to be folded.
+static bool take_partials(Work *work, const KlrKernelStage *stage, unsigned threads, uint64_t blocks, uint64_t **values)
+{
+  const bool by_values = threads > 1 && has_values(stage) && work->units <= MOST_VALUES / stage->reduction_count;
+  const uint64_t slots = stage->reduction_count;
+  if (!(work->partials = calloc(blocks + 1, slots * sizeof *work->partials)) || (by_values && !(*values = calloc(work->units, slots * sizeof **values))))
+    return registry_fail(work->call->registry, "%s: there is no memory for %" PRIu64 " partial results", work->call->info->name, blocks);
+  if (by_values)
+    work->slot_units = 1, work->body = best_body(stage->values, NULL);
+  return true;
+}
+
 static bool run_stage(Call *call, const KlrKernelStage *stage, unsigned threads)
 {
-  Work work = {.call = call, .body = best_body(stage, !call->has_twice), .units = count_units(&call->grid, stage->unit_is_group != 0),
-               .reduction_count = stage->reduction_count};
+  const bool is_apart = !call->has_twice && KLR_STAGE_HAS(stage, apart);
+  Work work = {.call = call, .body = best_body(stage->bodies, is_apart ? stage->apart : NULL), .units = count_units(&call->grid, stage->unit_is_group != 0),
+               .reduction_count = stage->reduction_count, .slot_units = stage->reduction_count ? KLR_BLOCK : 1};
   const uint64_t blocks = (work.units + KLR_BLOCK - 1) / KLR_BLOCK;
-  if (stage->reduction_count && !(work.partials = calloc(blocks + 1, stage->reduction_count * sizeof *work.partials)))
-    return registry_fail(call->registry, "%s: there is no memory for %" PRIu64 " partial results", call->info->name, blocks);
-  atomic_init(&work.next, 0);
-  pthread_mutex_init(&work.lock, NULL);
-  double cost = stage->cost ? stage->cost : 1;
-  if (threads > 1 && !cost_is_known(stage)) {
-    cost = run_first(&work);
-    threads = (double)(work.units - atomic_load(&work.next)) * cost <= SMALL_LAUNCH ? 1 : threads;
+  uint64_t *values = NULL;
+  bool ok = !stage->reduction_count || take_partials(&work, stage, threads, blocks, &values);
+  if (ok) {
+    uint64_t *const partials = work.partials;
+    work.partials = values ? values : partials;
+    atomic_init(&work.next, 0);
+    pthread_mutex_init(&work.lock, NULL);
+    run_units(&work, stage, threads);
+    pthread_mutex_destroy(&work.lock);
+    work.partials = partials;
+    if (values)
+      stage->fold(values, work.units, partials);
+    if (stage->combine)
+      stage->combine(call->arguments, &call->grid, partials, blocks);
+    ok = tell_fault(call, &work.fault);
   }
-  work.chunk = threads == 1 ? round_up(work.units + 1, KLR_BLOCK) : chunk_of(stage, work.units, threads, cost);
-  if (threads == 1)
-    run_chunks(&work);
-  else
-    run_shared(&work, threads);
-  pthread_mutex_destroy(&work.lock);
-  if (stage->combine)
-    stage->combine(call->arguments, &call->grid, work.partials, blocks);
   free(work.partials);
-  return tell_fault(call, &work.fault);
+  free(values);
+  return ok;
 }
 
 // ---- launching

@@ -23,16 +23,24 @@ extern const EmbeddedModule embedded_run_time[];
 // compiler's time.
 static void write_bodies(CWriter *w, const SchemaFunction *function, bool has_apart)
 {
+  if (c_has_values(w, function)) {
+    c_write_body(w, function, &C_BODIES_VALUES);
+    c_put(w, "\n#line 1 \"generated\"\n");
+    c_write_variants(w, function, &C_BODIES_VALUES, true);
+    c_write_fold(w, function);
+    c_write_folded(w, function);
+    return;
+  }
   SchemaStrips *strips = w->strips;
   if (strips && strips->width)
     c_write_width(w, function);
   if (strips && strips->is_wide)
     c_write_strip(w, function);
   w->strips = has_apart && !(strips && strips->width) ? NULL : strips;
-  c_write_body(w, function, false);
+  c_write_body(w, function, has_apart ? &C_BODIES_BESIDE_APART : &C_BODIES);
   w->strips = strips;
   if (has_apart)
-    c_write_body(w, function, true);
+    c_write_body(w, function, &C_BODIES_APART);
   w->strips = NULL;
   c_put(w, "\n#line 1 \"generated\"\n");
   c_write_variants(w, function, has_apart ? &C_BODIES_BESIDE_APART : &C_BODIES, true);
@@ -56,12 +64,12 @@ static void write_kernel(CWriter *w, const SchemaFunction *function, size_t file
   if (w->reductions.count)
     c_write_reducing_thread(w, function);
   w->strips = w->reductions.count || w->tallies.count ? NULL : schema_find_strips(w->file, function);
-  const bool has_apart = !function->has_whole && !function->uses_groups && !w->tallies.count && schema_pays_apart(w->apart);
+  const bool has_apart = !function->has_whole && !function->uses_groups && !w->tallies.count && !c_has_values(w, function) && schema_pays_apart(w->apart);
   write_bodies(w, function, has_apart);
   c_write_combine(w, function);
   c_write_grid(w, function);
   CStage stage = {.in_groups = function->uses_groups && !function->has_whole, .has_combine = w->reductions.count != 0, .has_needed = c_write_needed(w, function), .has_apart = has_apart,
-                 .reductions = w->reductions.count, .cost = c_cost(function)};
+                 .has_values = c_has_values(w, function), .reductions = w->reductions.count, .cost = c_cost(function)};
   c_write_info(w, function, file_number, &stage, 1);
 }
 

@@ -166,15 +166,10 @@ static void put_neutral(CWriter *w, const SchemaReduction *r)
     c_put(w, "%sINT%u_%s", scalar_is_signed(r->type) ? "" : "U", 8 * scalar_info(r->type)->bytes, is_min ? "MAX" : "MIN");
 }
 
-// Threads of a kernel with reductions: 16 at a time, each with its lane.
-static void write_reducing(CWriter *w, const SchemaFunction *function)
+// The lanes of a block, without anything.
+static void put_lanes(CWriter *w)
 {
-  uint32_t count = (uint32_t)w->reductions.count;
-  c_put_line(w, "for (uint64_t klr_at = klr_begin, klr_block = 0; klr_at < klr_last; klr_at += KLR_BLOCK, klr_block++) {");
-  w->indent++;
-  c_put_line(w, "uint64_t klr_stop = klr_last - klr_at < KLR_BLOCK ? klr_last : klr_at + KLR_BLOCK;");
-  c_put_line(w, "klr_stop = klr_stop < klr_end ? klr_stop : klr_end > klr_at ? klr_end : klr_at;");
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint32_t i = 0; i < w->reductions.count; i++) {
     const SchemaReduction *r = &w->reductions.items[i];
     c_start_line(w);
     c_put(w, "%s klr_lanes%u[16];\n", c_type(r->type), i);
@@ -183,6 +178,32 @@ static void write_reducing(CWriter *w, const SchemaFunction *function)
     put_neutral(w, r);
     c_put(w, ";\n");
   }
+}
+
+// What a block's lanes come to.
+static void put_joins(CWriter *w)
+{
+  const uint32_t count = (uint32_t)w->reductions.count;
+  for (uint32_t i = 0; i < count; i++) {
+    const SchemaReduction *r = &w->reductions.items[i];
+    c_put_line(w, "for (int klr_d = 8; klr_d; klr_d /= 2)");
+    c_start_line(w);
+    c_put(w, "  for (int klr_l = 0; klr_l < klr_d; klr_l++) klr_lanes%u[klr_l] = ", i);
+    c_put_combined(w, r, arena_printf(w->arena, "klr_lanes%u[klr_l]", i), arena_printf(w->arena, "klr_lanes%u[klr_l + klr_d]", i));
+    c_put(w, ";\n");
+    c_put_line(w, "memcpy(&klr_partials[klr_block * %u + %u], klr_lanes%u, sizeof klr_lanes%u[0]);", count, i, i, i);
+  }
+}
+
+// Threads of a kernel with reductions: 16 at a time, each with its lane.
+static void write_reducing(CWriter *w, const SchemaFunction *function)
+{
+  uint32_t count = (uint32_t)w->reductions.count;
+  c_put_line(w, "for (uint64_t klr_at = klr_begin, klr_block = 0; klr_at < klr_last; klr_at += KLR_BLOCK, klr_block++) {");
+  w->indent++;
+  c_put_line(w, "uint64_t klr_stop = klr_last - klr_at < KLR_BLOCK ? klr_last : klr_at + KLR_BLOCK;");
+  c_put_line(w, "klr_stop = klr_stop < klr_end ? klr_stop : klr_end > klr_at ? klr_end : klr_at;");
+  put_lanes(w);
   for (int tail = 0; tail < 2; tail++) {
     if (tail) {
       c_put_line(w, "for (uint64_t klr_thread = klr_at + ((klr_stop - klr_at) & ~UINT64_C(15)); klr_thread < klr_stop; klr_thread++) {");
@@ -206,15 +227,7 @@ static void write_reducing(CWriter *w, const SchemaFunction *function)
     w->indent--;
     c_put_line(w, "}");
   }
-  for (uint32_t i = 0; i < count; i++) {
-    const SchemaReduction *r = &w->reductions.items[i];
-    c_put_line(w, "for (int klr_d = 8; klr_d; klr_d /= 2)");
-    c_start_line(w);
-    c_put(w, "  for (int klr_l = 0; klr_l < klr_d; klr_l++) klr_lanes%u[klr_l] = ", i);
-    c_put_combined(w, r, arena_printf(w->arena, "klr_lanes%u[klr_l]", i), arena_printf(w->arena, "klr_lanes%u[klr_l + klr_d]", i));
-    c_put(w, ";\n");
-    c_put_line(w, "memcpy(&klr_partials[klr_block * %u + %u], klr_lanes%u, sizeof klr_lanes%u[0]);", count, i, i, i);
-  }
+  put_joins(w);
   w->indent--;
   c_put_line(w, "}");
 }
@@ -237,6 +250,105 @@ void c_write_reducing_thread(CWriter *w, const SchemaFunction *function)
   w->indent = 0;
   c_put(w, "}\n");
   w->line = 0;
+}
+
+const CIsa C_ISAS[C_ISA_COUNT] = {
+    {"base", "BASE", ""},
+    {"avx2", "AVX2", "__attribute__((target(\"avx2,fma\"))) "},
+    {"avx512", "AVX512", "__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))) "},
+};
+
+const CBodies C_BODIES = {"", {"1", "KLR_X86", "KLR_X86"}};
+const CBodies C_BODIES_BESIDE_APART = {"", {"1", "KLR_X86", "0"}};
+const CBodies C_BODIES_APART = {"_apart", {"!KLR_X86", "KLR_X86", "KLR_X86"}};
+const CBodies C_BODIES_VALUES = {"_values", {"1", "KLR_X86", "KLR_X86"}};
+
+// ---- reductions whose threads have loops: first every thread's values, then their lanes and blocks
+
+bool c_has_values(const CWriter *w, const SchemaFunction *function)
+{
+  enum { MOST_REDUCTIONS = 4, LEAST_COST = 50 };  // UNKNOWN_COST of launch.c
+  return w->reductions.count && w->reductions.count <= MOST_REDUCTIONS && c_cost(function) >= LEAST_COST;
+}
+
+static void write_values(CWriter *w, const SchemaFunction *function)
+{
+  const uint32_t count = (uint32_t)w->reductions.count;
+  c_put_line(w, "for (uint64_t klr_thread = klr_begin; klr_thread < klr_last; klr_thread++) {");
+  w->indent++;
+  for (uint32_t i = 0; i < count; i++) {
+    c_start_line(w);
+    c_put(w, "%s klr_value%u = ", c_type(w->reductions.items[i].type), i);
+    put_neutral(w, &w->reductions.items[i]);
+    c_put(w, ";\n");
+  }
+  c_put_line(w, "if (klr_thread < klr_end)");
+  c_start_line(w);
+  c_put(w, "  ");
+  c_put_kernel_name(w, function, "_thread(klr_arguments, klr_grid, klr_thread, klr_fault");
+  for (uint32_t i = 0; i < count; i++)
+    c_put(w, ", &klr_value%u", i);
+  c_put_arrays(w, function);
+  c_put(w, ");\n");
+  for (uint32_t i = 0; i < count; i++)
+    c_put_line(w, "memcpy(&klr_partials[(klr_thread - klr_begin) * %u + %u], &klr_value%u, sizeof klr_value%u);", count, i, i, i);
+  w->indent--;
+  c_put_line(w, "}");
+}
+
+void c_write_fold(CWriter *w, const SchemaFunction *function)
+{
+  const uint32_t count = (uint32_t)w->reductions.count;
+  c_put(w, "\nstatic void ");
+  c_put_kernel_name(w, function, "_fold(const uint64_t *klr_values, uint64_t klr_threads, uint64_t *klr_partials)\n{\n");
+  w->indent = 1;
+  c_put_line(w, "for (uint64_t klr_at = 0, klr_block = 0; klr_at < klr_threads; klr_at += KLR_BLOCK, klr_block++) {");
+  w->indent++;
+  put_lanes(w);
+  c_put_line(w, "const uint64_t klr_stop = klr_threads - klr_at < KLR_BLOCK ? klr_threads : klr_at + KLR_BLOCK;");
+  c_put_line(w, "for (uint64_t klr_thread = klr_at; klr_thread < klr_stop; klr_thread++) {");
+  w->indent++;
+  for (uint32_t i = 0; i < count; i++) {
+    const SchemaReduction *r = &w->reductions.items[i];
+    c_put_line(w, "%s klr_value%u, *const klr_lane%u = &klr_lanes%u[klr_thread %% 16];", c_type(r->type), i, i, i);
+    c_put_line(w, "memcpy(&klr_value%u, &klr_values[klr_thread * %u + %u], sizeof klr_value%u);", i, count, i, i);
+    c_start_line(w);
+    c_put(w, "*klr_lane%u = ", i);
+    c_put_combined(w, r, arena_printf(w->arena, "*klr_lane%u", i), arena_printf(w->arena, "klr_value%u", i));
+    c_put(w, ";\n");
+  }
+  w->indent--;
+  c_put_line(w, "}");
+  put_joins(w);
+  w->indent--;
+  c_put_line(w, "}");
+  w->indent = 0;
+  c_put(w, "}\n");
+}
+
+// Bodies are values of a block, folded.
+void c_write_folded(CWriter *w, const SchemaFunction *function)
+{
+  const uint32_t count = (uint32_t)w->reductions.count;
+  for (int i = 0; i < C_ISA_COUNT; i++) {
+    c_put(w, "#if %s\nstatic void ", C_BODIES.guards[i]);
+    c_put_kernel_name(w, function, "_");
+    c_put(w, "%s(%s)\n{\n", C_ISAS[i].name, C_BODY_PARAMS);
+    w->indent = 1;
+    c_put_line(w, "uint64_t klr_values[KLR_BLOCK * %u];", count);
+    c_put_line(w, "for (uint64_t klr_at = klr_begin; klr_at < klr_end; klr_at += KLR_BLOCK, klr_partials += %u) {", count);
+    c_put_line(w, "  const uint64_t klr_stop = klr_end - klr_at < KLR_BLOCK ? klr_end : klr_at + KLR_BLOCK;");
+    c_start_line(w);
+    c_put(w, "  ");
+    c_put_kernel_name(w, function, "_values_");
+    c_put(w, "%s(klr_arguments, klr_grid, klr_at, klr_stop, klr_values, klr_fault);\n", C_ISAS[i].name);
+    c_start_line(w);
+    c_put(w, "  ");
+    c_put_kernel_name(w, function, "_fold(klr_values, klr_stop - klr_at, klr_partials);\n");
+    c_put_line(w, "}");
+    w->indent = 0;
+    c_put(w, "}\n#endif\n");
+  }
 }
 
 // ---- tallies: arrays that a kernel only changes by atomics whose results nobody uses
@@ -315,12 +427,13 @@ static void end_tallies(CWriter *w)
 
 // ---- the functions of a kernel
 
-void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart)
+void c_write_body(CWriter *w, const SchemaFunction *function, const CBodies *bodies)
 {
   c_put(w, "\nKLR_BODY void ");
-  c_put_stage_name(w, function, is_apart ? "_body_apart(" : "_body(");
+  c_put_stage_name(w, function, "_body");
+  c_put(w, "%s(", bodies->kind);
   c_put(w, "%s", C_BODY_PARAMS);
-  c_put_array_params(w, function, is_apart ? "restrict " : "");
+  c_put_array_params(w, function, bodies == &C_BODIES_APART ? "restrict " : "");
   c_put(w, ")\n{\n");
   w->indent = 1, w->line = 0, w->plain_return = false;
   c_put_unused(w);
@@ -336,7 +449,9 @@ void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart)
       c_put_line(w, "const uint64_t klr_last = klr_end;");
     write_tallies(w, function);
     put_bound(w, function);
-    if (w->reductions.count) {
+    if (bodies == &C_BODIES_VALUES) {
+      write_values(w, function);
+    } else if (w->reductions.count) {
       write_reducing(w, function);
     } else if (w->strips && w->strips->width) {
       c_write_rows(w, function);
@@ -358,16 +473,6 @@ void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart)
   w->indent = 0;
   c_put(w, "}\n");
 }
-
-const CIsa C_ISAS[C_ISA_COUNT] = {
-    {"base", "BASE", ""},
-    {"avx2", "AVX2", "__attribute__((target(\"avx2,fma\"))) "},
-    {"avx512", "AVX512", "__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))) "},
-};
-
-const CBodies C_BODIES = {"", {"1", "KLR_X86", "KLR_X86"}};
-const CBodies C_BODIES_BESIDE_APART = {"", {"1", "KLR_X86", "0"}};
-const CBodies C_BODIES_APART = {"_apart", {"!KLR_X86", "KLR_X86", "KLR_X86"}};
 
 void c_write_variants(CWriter *w, const SchemaFunction *function, const CBodies *bodies, bool with_arrays)
 {

@@ -78,7 +78,7 @@ typedef struct CBodies {
 } CBodies;
 
 extern const CIsa C_ISAS[C_ISA_COUNT];
-extern const CBodies C_BODIES, C_BODIES_BESIDE_APART, C_BODIES_APART;
+extern const CBodies C_BODIES, C_BODIES_BESIDE_APART, C_BODIES_APART, C_BODIES_VALUES;
 extern const char *const C_BODY_PARAMS;
 
 void c_put_kernel_name(CWriter *w, const SchemaFunction *function, const char *what);  // kernel_NAMEwhat
@@ -94,7 +94,10 @@ void c_write_thread(CWriter *w, const SchemaFunction *function);
 void c_find_tallies(CWriter *w, const SchemaFunction *function);
 bool c_is_tally(const CWriter *w, const SchemaVar *array);
 void c_write_reducing_thread(CWriter *w, const SchemaFunction *function);
-void c_write_body(CWriter *w, const SchemaFunction *function, bool is_apart);
+void c_write_body(CWriter *w, const SchemaFunction *function, const CBodies *bodies);
+bool c_has_values(const CWriter *w, const SchemaFunction *function);  // its reductions are folded from every thread's values
+void c_write_fold(CWriter *w, const SchemaFunction *function);
+void c_write_folded(CWriter *w, const SchemaFunction *function);
 void c_write_variants(CWriter *w, const SchemaFunction *function, const CBodies *bodies, bool with_arrays);
 void c_write_combine(CWriter *w, const SchemaFunction *function);
 
@@ -120,7 +123,7 @@ void c_write_whole_kernel(CWriter *w, const SchemaFunction *function, size_t fil
 
 // A stage of a kernel, as KlrKernelStage tells of it.
 typedef struct CStage {
-  bool in_groups, has_combine, has_needed, has_apart, is_for_many;
+  bool in_groups, has_combine, has_needed, has_apart, has_values, is_for_many;
   size_t reductions;
   uint32_t cost;
 } CStage;

@@ -117,6 +117,11 @@ static void write_stage(CWriter *w, const SchemaFunction *function, const CStage
     c_put(w, ",");
     put_bodies(w, function, "apart", &C_BODIES_APART);
   }
+  if (stage->has_values) {
+    c_put(w, ",");
+    put_bodies(w, function, "values", &C_BODIES_VALUES);
+    put_function(w, function, "fold", "_fold", true);
+  }
   c_put(w, stage->is_for_many ? ", .is_for_many = 1},\n" : "},\n");
 }
 

@@ -40,7 +40,8 @@ NEEDED = ctypes.CFUNCTYPE(None, ctypes.POINTER(Argument), ctypes.POINTER(Grid), 
 class Stage(ctypes.Structure):
     _fields_ = [("bytes", ctypes.c_uint32), ("unit_is_group", ctypes.c_uint32), ("reduction_count", ctypes.c_uint32), ("cost", ctypes.c_uint32),
                 ("bodies", ctypes.c_void_p * 3), ("combine", ctypes.c_void_p), ("grid", ctypes.c_void_p), ("needed", ctypes.c_void_p),
-                ("apart", ctypes.c_void_p * 3), ("is_for_many", ctypes.c_uint32), ("reserved", ctypes.c_uint32)]
+                ("apart", ctypes.c_void_p * 3), ("is_for_many", ctypes.c_uint32), ("reserved", ctypes.c_uint32),
+                ("values", ctypes.c_void_p * 3), ("fold", ctypes.c_void_p)]
 
 
 class Info(ctypes.Structure):

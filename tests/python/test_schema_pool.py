@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 from conftest import ROOT
-from schema_library import BLOCK, COMPILERS
-from test_schema_launch import U32, Launch, Registry, api, array, build  # noqa: F401
+from schema_library import BLOCK, COMPILERS, Interpreted, Kernels
+from test_schema_launch import U32, Launch, Registry, api, array, build, number  # noqa: F401
 
 U64 = 8
 
@@ -171,3 +171,41 @@ def test_helpers_have_a_name_and_leave_signals_to_the_program(api, noted):  # no
         assert all([bool(blocked & bit[name]) for name in bit] == [True, False, True, True, False] for _, blocked in helpers)
         assert not now[os.getpid()][1] & bit["INT"]
     assert set(threads()) == set(before)  # they end with the last registry
+
+
+SUMS = """from atlas_kernel import *
+def k(x: DeviceArray[f32], r: DeviceArray[f32], most: DeviceArray[f32], odd: DeviceArray[u32], rows: u32, columns: u32):
+    row = get_global_id()
+    if row < rows:
+        total = 0.0
+        for j in range(columns):
+            total += x[row * columns + j] * x[row * columns + j]
+        if total > 1.0:
+            atomic_add_f32(r, sqrt(total))
+        atomic_max(most, 0, total)
+        for j in range(columns):
+            if x[row * columns + j] < -2.0:
+                return
+        atomic_add(odd, 0, row % 2)
+"""
+
+
+def test_rows_that_are_summed_are_shared_among_cores(api, tmp_path):  # noqa: F811
+    """Values of threads are folded to the bits of the fixed order, however the rows are cut, also where there are too many to keep."""
+    library = build(tmp_path / "lib", SUMS)
+    assert Kernels(library).infos["k"].stages[0].fold
+    with Registry(api) as registry:
+        assert registry.load(library), registry.error()
+        for rows, columns in ((0, 3), (1, 3), (15, 4), (16, 1), (17, 2), (BLOCK - 1, 2), (BLOCK, 3), (BLOCK + 1, 5), (3 * BLOCK + 77, 2), (1000, 300), ((1 << 20) // 3 + 5, 1)):
+            x = np.random.default_rng(rows).standard_normal(rows * columns + 1).astype(np.float32)
+            results = set()
+            for threads in (1, 2, 7):
+                r, most, odd = np.zeros(1, np.float32), np.full(1, -np.inf, np.float32), np.zeros(1, np.uint32)
+                row = [array(x), array(r), array(most), array(odd, U32), number(rows), number(columns)]
+                assert registry.api.klr_launch(registry.registry, registry.find("k"), (type(row[0]) * 6)(*row), 6, Launch((0, 0, 0), (0, 0, 0), threads)), registry.error()
+                results.add(r.tobytes() + most.tobytes() + odd.tobytes())
+            assert len(results) == 1, (rows, columns)
+            if rows < 20000:
+                want = Interpreted(SUMS).run("k", dict(x=x, r=np.zeros(1, np.float32), most=np.full(1, -np.inf, np.float32), odd=np.zeros(1, np.uint32), rows=rows,
+                                                       columns=columns), steps=10**8)
+                assert results == {want["r"].tobytes() + want["most"].tobytes() + want["odd"].tobytes()}, (rows, columns)
