@@ -235,6 +235,8 @@ def _describe(value, name):
         return ("refused", "a function that kernels cannot call", "the decorator `@klr.schema.inline` makes it a helper")
     if _arrays.framework(value):
         return ("refused", "an array of the program", "a kernel gets its arrays as arguments")
+    if value is None or isinstance(value, (list, tuple, dict, set, frozenset, str, bytes, bytearray, complex)):
+        return ("refused", "None" if value is None else f"a {type(value).__name__} of the program", "numbers can be read by name; arrays are arguments of the kernel")
     return None
 
 
@@ -575,7 +577,10 @@ class LibraryKernel(Launchable):
         return _with_grid(self._base.info())
 
     def __repr__(self):
-        info = self._base.info()
+        try:
+            info = self._base.info()
+        except _errors.Error:
+            return f"<scalar kernel {self.__name__}, which is not, or no longer, loaded>"
         params = ", ".join(f"{p['name']}: {p['dtype']}{'[]' if p['is_array'] else ''}" for p in info["params"])
         return f"<scalar kernel {self.__name__}({params}) of {info['library']}>"
 

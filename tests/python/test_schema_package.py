@@ -705,6 +705,27 @@ def test_the_catalogue(tmp_path):
             assert distance(given[array_name], values, scale) <= row.ulps, (key, array_name)
 
 
+LISTED = [1, 2]
+
+
+def test_what_is_no_number_is_refused_by_name(tmp_path):
+    @kernel
+    def reads(x: DeviceArray[f32]):
+        x[0] = LISTED
+    with pytest.raises(klr.Error, match="`LISTED` is a list of the program"):
+        reads(np.zeros(1, np.float32))
+
+
+def test_a_kernel_that_is_gone_can_be_shown(tmp_path):
+    (tmp_path / "k.py").write_text("from atlas_kernel import *\ndef k(x: DeviceArray[f32]):\n    x[0] = 1\n")
+    ks.build(tmp_path / "k.py", tmp_path)
+    registry = ks.Registry(tmp_path)
+    gone = registry["k"]
+    assert repr(gone).startswith("<scalar kernel k(x: f32[]) of ")
+    registry.unload(tmp_path / "k.so")
+    assert repr(gone) == "<scalar kernel k, which is not, or no longer, loaded>"
+
+
 @pytest.mark.parametrize("dtype, numpy_dtype", [("i8", np.int8), ("u16", np.uint16), ("f16", np.float16), ("bf16", ml_dtypes.bfloat16)])
 def test_small_atomics_on_many_threads(tmp_path, dtype, numpy_dtype):
     """Neighbours in one word are changed at the same time; nothing is lost, in arrays of the launch and in those of groups."""
