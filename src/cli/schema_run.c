@@ -248,15 +248,15 @@ static bool write_files(SchemaRun *run)
   return results_write(run->cli, run->results.items, run->results.count, run->kernel->name->str.data, NULL, -1, folder);
 }
 
-// `grid` is NULL where only the kernel knows it.
-static void report(SchemaRun *run, const KlrKernelGrid *grid, double seconds)
+// `grid` is NULL where it says nothing: of whole arrays.
+static void report(SchemaRun *run, const KlrKernelGrid *grid, int digits, double seconds)
 {
   Cli *cli = run->cli;
   if (!cli->options.json) {
     strbuf_printf(&cli->out, "%s: ", run->kernel->name->str.data);
     if (grid)
       strbuf_printf(&cli->out, "%" PRIu64 " threads in ", grid->size[0] * grid->size[1] * grid->size[2]);
-    strbuf_printf(&cli->out, "%.*f ms\n", grid ? 1 : 3, seconds * 1e3);
+    strbuf_printf(&cli->out, "%.*f ms\n", digits, seconds * 1e3);
     for (size_t i = 0; i < run->results.count; i++)
       result_text(&cli->session->arena, &run->results.items[i], cli->options.out_dir, &cli->out);
     return;
@@ -303,7 +303,7 @@ static bool execute(SchemaRun *run)
   collect_results(run);
   if (!write_files(run))
     return false;
-  report(run, &grid, seconds);
+  report(run, &grid, 1, seconds);
   return true;
 }
 
@@ -405,6 +405,19 @@ static bool tell_launch(SchemaRun *run, KlrRegistry *registry, const KlrKernelIn
   return false;
 }
 
+// The grid that was launched: what was asked for, or what the guard says.
+static bool find_built_grid(const SchemaRun *run, const KlrKernelInfo *info, KlrKernelGrid *out)
+{
+  *out = (KlrKernelGrid){{1, 1, 1}, {1, 1, 1}};
+  if (info->stage_count != 1)
+    return false;
+  if (!info->dims || !run->launch.grid[0])
+    return info->stages->grid(run->arguments, out->size) != 0;
+  for (int d = 0; d < 3; d++)
+    out->size[d] = run->launch.grid[d] ? run->launch.grid[d] : 1;
+  return true;
+}
+
 static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle kernel)
 {
   size_t count = run->kernel->params.count;
@@ -424,7 +437,8 @@ static bool execute_built(SchemaRun *run, KlrRegistry *registry, KlrKernelHandle
   collect_results(run);
   if (!write_files(run))
     return false;
-  report(run, NULL, seconds);
+  KlrKernelGrid grid;
+  report(run, find_built_grid(run, klr_kernel_info(registry, kernel), &grid) ? &grid : NULL, 3, seconds);
   return true;
 }
 
