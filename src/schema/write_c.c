@@ -89,27 +89,59 @@ static void put_part(StrBuf *out, const char *name)
   strbuf_add(out, part.data, part.len);
 }
 
-// Whether `text` has a function's name that `section` defines by KLR_FN, or the section has macros that define any.
-static bool needs_section(Arena *arena, const char *text, const char *section)
+// What a library is made of, as far as it is known: texts that may call functions of klr_scalar.h.
+typedef struct Callers {
+  const char *texts[40];
+  size_t count;
+} Callers;
+
+static bool is_in_texts(const Callers *callers, const char *name)
 {
-  if (strstr(section, "##"))
-    return true;
+  for (size_t i = 0; i < callers->count; i++)
+    if (strstr(callers->texts[i], name))
+      return true;
+  return false;
+}
+
+// Whether any calls what stands at `name`, of a definition: `klr_min_f32(`, also as klr_min_##tag, or, in a macro, `klr_min_##tag(`: any that
+// begins so, or `klr_##name##_u64_i64(`: any that ends so.
+static bool is_called(Arena *arena, const Callers *callers, const char *name)
+{
+  const size_t length = strcspn(name, "(#");
+  if (name[length] == '#' && length == strlen("klr_")) {
+    const size_t whole = strcspn(name, "(");
+    size_t end = whole;
+    while (name[end - 1] != '#')
+      end--;
+    return is_in_texts(callers, arena_printf(arena, "%.*s(", (int)(whole - end), name + end));
+  }
+  if (name[length] == '#')
+    return is_in_texts(callers, arena_printf(arena, "%.*s", (int)length, name));
+  size_t stem = length;
+  while (stem && name[stem - 1] != '_')
+    stem--;
+  return is_in_texts(callers, arena_printf(arena, "%.*s(", (int)length, name)) || is_in_texts(callers, arena_printf(arena, "%.*s##", (int)stem, name));
+}
+
+// Whether any calls a function that `section` defines by KLR_FN.
+static bool needs_section(Arena *arena, const Callers *callers, const char *section)
+{
   for (const char *at = section; (at = strstr(at, "KLR_FN ")) != NULL; at++) {
     const char *name = strstr(at, " klr_");
-    if (name && strstr(text, arena_printf(arena, "%.*s(", (int)strcspn(name + 1, "("), name + 1)))
+    if (name && is_called(arena, callers, name + 1))
       return true;
   }
   return false;
 }
 
-// The sections of klr_scalar.h that `text` needs, in their order, without lines for who includes it. From the last, since each
+// The sections of klr_scalar.h that are needed, in their order, without lines for who includes it. From the last, since each
 // needs what stands before it.
-static void put_scalar_sections(Arena *arena, StrBuf *out, const char *text)
+static void put_scalar_sections(Arena *arena, StrBuf *out, Callers *callers)
 {
   Str whole = run_time_text("klr_scalar.h");
   const char *sections[32];
   size_t count = 0;
-  char *rest = (char *)arena_printf(arena, "%.*s", STR_ARG(whole));
+  char *rest = arena_strndup(arena, whole.data, whole.len);
   for (char *at = rest; (at = strstr(at, "\n/* ---- ")) != NULL && count < 32; at += 2) {
     *at = 0;
     sections[count++] = at + 1;
@@ -119,12 +151,14 @@ static void put_scalar_sections(Arena *arena, StrBuf *out, const char *text)
     *end = 0;
   bool needed[32] = {false};
   for (size_t i = count; i-- > 0;)  // the first is what macros are made of
-    if ((needed[i] = i == 0 || needs_section(arena, text, sections[i])))
-      text = arena_printf(arena, "%s%s", sections[i], text);
+    if ((needed[i] = i == 0 || needs_section(arena, callers, sections[i])))
+      callers->texts[callers->count++] = sections[i];
   strbuf_puts(out, "/* ---- of klr_scalar.h: operators and functions */\n#define KLR_FN static inline __attribute__((always_inline, unused))\n\n");
   for (size_t i = 0; i < count; i++)
-    if (needed[i])
-      strbuf_printf(out, "%s\n", sections[i]);
+    if (needed[i]) {
+      strbuf_puts(out, sections[i]);
+      strbuf_putc(out, '\n');
+    }
 }
 
 // Whether there are atomics of elements of 8 or 16 bits.
@@ -201,16 +235,24 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
   strbuf_printf(&whole, "/* Written by klr " KLR_VERSION " from %s: change that, not this. */\n\n", path);
   put_part(&whole, "klr_kernel_abi.h");
   put_part(&whole, "klr_libc.h");
-  const bool has_small = has_small_atomics(strbuf_cstr(&text));
-  const Str small = has_small ? run_time_text("klr_atomic_small.h") : str_from("");
-  put_scalar_sections(arena, &whole, arena_printf(arena, "%.*s%s", STR_ARG(small), strbuf_cstr(&text)));
-  if (strstr(strbuf_cstr(&text), "klr_atomic_"))
+  const char *const written = strbuf_cstr(&text);
+  const bool has_atomics = strstr(written, "klr_atomic_"), has_small = has_small_atomics(written), has_spans = strstr(written, "klr_span_");
+  Callers callers = {{written, run_time_text("klr_body.h").data}, 2};
+  if (has_atomics)
+    callers.texts[callers.count++] = run_time_text("klr_atomic.h").data;
+  if (has_small)
+    callers.texts[callers.count++] = run_time_text("klr_atomic_small.h").data;
+  if (has_spans)
+    callers.texts[callers.count++] = run_time_text("klr_needs.h").data;
+  put_scalar_sections(arena, &whole, &callers);
+  if (has_atomics)
     put_part(&whole, "klr_atomic.h");
-  strbuf_add(&whole, small.data, small.len);
+  if (has_small)
+    put_part(&whole, "klr_atomic_small.h");
   put_part(&whole, "klr_body.h");
-  if (strstr(strbuf_cstr(&text), "klr_span_"))
+  if (has_spans)
     put_part(&whole, "klr_needs.h");
-  strbuf_puts(&whole, strbuf_cstr(&text));
+  strbuf_puts(&whole, written);
   if (rows.count == 1)
     put_part(&whole, "klr_older.h");
   out->text = strbuf_str(&whole);

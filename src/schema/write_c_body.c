@@ -434,6 +434,8 @@ void c_write_body(CWriter *w, const SchemaFunction *function, const CBodies *bod
   c_put(w, "%s(", bodies->kind);
   c_put(w, "%s", C_BODY_PARAMS);
   c_put_array_params(w, function, bodies == &C_BODIES_APART ? "restrict " : "");
+  w->has_rest = bodies == &C_BODIES_APART && w->strips && w->strips->is_few;
+  c_put(w, w->has_rest ? ", KlrKernelBody *const klr_rest" : "");
   c_put(w, ")\n{\n");
   w->indent = 1, w->line = 0, w->plain_return = false;
   c_put_unused(w);
@@ -484,6 +486,10 @@ void c_write_variants(CWriter *w, const SchemaFunction *function, const CBodies 
     c_put(w, "%s(klr_arguments, klr_grid, klr_begin, klr_end, klr_partials, klr_fault", bodies->kind);
     if (with_arrays)
       put_given_arrays(w, function);
+    if (bodies == &C_BODIES_APART && w->has_rest) {
+      c_put(w, ", ");
+      c_put_stage_name(w, function, i ? "_avx2" : "_base");  // of C_BODIES_BESIDE_APART
+    }
     c_put(w, ");\n}\n#endif\n");
   }
 }

@@ -29,6 +29,7 @@ typedef struct CWriter {
   Tallies tallies;
   SchemaStrips *strips;  // NULL: threads are not in rows
   bool in_strip;         // some local names are arrays by lane
+  bool has_rest;         // a body leaves what is no whole strip to `klr_rest`, another body
   int indent;
   uint32_t line;       // of the Python source, as #line has said last
   SchemaGroups *groups;  // of a kernel with groups

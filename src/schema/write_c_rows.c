@@ -198,6 +198,11 @@ void c_write_strips(CWriter *w, const SchemaFunction *function)
   w->indent++;
   put_strip(w, function, "klr_first", lanes, "0", "0, 0");
   w->indent--;
+  if (w->has_rest) {
+    c_put_line(w, "if (klr_first < klr_end)");
+    c_put_line(w, "  klr_rest(klr_arguments, klr_grid, klr_first, klr_end, klr_partials, klr_fault);");
+    return;
+  }
   c_put_line(w, is_few ? "for (; klr_first < klr_end; klr_first++)" : "if (klr_first < klr_end)");
   w->indent++;
   put_strip(w, function, "klr_first", is_few ? "1" : "(int64_t)(klr_end - klr_first)", "0", "0, 0");

@@ -23,6 +23,8 @@ KLR_FN double klr_from_bits_f64(uint64_t bits) { double x; memcpy(&x, &bits, 8);
 KLR_FN uint32_t klr_bits_f32(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
 KLR_FN float klr_from_bits_f32(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
 
+/* ---- counts of bits */
+
 KLR_FN uint32_t klr_popcount_u32(uint32_t x)
 {
   x -= x >> 1 & 0x55555555u;
@@ -35,14 +37,15 @@ KLR_FN uint64_t klr_clz_u64(uint64_t x) { return x ? (uint64_t)__builtin_clzll(x
 KLR_FN uint32_t klr_ctz_u32(uint32_t x) { return klr_popcount_u32((x & (0u - x)) - 1u); }
 KLR_FN uint64_t klr_ctz_u64(uint64_t x) { return klr_popcount_u64((x & (0u - x)) - 1u); }
 
-#define KLR_OF_SIGNED(name)                                                                                            \
-KLR_FN int32_t klr_##name##_i32(int32_t x) { return (int32_t)klr_##name##_u32((uint32_t)x); }                          \
-KLR_FN int64_t klr_##name##_i64(int64_t x) { return (int64_t)klr_##name##_u64((uint64_t)x); }
-KLR_OF_SIGNED(popcount)
-KLR_OF_SIGNED(clz)
-KLR_OF_SIGNED(ctz)
+KLR_FN int32_t klr_popcount_i32(int32_t x) { return (int32_t)klr_popcount_u32((uint32_t)x); }
+KLR_FN int64_t klr_popcount_i64(int64_t x) { return (int64_t)klr_popcount_u64((uint64_t)x); }
+KLR_FN int32_t klr_clz_i32(int32_t x) { return (int32_t)klr_clz_u32((uint32_t)x); }
+KLR_FN int64_t klr_clz_i64(int64_t x) { return (int64_t)klr_clz_u64((uint64_t)x); }
+KLR_FN int32_t klr_ctz_i32(int32_t x) { return (int32_t)klr_ctz_u32((uint32_t)x); }
+KLR_FN int64_t klr_ctz_i64(int64_t x) { return (int64_t)klr_ctz_u64((uint64_t)x); }
 
-/* klr_as_TO_FROM */
+/* ---- klr_as_TO_FROM: bits as a number of another type */
+
 #define KLR_AS(bits)                                                                                                   \
 KLR_FN int##bits##_t klr_as_i##bits##_i##bits(int##bits##_t x) { return x; }                                           \
 KLR_FN int##bits##_t klr_as_i##bits##_u##bits(uint##bits##_t x) { return (int##bits##_t)x; }                           \
