@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_klr
+from conftest import PACKAGE, ROOT, run_klr
 from ml_dtypes import bfloat16
 from schema_library import COMPILERS, Interpreted, Kernels, cpu_has
 
@@ -99,22 +99,31 @@ def test_the_interpreter_computes_what_numpy_does(file, interpreted, results):
             compare_with_numpy(name, size, arguments, interpret(interpreted, results, name, size), want)
 
 
+def compare_library(library, interpreted, results, file, *where):
+    for name in [name for name, case in CASES.items() if case.file == file]:
+        bodies = library.infos[name].stages[0].bodies
+        for size in SIZES:
+            arguments, _, launch = made(name, size)
+            for isa, pieces in [(isa, pieces) for isa in range(3) for pieces in (1, 3) if cpu_has(isa) and bodies[isa]]:
+                got, fault = library.run(name, bits(arguments), isa=isa, pieces=pieces, **launch)
+                assert not fault.kind, (name, size, fault.line, fault.index)
+                compare_bits(got, interpret(interpreted, results, name, size), name, size, isa, pieces, *where)
+
+
 def check_library(tmp_path, interpreted, results, file, *options):
     environment = {"KLR_CACHE": str(tmp_path / "cache")}
     built = run_klr("schema", "build", os.path.join(FOLDER, file + ".py"), "-o", tmp_path, *options, environment=environment)
     assert built.returncode == 0, built.stderr
-    library = Kernels(tmp_path / f"{file}.so")
-    for name in [name for name, case in CASES.items() if case.file == file]:
-        for size in SIZES:
-            arguments, _, launch = made(name, size)
-            for isa in range(3):
-                if cpu_has(isa):
-                    got, fault = library.run(name, bits(arguments), isa=isa, pieces=1 + size % 3, **launch)
-                    assert not fault.kind, (name, size, fault.line, fault.index)
-                    compare_bits(got, interpret(interpreted, results, name, size), name, size, isa, *options)
+    compare_library(Kernels(tmp_path / f"{file}.so"), interpreted, results, file, *options)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
-def test_compiled_bits(file, tmp_path, interpreted, results):
-    check_library(tmp_path, interpreted, results, file, "--compiler", COMPILERS[-1])
+def test_compiled_bits(file, tmp_path, monkeypatch, interpreted, results):
+    """For this processor alone, as decorated functions are; tests/long has all instruction sets, compilers and verified accesses."""
+    monkeypatch.syspath_prepend(PACKAGE)
+    monkeypatch.setenv("KLR_CACHE", str(tmp_path / "cache"))
+    schema = pytest.importorskip("klr.schema")
+    session, document = schema._read(os.path.join(FOLDER, file + ".py"))
+    assert document.build(str(tmp_path / f"{file}.so"), False, COMPILERS[-1], True)
+    compare_library(Kernels(tmp_path / f"{file}.so"), interpreted, results, file)
