@@ -5,6 +5,9 @@ kernel does not tell its grid. `ulps` is the largest distance that is allowed, i
 largest magnitude of the array, at least of 1, or of each element where `each` says so; 0 is equality.
 """
 
+import base64
+import hashlib
+import itertools
 import math
 import zlib
 from collections import deque
@@ -1501,3 +1504,184 @@ def ray_march(r, n):
         position += np.where(alive, near, 0)
     want = np.where(position < 50, position, np.inf)
     return dict(depth=np.zeros((n, n), np.float32), n=n), dict(depth=want)
+
+
+# ---- language and speech models, ciphers, sorts
+
+@case("models", 2)
+def flash_attention(r, n):
+    rows, keys = 8 * (min(n, 3) or 1), n + 1
+    q, k, v = (f32(r, m, 8).astype(np.float16) for m in (rows, keys, keys))
+    return dict(q=q, k=k, v=v, out=q * 0, scale=0.375, keys=keys), dict(out=softmax(double(q) @ double(k).T * 0.375) @ double(v)), groups((1, rows // 8), (8, 8))
+
+
+@case("models", 32)
+def welford_rows(r, n):
+    rows = min(n, 4) or 1
+    x = f32(r, rows, 2 * n + 1) + 10
+    return (dict(x=x, mean_out=np.zeros(rows, np.float32), var_out=np.zeros(rows, np.float32), n=2 * n + 1), dict(mean_out=double(x).mean(axis=1), var_out=double(x).var(axis=1)),
+            groups(rows, 32))
+
+
+@case("models", 8)
+def top_k_gating(r, n):
+    logits = r.permutation(n * (n + 4)).reshape(n, n + 4).astype(np.float32) / 64
+    best = np.argsort(-logits, axis=1)[:, :4]
+    slots, loads = np.zeros((n, 4), np.int32), np.zeros(n + 4, np.int32)
+    for t in range(n):
+        for j, e in enumerate(best[t]):
+            slots[t, j] = loads[e]
+            loads[e] += 1
+    zeros = np.zeros((n, 4), np.int32)
+    return (dict(logits=logits, weights=zeros.astype(np.float32), experts=zeros, slots=zeros, loads=loads * 0, tokens=n, n=n + 4),
+            dict(weights=softmax(np.take_along_axis(logits, best, 1)), experts=best.astype(np.int32), slots=slots, loads=loads))
+
+
+@case("models", 64)
+def selective_scan(r, n):
+    L, D, N = min(n, 20), n, 4
+    u, delta, A, B, C = f32(r, L, D), f32(r, L, D), -np.exp(f32(r, D, N)), f32(r, L, N), f32(r, L, N)
+    step, state, want = np.log1p(np.exp(double(delta))), np.zeros((D, N)), np.zeros((L, D))
+    for t in range(L):
+        state = np.exp(step[t][:, None] * A) * state + (step[t] * u[t])[:, None] * B[t]
+        want[t] = state @ C[t]
+    return dict(u=u, delta=delta, A=A, B=B, C=C, y=f32(r, L, D), state=f32(r, D, N), length=L, channels=D, n=N), dict(y=want, state=state)
+
+
+@case("models", 8)
+def lstm_cell(r, n):
+    gates, c = f32(r, n, 4, n + 3), f32(r, n, n + 3)
+    i, f, o = (1 / (1 + np.exp(-double(gates[:, g]))) for g in (0, 1, 3))
+    cell = f * c + i * np.tanh(double(gates[:, 2]))
+    return dict(gates=gates, c=c, h=c * 0, batch=n, hidden=n + 3), dict(c=cell, h=o * np.tanh(cell))
+
+
+@case("models", 64)
+def ctc_alpha(r, n):
+    """Against the sum over all ways, by matrices of how a letter follows another."""
+    S, T, classes = n // 4, n // 2 + 3, 5
+    labels, log_probs = r.integers(1, classes, S).astype(np.int32), np.log(r.dirichlet(np.ones(classes), T))
+    text = np.zeros(2 * S + 1, int)
+    text[1::2] = labels
+    follows = np.eye(len(text)) + np.eye(len(text), k=1)
+    for s in range(2, len(text)):
+        follows[s - 2, s] = bool(text[s] and text[s] != text[s - 2])
+    p = np.zeros(len(text))
+    p[:2] = np.exp(log_probs[0, text[:2]])
+    for t in range(1, T):
+        p = (p @ follows) * np.exp(log_probs[t, text])
+    with np.errstate(divide="ignore"):
+        want = -np.log(p[-2:].sum())
+    want = 1e30 if np.isinf(want) else want
+    return (dict(log_probs=log_probs, labels=labels, alpha=np.zeros(2 * len(text)), loss=np.zeros(1), T=T, S=S, classes=classes), dict(alpha=None, loss=np.array([want])))
+
+
+@case("models")
+def im2col(r, n):
+    channels, H, W, k, pad, stride, dilation = 2, n + 1, n + 4, 3, 2, 2, 2
+    x = f32(r, channels, H, W)
+    Ho, Wo = ((size + 2 * pad - dilation * (k - 1) - 1) // stride + 1 for size in (H, W))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (pad, pad), (pad, pad))), (5, 5), axis=(1, 2))[:, ::stride, ::stride, ::dilation, ::dilation]
+    want = np.ascontiguousarray(windows.transpose(0, 3, 4, 1, 2))
+    assert want.shape == (channels, k, k, Ho, Wo)
+    return dict(image=x, columns=want * 0 + 7, channels=channels, H=H, W=W, k=k, pad=pad, stride=stride, dilation=dilation, Ho=Ho, Wo=Wo), dict(columns=want)
+
+
+@case("models", 512)
+def grid_sample(r, n):
+    H, W = n + 1, n + 2
+    image, grid = f32(r, H, W), r.uniform(-1.2, 1.2, (4 * n, 2)).astype(np.float32)
+    x, y = ((double(grid) + 1) * [W, H] - 1).T / 2
+    tent = np.maximum(0, 1 - np.abs(y[:, None] - np.arange(H)))[:, :, None] * np.maximum(0, 1 - np.abs(x[:, None] - np.arange(W)))[:, None]
+    return dict(image=image, grid=grid, out=f32(r, 4 * n), H=H, W=W, n=4 * n), dict(out=(tent * image).sum(axis=(1, 2)))
+
+
+@case("models", 64)
+def int4_gemv(r, n):
+    rows, groups_of = min(n, 5) or 1, n // 4 + 1
+    columns = 32 * groups_of
+    values, x = r.integers(-8, 8, (rows, columns)), f32(r, columns).astype(np.float16)
+    scales = r.uniform(0.1, 1, (rows, groups_of)).astype(np.float16)
+    packed = ((values & 15).reshape(rows, -1, 8) << 4 * np.arange(8)).sum(axis=2).astype(np.uint32)
+    want = (values.reshape(rows, groups_of, 32) * double(scales)[:, :, None]).reshape(rows, columns) @ double(x)
+    return dict(packed=packed, scales=scales, x=x, y=f32(r, rows), rows=rows, n=columns, group_size=32), dict(y=want), groups(rows, 32)
+
+
+@case("models")
+def odd_even_sort(r, n):
+    rows, n = min(n, 3) or 1, min(n, 63)
+    x = f64(r, rows, n)
+    x[:, n // 2:n // 2 + 1] = np.nan
+    want = np.sort(x, axis=1)
+    return dict(x=x, n=n), dict(x=want), groups(rows, 64)
+
+
+@case("models")
+def sha256_blocks(r, n):
+    texts = [r.integers(0, 256, r.integers(56, 119)).astype(np.uint8).tobytes() for _ in range(n)]  # two blocks each
+    padded_texts = [text + b"\x80" + bytes(119 - len(text)) + (8 * len(text)).to_bytes(8, "big") for text in texts]
+    primes = [p for p in range(2, 312) if all(p % d for d in range(2, p))][:64]
+    k = [int((p**(1 / 3) % 1) * 2**32) for p in primes]
+    k = [min((c for c in range(c - 9, c + 10) if (p << 96) - ((math.floor(p**(1 / 3)) << 32) + c)**3 >= 0), key=lambda c, p=p: (p << 96) - ((math.floor(p**(1 / 3)) << 32) + c)**3)
+         for c, p in zip(k, primes)]
+    first = [math.isqrt(p << 64) & M32 for p in primes[:8]]
+    want = np.array([np.frombuffer(hashlib.sha256(text).digest(), ">u4").astype(np.uint32) for text in texts], np.uint32).reshape(n, 8)
+    message = np.array([np.frombuffer(text, ">u4") for text in padded_texts], np.uint32).reshape(n, 32)
+    return (dict(message=message, k=np.array(k, np.uint32), w=np.zeros(64 * n, np.uint32), digest=np.tile(np.array(first, np.uint32), (n, 1)), blocks=2, n=n), dict(w=None, digest=want))
+
+
+@case("models")
+def chacha20_blocks(r, n):
+    """Blocks of any key must agree with columns and diagonals written down for one key; the published vector is checked first."""
+    def block(key, nonce, counter):
+        state = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, *key, counter & M32, *nonce]
+        x = np.array(state, np.uint32).reshape(4, 4)
+        for turn in range(20):
+            if turn % 2:
+                x = np.array([np.roll(row, -i) for i, row in enumerate(x)])
+            a, b, c, d = x
+            for one, two in ((16, 12), (8, 7)):
+                a = a + b
+                d = d ^ a
+                d = d << np.uint32(one) | d >> np.uint32(32 - one)
+                c = c + d
+                b = b ^ c
+                b = b << np.uint32(two) | b >> np.uint32(32 - two)
+            x = np.array([a, b, c, d])
+            if turn % 2:
+                x = np.array([np.roll(row, i) for i, row in enumerate(x)])
+        return x.ravel() + np.array(state, np.uint32)
+
+    key = np.frombuffer(bytes(range(32)), np.uint32).tolist()
+    assert block(key, [0x09000000, 0x4a000000, 0], 1)[0] == 0xe4e7f110  # RFC 8439, 2.3.2
+    key, nonce = u32s(r, 8), u32s(r, 3)
+    want = np.array([block(key.tolist(), nonce.tolist(), 0xFFFFFFFE + i) for i in range(n)], np.uint32).reshape(n, 16)
+    return dict(key=key, nonce=nonce, counter=0xFFFFFFFE, out=want * 0, work=want * 0, n=n), dict(out=want, work=None)
+
+
+@case("models")
+def base64_encode(r, n):
+    data = r.integers(0, 256, n).astype(np.uint8)
+    letters = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
+    want = np.frombuffer(base64.b64encode(data.tobytes()), np.uint8)
+    return dict(data=data, alphabet=letters, text=want * 0, n=n), dict(text=want)
+
+
+@case("models")
+def viterbi(r, n):
+    """Against all paths where there are few, and else against itself by distances that are whole numbers."""
+    T, states, symbols = n + 1, 5, 3
+    start, step, emit = (r.integers(-20, 0, shape).astype(np.float32) for shape in (states, (states, states), (states, symbols)))
+    seen = r.integers(0, symbols, T).astype(np.int32)
+    score, back, path = np.zeros((T, states)), np.zeros((T, states), np.int32), np.zeros(T, np.int32)
+    score[0] = start + emit[:, seen[0]]
+    for t in range(1, T):
+        ways = score[t - 1][:, None] + step
+        back[t], score[t] = ways.argmax(axis=0), ways.max(axis=0) + emit[:, seen[t]]
+    path[-1] = score[-1].argmax()
+    for t in range(T - 1, 0, -1):
+        path[t - 1] = back[t, path[t]]
+    if T <= 5:
+        assert score[-1].max() == max(start[p[0]] + emit[p[0], seen[0]] + sum(step[a, b] + emit[b, s] for a, b, s in zip(p, p[1:], seen[1:])) for p in itertools.product(range(states), repeat=T))
+    return (dict(log_start=start, log_step=step, log_emit=emit, seen=seen, score=score.astype(np.float32) * 0, back=back * 0, path=path * 0, T=T, states=states, symbols=symbols),
+            dict(score=score.astype(np.float32), back=back, path=path), groups(1, 8))

@@ -45,7 +45,7 @@ def compare_with_numpy(name, size, arguments, got, want):
             continue
         have = got[key].view(arguments[key].dtype).reshape(array.shape) if key in got else arguments[key]
         if have.dtype not in LAST_BITS or not case.ulps:
-            assert np.array_equal(have, array), (name, size, key, have, array)
+            assert np.array_equal(have, array, equal_nan=have.dtype.kind == "f"), (name, size, key, have, array)
             continue
         have, array = have.astype(np.float64), np.asarray(array, np.float64)
         assert np.array_equal(np.isnan(have), np.isnan(array)), (name, size, key, have, array)
