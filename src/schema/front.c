@@ -995,13 +995,13 @@ static void aug_assign_of(Front *f, Stmt *s)
     diag_help(refuse(f, target->span, E_SCHEMA_SYNTAX, "only names and elements of arrays can be assigned"), "results go to an array: `out[i] += ...`");
     return;
   }
-  SchemaNode *element = index_of(f, target);
-  if (has_effects(element))
-    SCHEMA_AS(index, element)->index = hold(f, target->span, SCALAR_NONE, SCHEMA_AS(index, element)->index);
+  SchemaNode *element = index_of(f, target), *value = expr_of(f, s->AugAssign.value), **index = &SCHEMA_AS(index, element)->index;
+  const bool is_steady = (*index)->kind == SCHEMA_literal || (*index)->kind == SCHEMA_var;
+  if (!is_steady && (has_effects(element) || has_effects(value)))  // which may change what the index is made of
+    *index = hold(f, target->span, SCALAR_NONE, *index);
   SchemaNode *node = schema_node(f->arena, SCHEMA_assign, place_of(f, s->span));
   SCHEMA_AS(assign, node)->target = element;
-  SCHEMA_AS(assign, node)->value =
-      arithmetic_of(f, s->span, s->AugAssign.op, schema_clone(f->arena, element), expr_of(f, s->AugAssign.value));
+  SCHEMA_AS(assign, node)->value = arithmetic_of(f, s->span, s->AugAssign.op, schema_clone(f->arena, element), value);
   add(f, node);
 }
 

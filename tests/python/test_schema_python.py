@@ -1,6 +1,6 @@
 """Random statements mean what they mean in CPython, which runs the same text: nested loops with breaks and turns left out, conditions, early returns, tuples, elements.
 
-Numbers stay small, so nothing wraps. A division by 0 raises in Python and gives 0 in a kernel: such runs are left out.
+Expressions that change elements are computed in Python's order. Numbers stay small, so nothing wraps. A division by 0 raises in Python and gives 0 in a kernel: such runs are left out.
 """
 
 import random
@@ -95,10 +95,58 @@ class Program:
             self.put(depth, "pass")
 
 
+HELPERS = """@inline
+def bump(a: DeviceArray[i64], v: i64):
+    a[9] = (a[9] * 3 + v) % 1009
+    return a[9]
+@inline
+def two(a: DeviceArray[i64], u, v):
+    a[8] += u
+    if u > v:
+        return bump(a, u) - v
+    return bump(a, v) + u
+"""
+
+
+class Effects:
+    """A kernel whose expressions change elements that others of them read."""
+
+    def __init__(self, seed, name):
+        self.random = random.Random(seed)
+        self.name = name
+        first = "x[(n ^ x[8]) % 10] -= two(x, x[1] % 50, n % 50) % 100"  # the index is that of before
+        statements = [first if seed == 0 else self.statement()] + [self.statement() for _ in range(2)]
+        self.text = f"def {name}(x: DeviceArray[i64], n: i64):\n    p = n * 1\n" + "".join(f"    {statement}\n" for statement in statements) + "    x[0] = (x[0] + p) % 100003\n"
+
+    def number(self, depth=3):
+        choose = self.random.choice
+        if depth <= 0:
+            return choose(["n", str(self.random.randint(0, 9)), f"x[{self.random.randint(0, 9)}]", f"bump(x, {self.random.randint(0, 5)})", "p"])
+        a, b = self.number(depth - 1), self.number(depth - 1)
+        return choose([f"({a} {choose('+-*&|^')} {b})"] * 4 + [f"bump(x, ({a}) % 50)", f"two(x, ({a}) % 50, ({b}) % 50)", f"({a} if {self.condition(depth - 1)} else {b})", f"(-{a})",
+                       f"{choose(['min', 'max'])}({a}, {b})", f"x[({a}) % 10]", f"abs({a})", f"({a} % 7)", f"atomic_add(x, ({a}) % 8, ({b}) % 40)"])
+
+    def condition(self, depth):
+        number = self.number
+        return self.random.choice([f"({number(depth)} < {number(depth)})", f"(n > 2 {self.random.choice(['and', 'or'])} ({number(depth - 1)} > {number(depth - 1)}))", f"(not {number(depth - 1)})"])
+
+    def statement(self):
+        number = self.number
+        return self.random.choice([f"x[({number(1)}) % 10] {self.random.choice(['+=', '-=', '='])} ({number(2)}) % 100", f"p, x[({number(1)}) % 10] = ({number(2)}) % 100, ({number(2)}) % 100",
+                                   f"x[({number(1)}) % 10] = x[({number(1)}) % 10] = ({number(1)}) % 100", f"if {self.condition(2)}:\n        p = ({number(2)}) % 100", f"p = ({number(3)}) % 1000",
+                                   f"for k in range(({number(1)}) % 3, ({number(1)}) % 5):\n        p = (p + {number(2)}) % 1000", f"two(x, ({number(1)}) % 9, ({number(2)}) % 9)"])
+
+
+def atomic_add(x, i, value):
+    old = x[i]
+    x[i] = old + value
+    return old
+
+
 def in_python(program, start, n):
     """The numbers that CPython leaves; None: it raises."""
-    names, x = {"DeviceArray": {int: list}, "i64": int}, list(start)
-    exec(compile(program.text, program.name, "exec"), names)  # noqa: S102
+    names, x = {"DeviceArray": {int: list}, "i64": int, "inline": lambda function: function, "atomic_add": atomic_add}, list(start)
+    exec(compile(HELPERS + program.text, program.name, "exec"), names)  # noqa: S102
     try:
         names[program.name](x, n)
     except ZeroDivisionError:
@@ -106,10 +154,11 @@ def in_python(program, start, n):
     return x
 
 
+@pytest.mark.parametrize("kind", [Program, Effects])
 @pytest.mark.parametrize("how", ["interpreted", *COMPILERS])
-def test_statements_as_in_python(tmp_path, how):
-    programs, compared = [Program(seed, f"f{seed}") for seed in range(PROGRAMS if how == "interpreted" else COMPILED)], 0
-    text = "".join(program.text for program in programs)
+def test_statements_as_in_python(tmp_path, how, kind):
+    programs, compared = [kind(seed, f"f{seed}") for seed in range(PROGRAMS if how == "interpreted" else COMPILED)], 0
+    text = HELPERS + "".join(program.text for program in programs)
     library = Interpreted(HEAD + text) if how == "interpreted" else build(tmp_path, text, compiler=how)
     for program in programs:
         for n in (0, 1, 3, -2, 7):
