@@ -260,6 +260,16 @@ static SchemaNode *index_of(Checker *c, SchemaNode *node)
   return bring(c, node, SCALAR_I64);
 }
 
+// The index of an element.
+static SchemaNode *place_in_array(Checker *c, SchemaNode *node)
+{
+  node = index_of(c, node);
+  if (node->kind == SCHEMA_literal && SCHEMA_AS(literal, node)->value.is_negative)
+    diag_help(refuse(c, node->place, E_SCHEMA_LITERAL, "this index is outside of every array: the first element is 0, and none counts from the end"),
+              "the last of n elements is a[n - 1]");
+  return node;
+}
+
 static SchemaNode *finish_var(Checker *c, SchemaNode *node)
 {
   const Name *name = SCHEMA_AS(var, node)->name;
@@ -362,9 +372,10 @@ static SchemaNode *finish_index(Checker *c, SchemaNode *node)
 {
   Schema_index *e = SCHEMA_AS(index, node);
   e->array = finish(c, e->array);
-  e->index = index_of(c, e->index);
+  e->index = place_in_array(c, e->index);
   if (e->array->kind != SCHEMA_var || (e->array->var && !e->array->type.is_array)) {
-    diag_help(refuse(c, e->array->place, E_SCHEMA_TYPE, "only arrays have elements; this is `%s`", scalar_name(e->array->type.scalar)),
+    diag_help(refuse(c, e->array->place, E_SCHEMA_TYPE, "only arrays have elements; this is `%s`", scalar_name(e->array->type.scalar)), "%s",
+                e->array->kind == SCHEMA_index ? "arrays have one dimension: the element in `row` and `column` is a[row * columns + column]" :
                 "an array is a parameter of type `DeviceArray[f32]`, or made by `shared_array(f32, 256)`");
     return node;
   }
@@ -395,7 +406,7 @@ static bool check_count(Checker *c, SchemaNode *node, const char *name, uint32_t
 static void finish_atomic(Checker *c, SchemaNode *node, SchemaList args)
 {
   SchemaNode *array = args.items[0] = finish(c, args.items[0]);
-  args.items[1] = index_of(c, args.items[1]);
+  args.items[1] = place_in_array(c, args.items[1]);
   if (array->kind != SCHEMA_var || !array->type.is_array) {
     if (array->type.scalar != SCALAR_NONE)
       diag_help(refuse(c, array->place, E_SCHEMA_TYPE, "`%s` changes an element of an array; this is `%s`", schema_builtin_info(node->builtin)->name,

@@ -322,6 +322,7 @@ static bool read_type(Front *f, const Expr *written, SchemaType *out)
     diag_help(diag, "say what it holds: `DeviceArray[f32]`");
   else if (name)
     diag_suggest(diag, name->str, names, SCALAR_COUNT);
+  diag_help(diag, "an array is `DeviceArray[f32]`, a number `f32`");
   diag_note(diag, "types are bool, i8 to i64, u8 to u64, f16, bf16, f32, f64, int, float, usize, and DeviceArray[T] of one of them");
   return false;
 }
@@ -908,6 +909,16 @@ static void shared_of(Front *f, Stmt *s, const Expr *target, Expr *value)
             "part = shared_array(f32, 256)");
     return;
   }
+  if (value->Call.args.items[1]->kind == EXPR_Tuple) {
+    diag_help(refuse(f, value->Call.args.items[1]->span, E_SCHEMA_SYNTAX, "two sizes; arrays have one dimension"),
+              "the product of the sizes, 16 * 16; the element in `row` and `column` is then part[row * 16 + column]");
+    return;
+  }
+  if (value->Call.args.items[0]->kind == EXPR_Constant || value->Call.args.items[0]->kind == EXPR_Tuple) {
+    diag_help(refuse(f, value->Call.args.items[0]->span, E_SCHEMA_CALL, "a shared array is declared as NAME = shared_array(TYPE, SIZE), the type first"),
+              "part = shared_array(f32, 256)");
+    return;
+  }
   if (!read_type(f, value->Call.args.items[0], &type))
     return;
   if (type.is_array) {
@@ -1196,6 +1207,11 @@ static void stmt_of(Front *f, Stmt *s)
   case STMT_Pass: return;
   case STMT_Return: {
     SchemaNode *node = schema_node(f->arena, SCHEMA_return, place_of(f, s->span));
+    if (s->Return.value && s->Return.value->kind == EXPR_Tuple) {
+      diag_help(refuse(f, s->Return.value->span, E_SCHEMA_SYNTAX, "a function gives one value, not %u", s->Return.value->Tuple.elts.count),
+                "write a function for each, or write them to elements of an array that is a parameter");
+      return;
+    }
     if (s->Return.value && !(s->Return.value->kind == EXPR_Constant && s->Return.value->Constant.value.kind == CONSTANT_NONE)) {
       SCHEMA_AS(return, node)->value = expr_of(f, s->Return.value);
       if (f->returns_nothing && !f->function->is_kernel)

@@ -214,7 +214,7 @@ del x | E1001 | `del` | given back
 match n:\n    case 1:\n        pass | E1001 | `match` | `elif`
 type Q = int | E1001 | `type` | itself
 return 1 | E1001 | no value | out[i]
-return 1, 2 | E1001 | a tuple | by itself
+return 1, 2 | E1001 | one value, not 2 | a function for each
 break | E1001 | outside | return
 continue | E1001 | outside | return
 f | E1001 | not used | assign it
@@ -265,6 +265,11 @@ q = x.shape | E1001 | attributes | length
 q = SIZE\nSIZE = 3 | E1004 | `SIZE` | every way
 SIZE += 1 | E1004 | `SIZE` | every way
 for v in range(n):\n    q = SIZE\n    SIZE = 3 | E1004 | `SIZE` | every way
+q = x[-1] | E1006 | outside | a[n - 1]
+atomic_add(y, -2, 1) | E1006 | outside | a[n - 1]
+q = x[0][1] | E1003 | only arrays | row * columns
+s = shared_array(f32, (16, 16)) | E1001 | two sizes | 16 * 16
+s = shared_array(16, f32) | E1005 | the type first | shared_array(f32, 256)
 q = len(x) | E1002 | `len` | `n: u32`
 q = (lambda: 1)() | E1005 | have a name | own name
 q = lambda: 1 | E1001 | a lambda | `@inline`
