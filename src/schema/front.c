@@ -756,11 +756,24 @@ static SchemaNode *text_number(Front *f, const Expr *e)
   return NULL;
 }
 
+// Whether the file has a helper of that name, which then means no type.
+static bool is_own_helper(Front *f, const Name *name)
+{
+  const Stmt *s = map_get(&f->functions, name->str);
+  for (uint32_t i = 0; s && i < s->FunctionDef.decorator_list.count; i++) {
+    bool dotted;
+    const Name *decorator = called_name(f, s->FunctionDef.decorator_list.items[i], &dotted);
+    if (decorator && (str_is(decorator->str, "inline") || str_is(decorator->str, "device")))
+      return true;
+  }
+  return false;
+}
+
 static SchemaNode *call_of(Front *f, Expr *e)
 {
   const Name *name = callee_of(f, e);
   Scalar to;
-  bool is_cast = name && scalar_find(name->str, &to);
+  bool is_cast = name && scalar_find(name->str, &to) && !is_own_helper(f, name);
   SchemaNode *number = is_cast && scalar_is_float(to) ? text_number(f, e) : NULL;
   SchemaList args = number ? (SchemaList){&number, 1} : args_of(f, e);
   if (!name)

@@ -207,6 +207,7 @@ bool schema_write_c(Session *session, Arena *arena, SchemaFile *const *files, si
   StrBuf text = strbuf_new(arena);
   CWriter w = {.arena = arena, .out = &text};
   for (size_t i = 0; i < file_count; i++) {
+    w.inlined = map_new(arena);
     w.file = files[i];
     StrBuf json = strbuf_new(arena);
     schema_write_json(files[i], &json);

@@ -38,6 +38,7 @@ typedef struct CWriter {
   bool *marked;        // locals by index, for mark_values
   Vec(Held) held;
   uint32_t labels, region;  // `region`: the label at the end of the region being written
+  Map inlined;         // of helpers that were written, by name: how many nodes a call brings along, and 1
 } CWriter;
 
 // ---- write_c_text.c

@@ -622,9 +622,32 @@ void c_put_value(CWriter *w, const SchemaNode *let)
 
 // ---- helpers
 
+// A helper with more nodes, those of what is inlined into it included, is called: helpers that call others twice would double and double again.
+enum { MOST_INLINED = 2000 };
+
+typedef struct NodeCount {
+  CWriter *w;
+  uintptr_t nodes;
+} NodeCount;
+
+static void count_nodes(SchemaNode *node, void *context)
+{
+  NodeCount *count = context;
+  const uintptr_t inlined = node->callee ? (uintptr_t)map_get(&count->w->inlined, node->callee->name->str) : 0;
+  count->nodes += 1 + (inlined <= MOST_INLINED ? inlined : 0);
+}
+
+static bool is_inlined(CWriter *w, const SchemaFunction *function)
+{
+  NodeCount count = {w, 1};
+  schema_walk_list(function->body, count_nodes, &count);
+  map_set(&w->inlined, function->name->str, (void *)count.nodes);
+  return count.nodes <= MOST_INLINED;
+}
+
 static void put_helper_head(CWriter *w, const SchemaFunction *function)
 {
-  c_put(w, "KLR_BODY %s helper_", function->returns.scalar == SCALAR_NONE ? "void" : c_type(function->returns.scalar));
+  c_put(w, "%s %s helper_", is_inlined(w, function) ? "KLR_BODY" : "static __attribute__((noinline, unused))", function->returns.scalar == SCALAR_NONE ? "void" : c_type(function->returns.scalar));
   c_put_name(w, function->name->str);
   c_put(w, "(KLR_THREAD_PARAMS");
   for (size_t i = 0; i < function->params.count; i++) {

@@ -6,6 +6,7 @@ import resource
 
 import pytest
 from conftest import KLR, run_klr
+from schema_library import COMPILERS
 
 HEAD = "from atlas_kernel import *\n"
 KERNEL = HEAD + "def k(x: DeviceArray[f32], h: DeviceArray[f16], y: DeviceArray[i32], n: u32):\n    i = get_global_id()\n"
@@ -151,3 +152,15 @@ def test_loops_without_statements_come_to_the_limit(tmp_path, loop):
     (tmp_path / "k.py").write_text(HEAD + f"def k(x: DeviceArray[f32]):\n    {loop}\n    x[get_local_id()] = 1.0\n")
     result = run_klr("schema", "run", tmp_path / "k.py", "k", "x=zeros:f32[4]", "--grid", "4", "--max-steps", "10000", timeout=60)
     assert result.returncode == 1 and "limit of statements" in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_helpers_that_call_others_twice_do_not_double_without_end(tmp_path, compiler):
+    levels = 22
+    text = "@inline\ndef f0(v):\n    return v * 1.5\n" + "".join(f"@inline\ndef f{i}(v):\n    return f{i - 1}(v) + f{i - 1}(v + 1.0)\n" for i in range(1, levels + 1))
+    text += f"def k(x: DeviceArray[f64], n: u32):\n    i = get_global_id()\n    if i < n:\n        x[i] = f{levels}(x[i])\n"
+    (tmp_path / "k.py").write_text(HEAD + text)
+    environment = {"KLR_CACHE": str(tmp_path / "cache")}
+    assert run_klr("schema", "build", tmp_path / "k.py", "-o", tmp_path, "--compiler", compiler, environment=environment, timeout=60).returncode == 0
+    done = run_klr("schema", "run", tmp_path, "k", "x=ones:f64[1]", "n=1", "--json", timeout=60)
+    assert json.loads(done.stdout)["outputs"][0]["max"] == 1.5 * (2**levels + levels * 2**(levels - 1)), done.stdout

@@ -426,6 +426,14 @@ def test_what_stands_around_kernels(tmp_path):
     assert result.returncode == 1 and "E1004" in result.stderr
 
 
+def test_a_helper_may_be_called_as_a_type(tmp_path):
+    text = "@inline\ndef f16(v):\n    return v * 3\ndef f32(x: DeviceArray[f64]):\n    x[0] = f16(2.5)\n    x[1] = f32(7.75)\n"  # a kernel is never called
+    (tmp_path / "k.py").write_text(HEAD + text)
+    result = run_klr("schema", "run", tmp_path / "k.py", "f32", "x=zeros:f64[2]", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert np.load(tmp_path / "x.npy").tolist() == [7.5, 7.75]
+
+
 def test_every_kind_of_python_is_in_the_table():
     """Each statement and expression that CPython's grammar has."""
     texts = [HEAD + HELPERS] + [row.encode().decode("unicode_escape") for row in COMPILED] + [split(row)[0] for row in REFUSED + TOP]
