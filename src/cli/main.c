@@ -279,8 +279,9 @@ static int finish(Cli *cli, int status)
   } else if (!cli->told_diagnostics && !(cli->options.json && add_diagnostics(cli))) {
     diag_print_text(session, &talk, wants_color(cli));
   }
-  fwrite(talk.data, 1, talk.len, stderr);
-  if (fwrite(cli->out.data, 1, cli->out.len, stdout) != cli->out.len || fflush(stdout) != 0)
+  if (talk.len)
+    fwrite(talk.data, 1, talk.len, stderr);
+  if ((cli->out.len && fwrite(cli->out.data, 1, cli->out.len, stdout) != cli->out.len) || fflush(stdout) != 0)
     status = status == EXIT_OK ? EXIT_USER : status;
   return status;
 }
