@@ -3,6 +3,7 @@
 // Each statement and expression either becomes nodes or is refused where it stands; nothing is left out in silence. What the
 // tree has no node for is put together from others: `x op= e`, several targets, chains of comparisons.
 
+#include "schema/fold.h"
 #include "schema/front.h"
 #include "base/bug.h"
 #include "schema/check.h"
@@ -376,130 +377,6 @@ static SchemaNode *constant_of(Front *f, Expr *e)
 
 // ---- numbers that are computed here
 
-static bool as_int64(const SchemaLiteral *literal, int64_t *out)
-{
-  if (literal->kind != LITERAL_INT || literal->magnitude > INT64_MAX)
-    return false;
-  *out = literal->is_negative ? -(int64_t)literal->magnitude : (int64_t)literal->magnitude;
-  return true;
-}
-
-static double as_double(const SchemaLiteral *literal)
-{
-  if (literal->kind == LITERAL_FLOAT)
-    return literal->real;
-  return literal->is_negative ? -(double)literal->magnitude : (double)literal->magnitude;
-}
-
-static bool int_literal(int64_t value, SchemaLiteral *out)
-{
-  *out = (SchemaLiteral){.kind = LITERAL_INT, .is_negative = value < 0, .magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
-  return true;
-}
-
-static bool float_literal(double value, SchemaLiteral *out)
-{
-  *out = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = value};
-  return isfinite(value);
-}
-
-// Of numbers that are not below 0, and may have 64 bits.
-static bool fold_naturals(SchemaBinary op, uint64_t a, uint64_t b, SchemaLiteral *out)
-{
-  uint64_t value = 1;
-  bool fits = true;
-  switch (op) {
-  case BINARY_add: fits = !__builtin_add_overflow(a, b, &value); break;
-  case BINARY_sub: fits = a >= b, value = a - b; break;
-  case BINARY_mul: fits = !__builtin_mul_overflow(a, b, &value); break;
-  case BINARY_floor_div: fits = b > 0, value = b ? a / b : 0; break;
-  case BINARY_mod: fits = b > 0, value = b ? a % b : 0; break;
-  case BINARY_bit_and: value = a & b; break;
-  case BINARY_bit_or: value = a | b; break;
-  case BINARY_bit_xor: value = a ^ b; break;
-  case BINARY_shl: fits = a == 0 || (b < 64 && a <= UINT64_MAX >> b), value = fits && b < 64 ? a << b : 0; break;
-  case BINARY_shr: value = b < 64 ? a >> b : 0; break;
-  case BINARY_pow:
-    for (uint64_t i = 0; i < b && a > 1 && fits; i++)
-      fits = !__builtin_mul_overflow(value, a, &value);
-    value = a > 1 || b == 0 ? value : a;
-    break;
-  default: return false;
-  }
-  *out = (SchemaLiteral){.kind = LITERAL_INT, .magnitude = value};
-  return fits;
-}
-
-static bool fold_ints(SchemaBinary op, int64_t a, int64_t b, SchemaLiteral *out)
-{
-  int64_t value = 1;
-  switch (op) {
-  case BINARY_add: return !__builtin_add_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_sub: return !__builtin_sub_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_mul: return !__builtin_mul_overflow(a, b, &value) && int_literal(value, out);
-  case BINARY_div: return b != 0 && float_literal((double)a / (double)b, out);
-  case BINARY_floor_div: return b > 0 && int_literal(a / b - (a % b < 0), out);
-  case BINARY_mod: return b > 0 && int_literal(a % b + (a % b < 0 ? b : 0), out);
-  case BINARY_bit_and: return int_literal(a & b, out);
-  case BINARY_bit_or: return int_literal(a | b, out);
-  case BINARY_bit_xor: return int_literal(a ^ b, out);
-  case BINARY_shl:
-    value = a;
-    for (int64_t i = 0; i < b; i++)
-      if (__builtin_mul_overflow(value, 2, &value))
-        return false;
-    return b >= 0 && int_literal(value, out);
-  case BINARY_shr: return b >= 0 && int_literal(b > 62 ? -(a < 0) : a >= 0 ? a >> b : ~(~a >> b), out);
-  case BINARY_pow:
-    if (b < 0 || b > 64)
-      return false;
-    for (int64_t i = 0; i < b; i++)
-      if (__builtin_mul_overflow(value, a, &value))
-        return false;
-    return int_literal(value, out);
-  default: return false;
-  }
-}
-
-static bool fold_floats(SchemaBinary op, double a, double b, SchemaLiteral *out)
-{
-  switch (op) {
-  case BINARY_add: return float_literal(a + b, out);
-  case BINARY_sub: return float_literal(a - b, out);
-  case BINARY_mul: return float_literal(a * b, out);
-  case BINARY_div: return b != 0 && float_literal(a / b, out);
-  default: return false;
-  }
-}
-
-// The number that an expression of numbers is in Python; false: it is none, or none that a literal can hold.
-static bool fold(SchemaNode *node, SchemaLiteral *out)
-{
-  SchemaLiteral a, b;
-  int64_t m = 0, n = 0;
-  if (node->kind == SCHEMA_literal) {
-    *out = SCHEMA_AS(literal, node)->value;
-    return true;
-  }
-  if (node->kind == SCHEMA_unary_op) {
-    const SchemaUnary op = SCHEMA_AS(unary_op, node)->op;
-    if (!fold(SCHEMA_AS(unary_op, node)->operand, &a) || a.kind == LITERAL_BOOL || op == UNARY_not)
-      return false;
-    if (a.kind == LITERAL_FLOAT)
-      return op != UNARY_inv && float_literal(op == UNARY_neg ? -a.real : a.real, out);
-    return as_int64(&a, &m) && int_literal(op == UNARY_neg ? -m : op == UNARY_inv ? ~m : m, out);
-  }
-  if (node->kind != SCHEMA_binary_op || !fold(SCHEMA_AS(binary_op, node)->left, &a) || !fold(SCHEMA_AS(binary_op, node)->right, &b) ||
-      a.kind == LITERAL_BOOL || b.kind == LITERAL_BOOL)
-    return false;
-  const SchemaBinary op = SCHEMA_AS(binary_op, node)->op;
-  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT && !a.is_negative && !b.is_negative && fold_naturals(op, a.magnitude, b.magnitude, out))
-    return true;
-  if (a.kind == LITERAL_INT && b.kind == LITERAL_INT)
-    return as_int64(&a, &m) && as_int64(&b, &n) && fold_ints(op, m, n, out);
-  return fold_floats(op, as_double(&a), as_double(&b), out);
-}
-
 static bool is_int_literal(const SchemaNode *node)
 {
   return node->kind == SCHEMA_literal && SCHEMA_AS(literal, node)->value.kind == LITERAL_INT;
@@ -512,7 +389,7 @@ static SchemaNode *with_number(Front *f, SchemaNode *node, Span span)
   SchemaLiteral literal;
   if (e->op == BINARY_div || !is_int_literal(e->left) || !is_int_literal(e->right))
     return node;
-  if (fold(node, &literal))
+  if (schema_fold(node, &literal))
     return literal_node(f, span, literal);
   const SchemaLiteral *a = &SCHEMA_AS(literal, e->left)->value, *b = &SCHEMA_AS(literal, e->right)->value;
   bool grows = e->op == BINARY_add || e->op == BINARY_sub || e->op == BINARY_mul || (e->op == BINARY_shl && !b->is_negative) ||
@@ -526,7 +403,7 @@ static SchemaNode *with_number(Front *f, SchemaNode *node, Span span)
 static SchemaNode *folded(Front *f, SchemaNode *node, Span span)
 {
   SchemaLiteral literal;
-  return node->kind != SCHEMA_literal && fold(node, &literal) ? literal_node(f, span, literal) : node;
+  return node->kind != SCHEMA_literal && schema_fold(node, &literal) ? literal_node(f, span, literal) : node;
 }
 
 // ---- operators
@@ -1468,7 +1345,7 @@ static bool fits_annotation(Front *f, const Expr *annotation, SchemaLiteral *lit
   if (!read_type(f, annotation, &type))
     return false;
   if (!type.is_array && scalar_is_float(type.scalar) && literal->kind == LITERAL_INT)
-    *literal = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = as_double(literal)};
+    *literal = (SchemaLiteral){.kind = LITERAL_FLOAT, .real = schema_literal_double(literal)};
   bool fits = !type.is_array && (literal->kind == LITERAL_BOOL) == (type.scalar == SCALAR_BOOL) && schema_literal_fits(literal, type.scalar);
   if (!fits)
     diag_help(refuse(f, annotation->span, E_SCHEMA_LITERAL, "the constant is no value of the type that is written down"), "leave out the type, or write another");
@@ -1481,7 +1358,7 @@ static void constant_assign(Front *f, Stmt *s, const Expr *target, const Expr *a
     return;  // __all__ and its like
   SchemaNode *node = target->kind == EXPR_Name && value->kind != EXPR_Call ? expr_of(f, value) : NULL;
   SchemaLiteral literal;
-  if (!node || !fold(node, &literal)) {
+  if (!node || !schema_fold(node, &literal)) {
     diag_help(refuse(f, s->span, E_SCHEMA_SYNTAX, "only numbers are constants of a file, and what + - * / // %% << >> & | ^ make of them"),
               "NAME = 3.5; what a script does when it is run stands below `if __name__ == \"__main__\":`");
     return;
