@@ -217,6 +217,16 @@ static void put_free(CWriter *w, const SchemaVar *var)
   c_put(w, ");\n");
 }
 
+static void each_array(CWriter *w, const SchemaFunction *function, void (*put)(CWriter *, const SchemaVar *))
+{
+  for (size_t i = 0; i < function->locals.count; i++)
+    if (function->locals.items[i]->kind == VAR_SHARED || w->groups->locals[i] == GROUP_THREADS)
+      put(w, function->locals.items[i]);
+  for (size_t i = 0; i < function->params.count; i++)
+    if (is_own_param(function->params.items[i]))
+      put(w, function->params.items[i]);
+}
+
 // As a group begins.
 static void put_beginning(CWriter *w, const SchemaFunction *function)
 {
@@ -253,12 +263,7 @@ void c_write_group_body(CWriter *w, const SchemaFunction *function)
   c_put_line(w, "const size_t klr_most = klr_grid->local[0] * klr_grid->local[1] * klr_grid->local[2];");
   if (c_has_return(function->body))
     c_put_line(w, "uint8_t *const klr_ended = malloc(klr_most);");
-  for (size_t i = 0; i < function->locals.count; i++)
-    if (function->locals.items[i]->kind == VAR_SHARED || w->groups->locals[i] == GROUP_THREADS)
-      put_array(w, function->locals.items[i]);
-  for (size_t i = 0; i < function->params.count; i++)
-    if (is_own_param(function->params.items[i]))
-      put_array(w, function->params.items[i]);
+  each_array(w, function, put_array);
   c_put_line(w, "for (uint64_t klr_group = klr_begin; klr_group < klr_end; klr_group++) {");
   w->indent++;
   c_put_line(w, "KLR_GROUP");
@@ -270,11 +275,6 @@ void c_write_group_body(CWriter *w, const SchemaFunction *function)
   c_put_line(w, "}");
   if (c_has_return(function->body))
     c_put_line(w, "free(klr_ended);");
-  for (size_t i = 0; i < function->locals.count; i++)
-    if (function->locals.items[i]->kind == VAR_SHARED || w->groups->locals[i] == GROUP_THREADS)
-      put_free(w, function->locals.items[i]);
-  for (size_t i = 0; i < function->params.count; i++)
-    if (is_own_param(function->params.items[i]))
-      put_free(w, function->params.items[i]);
+  each_array(w, function, put_free);
   c_put_line(w, "(void)klr_most;");
 }
