@@ -43,7 +43,7 @@ fuzz: setup all
 	  meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build-fuzz --quiet
 	@$(BUILD)/klr schema compile kernels -o build-fuzz/seeds/schema/
-	@mkdir -p build-fuzz/seeds/schema_python && cp kernels/*/*.py build-fuzz/seeds/schema_python
+	@mkdir -p build-fuzz/seeds/schema_python && cp kernels/*/*.py tests/schema_published/*.py build-fuzz/seeds/schema_python
 	@cd build-fuzz && for target in tests/fuzz/fuzz_*; do [ -x $$target ] && [ -f $$target ] && name=$${target#*fuzz_} && \
 	  mkdir -p kept/$$name seeds/$$name && echo $$target && $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
 	  kept/$$name seeds/$$name $$(ls -d ../tests/fuzz/corpus/$$name 2>/dev/null) 2>&1 | tail -1 || true; done
