@@ -136,13 +136,25 @@ static const char *with_json(Arena *arena, const char *path)
   return arena_printf(arena, "%.*s.json", (int)(dot ? (size_t)(dot - path) : strlen(path)), path);
 }
 
+// Another process may make it at the same time. False with errno set.
+static bool make_folder(const char *path)
+{
+  if (is_folder(path) || mkdir(path, 0777) == 0)
+    return true;
+  const int error = errno;
+  if (error == EEXIST && is_folder(path))
+    return true;
+  errno = error;
+  return false;
+}
+
 bool schema_make_folders(Cli *cli, Arena *arena, const char *path)
 {
   char *part = arena_strdup(arena, path);
   for (char *at = part + 1; *at; at++)
     if (*at == '/') {
       *at = '\0';
-      if (!is_folder(part) && mkdir(part, 0777) != 0) {
+      if (!make_folder(part)) {
         diag_help(diag_error(cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", part, strerror(errno)), "name another by -o");
         return false;
       }

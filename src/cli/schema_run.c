@@ -241,7 +241,7 @@ static bool write_files(SchemaRun *run)
   struct stat info;
   if (!folder)
     return true;
-  if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0) {
+  if (stat(folder, &info) != 0 && mkdir(folder, 0777) != 0 && errno != EEXIST) {  // another process may make it at the same time
     diag_error(run->cli->session, E_FILE_WRITE, "cannot make the folder `%s`: %s", folder, strerror(errno));
     return false;
   }
